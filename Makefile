@@ -1,0 +1,123 @@
+# nginx-render: make, make run, make stop, make test, make bench, make install.
+#
+# BUILD=dir      where objects and binaries go (build)
+# SANITIZE=1     AddressSanitizer and UBSan in all of it (use another BUILD)
+# NGINX_SRC=dir  headers and auto/ of the nginx to build for (Debian's nginx-dev)
+
+BUILD     ?= build
+NGINX_SRC ?= /usr/share/nginx/src
+PREFIX    ?= /usr
+SQLDIR    ?= $(PREFIX)/share/nginx-render/sql
+CC        ?= gcc
+
+PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
+        pangocairo pangoft2 cairo fontconfig jansson libpq hiredis libcrypto
+CFLAGS ?= -O2 -g
+CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
+             -D_GNU_SOURCE -Icommon -Iworker -Iworker/render -Iworker/stages \
+             -DRENDER_SQL='"$(SQLDIR)"' $(PKG_CFLAGS) $(SAN)
+ifeq ($(SANITIZE),1)
+SAN = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+      -fno-omit-frame-pointer
+endif
+
+# asked of pkg-config once there is something to compile, so that `make run`
+# can install it first
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
+              libswscale libswresample libavutil pangocairo pangoft2 cairo \
+              fontconfig jansson libcrypto) -lm
+WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
+
+COMMON  = $(wildcard common/*.c)
+ENGINE  = $(wildcard worker/render/*.c)
+STAGES  = $(wildcard worker/stages/*.c)
+COMMAND = worker/render_main.c worker/local.c $(wildcard worker/cmd_*.c)
+DAEMON  = $(filter-out $(COMMAND),$(wildcard worker/*.c))
+MODULE  = $(wildcard ngx_module/*.c ngx_module/*.h)
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+all: $(BUILD)/render $(BUILD)/render-worker module
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC  $<"; $(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# the pixel loops are written for the vectoriser
+$(BUILD)/obj/worker/render/rn_blend.o: CFLAGS += -O3
+
+# worker/render must stand without network and SQL: nothing of either is in
+# these two libraries, which t/unit links alone
+$(BUILD)/libcommon.a: $(call obj,$(COMMON))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/libengine.a: $(call obj,$(ENGINE) $(STAGES))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/render: $(call obj,$(COMMAND)) $(BUILD)/libengine.a $(BUILD)/libcommon.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
+
+$(BUILD)/render-worker: $(call obj,$(DAEMON)) $(BUILD)/libengine.a $(BUILD)/libcommon.a
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
+
+# Debian's headers and configure, out of their shared tree; make there says
+# "nothing to be done" quickly when nothing changed
+module: $(BUILD)/ngx_http_render_module.so
+
+$(BUILD)/ngx_http_render_module.so: config scripts/build-module $(MODULE) \
+        $(COMMON) $(wildcard common/*.h)
+	SANITIZE="$(SAN)" NGINX_SRC="$(NGINX_SRC)" scripts/build-module "$(BUILD)"
+
+deps:
+	@scripts/deps run
+
+run: deps
+	@$(MAKE) --no-print-directory -s all
+	@RENDER_BUILD="$(abspath $(BUILD))" scripts/run
+
+stop:
+	@RENDER_BUILD="$(abspath $(BUILD))" scripts/stack down
+
+UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
+
+$(BUILD)/unit/%: t/unit/%.c $(BUILD)/libengine.a $(BUILD)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -It/unit -MMD -MP -MF $@.d -o $@ $< \
+	    $(BUILD)/libengine.a $(BUILD)/libcommon.a $(ENGINE_LIBS) -lcmocka
+
+unit: $(UNITS)
+	@set -e; for u in $(UNITS); do echo "== $$u"; $$u; done
+
+test:
+	@scripts/deps test
+	@$(MAKE) --no-print-directory -s all unit
+	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib $(PROVE_FLAGS) t/*.t
+
+test-asan:
+	@scripts/deps test
+	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan all unit
+	RENDER_BUILD="$(abspath build/asan)" RENDER_ASAN=1 prove -It/lib $(PROVE_FLAGS) t/*.t
+
+bench: all
+	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
+
+MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULES_DIR) \
+	    $(DESTDIR)$(SQLDIR)/functions $(DESTDIR)$(PREFIX)/share/nginx-render/conf
+	install -m 755 $(BUILD)/render $(BUILD)/render-worker $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/ngx_http_render_module.so $(DESTDIR)$(MODULES_DIR)
+	install -m 644 sql/*.sql $(DESTDIR)$(SQLDIR)
+	install -m 644 sql/functions/*.sql $(DESTDIR)$(SQLDIR)/functions
+	install -m 644 conf/*.conf $(DESTDIR)$(PREFIX)/share/nginx-render/conf
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all module deps run stop unit test test-asan bench install clean
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

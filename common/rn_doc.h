@@ -1,0 +1,136 @@
+/*
+ * The composition document: JSON in, one checked structure out.
+ *
+ * The parser reports every error at once, each with its JSON pointer, and
+ * refuses by name what this version knows but does not render.  It knows
+ * nothing of assets beyond their references; times are resolved from the
+ * document and the assets' facts in rn_timeline.h.
+ */
+
+#ifndef RN_DOC_H
+#define RN_DOC_H
+
+#include "rn_problem.h"
+#include "rn_status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+
+typedef struct {
+    int64_t         num, den;
+} rn_rational;
+
+typedef enum { RN_TIME_AUTO, RN_TIME_SECONDS, RN_TIME_FRAMES, RN_TIME_END }
+    rn_time_kind;
+
+typedef struct {
+    rn_time_kind    kind;
+    double          seconds;
+    int64_t         frames;
+} rn_time;
+
+typedef struct {
+    bool            set, percent;
+    double          value;              /* px, or per cent of the canvas */
+} rn_length;
+
+typedef enum {
+    RN_ASSET_NONE, RN_ASSET_VIDEO, RN_ASSET_IMAGE, RN_ASSET_AUDIO,
+    RN_ASSET_COLOR, RN_ASSET_TEXT
+} rn_asset_type;
+
+typedef enum { RN_FIT_COVER, RN_FIT_CONTAIN, RN_FIT_FILL, RN_FIT_NONE }
+    rn_fit;
+
+typedef enum { RN_ALIGN_START, RN_ALIGN_CENTER, RN_ALIGN_END } rn_align;
+
+typedef enum { RN_TRACK_VIDEO, RN_TRACK_AUDIO } rn_track_kind;
+
+typedef enum { RN_QUALITY_LOW, RN_QUALITY_MEDIUM, RN_QUALITY_HIGH }
+    rn_quality;
+
+typedef struct {
+    rn_asset_type   type;
+    const char     *src;
+    int             ref;                /* index in rn_doc.refs, -1: none */
+    uint32_t        color;              /* RGBA: of a colour, or the letters */
+    uint32_t        background;         /* RGBA, behind a text */
+    const char     *text;
+    const char     *family;
+    double          size;               /* px on the canvas */
+    bool            bold, italic;
+    rn_align        align;
+} rn_asset;
+
+typedef struct {
+    char            pointer[96];
+    bool            transition;         /* a transition item, not a clip */
+    bool            cut;                /* its transition_type is "cut" */
+    rn_asset        asset;
+    rn_time         start, duration, in_point, out_point;
+    rn_fit          fit;
+    rn_align        h, v;               /* of position */
+    bool            placed;             /* position is {x, y} */
+    rn_length       x, y, dx, dy, width, height;
+    double          opacity;            /* 0-1 */
+    double          volume;             /* linear */
+    rn_time         fade_in, fade_out;  /* sound */
+    bool            show_in, show_out;  /* picture fades in, out */
+    rn_time         show_duration;
+} rn_clip;
+
+typedef struct {
+    rn_track_kind   kind;
+    double          volume;
+    rn_clip        *clips;
+    size_t          n;
+} rn_track;
+
+typedef struct {
+    const char     *src;
+    rn_asset_type   type;
+    char            pointer[96];        /* where it was named first */
+} rn_ref;
+
+typedef struct {
+    int             max_side;           /* px */
+    int64_t         max_pixels;
+    double          max_duration;       /* seconds */
+    size_t          max_clips, max_tracks, max_text;
+} rn_limits;
+
+typedef struct {
+    json_t         *root;               /* owns every string above */
+    const char     *title;
+    int             width, height;
+    rn_rational     fps;
+    uint32_t        background;
+    rn_track       *tracks;
+    size_t          n_tracks, n_clips;
+    rn_ref         *refs;               /* distinct sources */
+    size_t          n_refs;
+    const char     *output;             /* name of the output */
+    rn_quality      quality;
+} rn_doc;
+
+
+extern const rn_limits  rn_limits_default;
+
+
+/*
+ * Parses `len` bytes of JSON.  RN_OK: *out is set, to be freed with
+ * rn_doc_free.  RN_E_INVALID: `problems` says why, *out is NULL.
+ * allow_paths: a source may be a relative path (the command line only).
+ */
+rn_status rn_doc_parse(const char *text, size_t len, const rn_limits *limits,
+    bool allow_paths, rn_problems *problems, rn_doc **out);
+
+/* Frees the document; NULL is fine. */
+void rn_doc_free(rn_doc *doc);
+
+/* "video", "image", ...; never NULL. */
+const char *rn_asset_type_name(rn_asset_type type);
+
+
+#endif /* RN_DOC_H */

@@ -1,0 +1,470 @@
+/*
+ * Resolves the times of a composition.  Seconds are doubles only until each
+ * absolute start and end is rounded to a tick; from there on all is integer.
+ */
+
+#include "rn_timeline.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define STILL_SECONDS  5.0      /* an image, colour or text without duration */
+#define SLACK_SECONDS  0.5      /* by which a source may fall short: its last
+                                   picture is held (containers round) */
+
+typedef struct {
+    const rn_doc     *doc;
+    const rn_facts   *facts;
+    const rn_limits  *limits;
+    rn_problems      *problems;
+    rn_timeline      *tl;
+    double            end;      /* of the last clip that is not "end", seconds */
+} resolver;
+
+
+int64_t
+rn_ticks(double seconds, rn_rational fps)
+{
+    return llround(seconds * (double) fps.num / (double) fps.den);
+}
+
+
+int64_t
+rn_sample_at(int64_t tick, rn_rational fps, int rate)
+{
+    __int128  n, d;
+
+    n = (__int128) tick * rate * fps.den * 2 + fps.num;
+    d = (__int128) fps.num * 2;
+
+    return (int64_t) (n >= 0 ? n / d : -((-n + d - 1) / d));
+}
+
+
+bool
+rn_facts_read(json_t *probe, const char *sha256, rn_facts *f)
+{
+    double       duration;
+    json_t      *video;
+    const char  *kind;
+
+    memset(f, 0, sizeof(*f));
+
+    kind = json_string_value(json_object_get(probe, "kind"));
+    duration = json_number_value(json_object_get(probe, "duration"));
+
+    if (kind == NULL || !isfinite(duration) || duration < 0) {
+        (void) snprintf(f->error, sizeof(f->error), "was not probed");
+        return false;
+    }
+
+    (void) snprintf(f->kind, sizeof(f->kind), "%s", kind);
+    (void) snprintf(f->sha256, sizeof(f->sha256), "%s", sha256 ? sha256 : "");
+    f->duration = duration;
+
+    video = json_object_get(probe, "video");
+    if (json_is_object(video)) {
+        f->has_video = true;
+        f->width = (int) json_integer_value(json_object_get(video, "width"));
+        f->height = (int) json_integer_value(json_object_get(video, "height"));
+        f->alpha = json_is_true(json_object_get(video, "alpha"));
+    }
+
+    f->has_audio = json_is_object(json_object_get(probe, "audio"));
+    f->known = true;
+
+    return true;
+}
+
+
+static double
+seconds_of(const rn_time *t, rn_rational fps)
+{
+    if (t->kind == RN_TIME_FRAMES) {
+        return (double) t->frames * (double) fps.den / (double) fps.num;
+    }
+
+    return t->seconds;
+}
+
+
+static void
+problem_at(resolver *rs, const rn_clip *c, const char *member, const char *text)
+{
+    char  pointer[160];
+
+    (void) snprintf(pointer, sizeof(pointer), "%s%s", c->pointer, member);
+    rn_problem_add(rs->problems, pointer, "%s", text);
+}
+
+
+/* Whether the asset is of a kind that the clip can use. */
+
+static bool
+usable(resolver *rs, const rn_clip *c, const rn_facts *f)
+{
+    char  text[400];
+
+    if (!f->known) {
+        (void) snprintf(text, sizeof(text), "%s",
+                        f->error[0] ? f->error : "is not known");
+        problem_at(rs, c, "/asset/src", text);
+        return false;
+    }
+
+    if (c->asset.type == RN_ASSET_AUDIO ? !f->has_audio
+        : c->asset.type == RN_ASSET_IMAGE ? strcmp(f->kind, "image") != 0
+        : strcmp(f->kind, "video") != 0)
+    {
+        (void) snprintf(text, sizeof(text), "is %s%s, %s",
+                        strchr("aeiou", f->kind[0]) ? "an " : "a ", f->kind,
+                        c->asset.type == RN_ASSET_AUDIO ? "and has no sound"
+                        : c->asset.type == RN_ASSET_IMAGE ? "not an image"
+                        : "not a video");
+        problem_at(rs, c, "/asset/src", text);
+        return false;
+    }
+
+    return true;
+}
+
+
+/*
+ * The length of a clip in seconds; -1 for one that lasts until the end, with
+ * *avail set to what its source holds (0: without limit), -2 after a problem.
+ */
+
+static double
+length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
+{
+    char         text[200];
+    double       in, out, len;
+    rn_rational  fps = rs->doc->fps;
+
+    *avail = 0;
+
+    if (f == NULL || c->asset.type == RN_ASSET_IMAGE) {
+        switch (c->duration.kind) {
+        case RN_TIME_AUTO:
+            return STILL_SECONDS;
+        case RN_TIME_END:
+            return -1;
+        default:
+            return seconds_of(&c->duration, fps);
+        }
+    }
+
+    in = seconds_of(&c->in_point, fps);
+    out = f->duration;
+
+    if (in >= f->duration) {
+        (void) snprintf(text, sizeof(text), "is at or behind the end of the "
+                        "source, which lasts %.3f s", f->duration);
+        problem_at(rs, c, "/in_point", text);
+        return -2;
+    }
+
+    if (c->out_point.kind != RN_TIME_AUTO) {
+        out = seconds_of(&c->out_point, fps);
+
+        if (out <= in) {
+            problem_at(rs, c, "/out_point", "must be behind in_point");
+            return -2;
+        }
+
+        if (out > f->duration + SLACK_SECONDS) {
+            (void) snprintf(text, sizeof(text), "is behind the end of the "
+                            "source, which lasts %.3f s", f->duration);
+            problem_at(rs, c, "/out_point", text);
+            return -2;
+        }
+    }
+
+    *avail = out - in;
+
+    if (c->duration.kind == RN_TIME_END) {
+        return -1;
+    }
+
+    if (c->duration.kind == RN_TIME_AUTO) {
+        return out - in;
+    }
+
+    len = seconds_of(&c->duration, fps);
+
+    if (len > out - in + SLACK_SECONDS) {
+        (void) snprintf(text, sizeof(text), "asks for %.3f s, but the source "
+                        "holds only %.3f s from its in_point", len, out - in);
+        problem_at(rs, c, "/duration", text);
+        return -2;
+    }
+
+    return len;
+}
+
+
+/*
+ * Places the clips of one track.  `pass` 0 places all but leaves the end of
+ * "end" clips open; pass 1 closes those, once the length of the film is known.
+ */
+
+static void
+place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
+{
+    size_t           i;
+    double           cursor, start, len, avail, trans;
+    rn_place        *p, *prev;
+    const rn_clip   *c, *tr;
+    rn_rational      fps = rs->doc->fps;
+    const rn_track  *track = &rs->doc->tracks[t];
+
+    cursor = 0;
+    prev = NULL;
+    tr = NULL;
+
+    for (i = 0; i < track->n; i++) {
+        c = &track->clips[i];
+
+        if (c->transition) {
+            tr = c->cut ? NULL : c;
+            continue;
+        }
+
+        trans = tr != NULL ? seconds_of(&tr->duration, fps) : 0;
+
+        p = &places[*n];
+        memset(p, 0, sizeof(*p));
+        p->clip = c;
+        p->track = t;
+        p->facts = c->asset.ref >= 0 ? &rs->facts[c->asset.ref] : NULL;
+
+        if (prev != NULL && prev->end < 0) {
+            problem_at(rs, c, "", "nothing can follow a clip that lasts until "
+                                  "the end");
+            return;
+        }
+
+        if (p->facts != NULL && !usable(rs, c, p->facts)) {
+            prev = NULL;
+            tr = NULL;
+            continue;
+        }
+
+        start = cursor - trans;
+
+        if (c->start.kind != RN_TIME_AUTO) {
+            start = seconds_of(&c->start, fps);
+
+            if (tr != NULL && prev != NULL
+                && rn_ticks(start, fps) != rn_ticks(cursor - trans, fps))
+            {
+                problem_at(rs, c, "/start", "must overlap the clip before by "
+                           "the duration of the transition between them");
+            }
+        }
+
+        len = length_of(rs, c, p->facts, &avail);
+        if (len == -2) {
+            prev = NULL;
+            tr = NULL;
+            continue;
+        }
+
+        p->start = rn_ticks(start > 0 ? start : 0, fps);
+        p->end = len < 0 ? -1 : rn_ticks(start + len, fps);
+        p->in = rn_ticks(seconds_of(&c->in_point, fps), fps);
+
+        if (len < 0 && avail > 0) {         /* "end", of a finite source */
+            p->tail = rn_ticks(start + avail, fps);
+        }
+
+        if (p->end >= 0 && p->end <= p->start) {
+            problem_at(rs, c, "/duration", "is shorter than one frame");
+            prev = NULL;
+            tr = NULL;
+            continue;
+        }
+
+        if (tr != NULL && prev != NULL) {
+            p->lead = prev->end - p->start;
+
+            if (p->lead < 1) {
+                problem_at(rs, tr, "/duration", "is shorter than one frame");
+                p->lead = 0;
+            } else if (2 * p->lead > prev->end - prev->start
+                       || (p->end >= 0 && 2 * p->lead > p->end - p->start))
+            {
+                problem_at(rs, tr, "/duration", "may not exceed half of "
+                           "either clip beside it");
+                p->lead = 0;
+            }
+
+            prev->tail = p->lead;
+        }
+
+        if (len >= 0) {
+            cursor = start + len;
+            if (cursor > rs->end) {
+                rs->end = cursor;
+            }
+        }
+
+        prev = p;
+        tr = NULL;
+        (*n)++;
+    }
+}
+
+
+static int
+by_track_and_start(const void *va, const void *vb)
+{
+    const rn_place  *a = va, *b = vb;
+
+    if (a->track != b->track) {
+        return a->track < b->track ? -1 : 1;
+    }
+
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
+
+/* Lengths that depend on the clip's own: fades, and the end of "end". */
+
+static void
+finish_place(resolver *rs, rn_place *p)
+{
+    int64_t         len, limit;
+    rn_rational     fps = rs->doc->fps;
+    const rn_clip  *c = p->clip;
+
+    if (p->end < 0) {
+        limit = p->tail;
+        p->tail = 0;
+        p->end = rs->tl->frames;
+
+        if (limit > 0 && limit < p->end) {
+            p->end = limit;
+        }
+
+        if (p->end <= p->start) {
+            problem_at(rs, c, "/start", "is at or behind the end of the film");
+            p->end = p->start + 1;
+        }
+    }
+
+    len = p->end - p->start;
+
+    p->fade_in = rn_ticks(seconds_of(&c->fade_in, fps), fps);
+    p->fade_out = rn_ticks(seconds_of(&c->fade_out, fps), fps);
+
+    if (p->fade_in > len) {
+        problem_at(rs, c, "/fade_in", "is longer than the clip");
+    }
+
+    if (p->fade_out > len) {
+        problem_at(rs, c, "/fade_out", "is longer than the clip");
+    }
+
+    p->show_in = p->show_out = 0;
+    limit = rn_ticks(seconds_of(&c->show_duration, fps), fps);
+
+    if (limit > len / 2) {
+        limit = len / 2;
+    }
+
+    if (c->show_in) {
+        p->show_in = limit;
+    }
+
+    if (c->show_out) {
+        p->show_out = limit;
+    }
+}
+
+
+rn_status
+rn_timeline_resolve(const rn_doc *doc, const rn_facts *facts,
+    const rn_limits *limits, rn_problems *problems, rn_timeline *out)
+{
+    char       text[120];
+    size_t     i, before;
+    resolver   rs;
+    rn_place  *p, *q;
+
+    memset(out, 0, sizeof(*out));
+    memset(&rs, 0, sizeof(rs));
+    rs.doc = doc;
+    rs.facts = facts;
+    rs.limits = limits;
+    rs.problems = problems;
+    rs.tl = out;
+    before = problems->total;
+
+    out->places = calloc(doc->n_clips + 1, sizeof(rn_place));
+    if (out->places == NULL) {
+        rn_problem_add(problems, "", "out of memory");
+        return RN_E_NOMEM;
+    }
+
+    for (i = 0; i < doc->n_tracks; i++) {
+        place_track(&rs, i, out->places, &out->n);
+    }
+
+    out->frames = rn_ticks(rs.end, doc->fps);
+
+    if (problems->total == before && out->frames < 1) {
+        rn_problem_add(problems, "/timeline/tracks", "the film has no length: "
+                       "at least one clip must have a duration of its own");
+    }
+
+    if (rs.end > limits->max_duration) {
+        (void) snprintf(text, sizeof(text), "the film would last %.0f s; at "
+                        "most %.0f s are rendered here", rs.end,
+                        limits->max_duration);
+        rn_problem_add(problems, "/timeline", "%s", text);
+    }
+
+    if (problems->total != before) {
+        goto invalid;
+    }
+
+    for (i = 0; i < out->n; i++) {
+        finish_place(&rs, &out->places[i]);
+    }
+
+    qsort(out->places, out->n, sizeof(rn_place), by_track_and_start);
+
+    for (i = 1; i < out->n; i++) {
+        p = &out->places[i - 1];
+        q = &out->places[i];
+
+        if (p->track == q->track && q->start < p->end - q->lead) {
+            (void) snprintf(text, sizeof(text), "overlaps the clip before it "
+                            "by %.3f s; clips of one track may not overlap",
+                            (double) (p->end - q->start) * doc->fps.den
+                            / doc->fps.num);
+            problem_at(&rs, q->clip, "/start", text);
+        }
+    }
+
+    if (problems->total == before) {
+        return RN_OK;
+    }
+
+invalid:
+
+    rn_timeline_free(out);
+    return RN_E_INVALID;
+}
+
+
+void
+rn_timeline_free(rn_timeline *tl)
+{
+    free(tl->places);
+    memset(tl, 0, sizeof(*tl));
+}

@@ -1,0 +1,66 @@
+/*
+ * Times, resolved: a document and the facts of its assets give every clip its
+ * place in integer ticks of the canvas.  Each start and end is rounded once,
+ * from absolute time, so that nothing drifts; sound is cut on the same grid.
+ */
+
+#ifndef RN_TIMELINE_H
+#define RN_TIMELINE_H
+
+#include "rn_doc.h"
+
+
+/* What is known of an asset; the shape that a probe writes as JSON. */
+
+typedef struct {
+    bool             known;             /* false: not probed, see error */
+    char             error[256];        /* why it cannot be used, or "" */
+    char             sha256[65];
+    char             kind[12];          /* "video", "image", "audio" */
+    bool             has_video, has_audio, alpha;
+    double           duration;          /* seconds; 0 for an image */
+    int              width, height;     /* as displayed: turned, square px */
+} rn_facts;
+
+typedef struct {
+    const rn_clip   *clip;
+    const rn_facts  *facts;             /* NULL: needs none */
+    size_t           track;
+    int64_t          start, end;        /* ticks of the canvas */
+    int64_t          in;                /* ticks into the source */
+    int64_t          lead, tail;        /* shared with the clip before, after */
+    int64_t          fade_in, fade_out; /* of the sound */
+    int64_t          show_in, show_out; /* of the picture */
+} rn_place;
+
+typedef struct {
+    rn_place        *places;            /* by track, then by start */
+    size_t           n;
+    int64_t          frames;            /* length of the film */
+} rn_timeline;
+
+
+/*
+ * Reads a probe's JSON; false (and facts->error) when it does not hold what a
+ * probe writes.  sha256 may be NULL.
+ */
+bool rn_facts_read(json_t *probe, const char *sha256, rn_facts *facts);
+
+/*
+ * Resolves all times.  facts[i] belongs to doc->refs[i].  Problems are added
+ * for what cannot be; then RN_E_INVALID.  The result borrows doc and facts and
+ * is freed with rn_timeline_free.
+ */
+rn_status rn_timeline_resolve(const rn_doc *doc, const rn_facts *facts,
+    const rn_limits *limits, rn_problems *problems, rn_timeline *out);
+
+void rn_timeline_free(rn_timeline *tl);
+
+/* Ticks of an absolute time, rounded to the nearest. */
+int64_t rn_ticks(double seconds, rn_rational fps);
+
+/* The sample at which tick k begins: round(k * rate / fps), exactly. */
+int64_t rn_sample_at(int64_t tick, rn_rational fps, int rate);
+
+
+#endif /* RN_TIMELINE_H */

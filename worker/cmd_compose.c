@@ -1,0 +1,821 @@
+/*
+ * render compose, plan, probe: the engine with no server.  Inputs are paths
+ * relative to the document; segments go to a cache folder under their keys, so
+ * that with --cache only what changed is rendered again.
+ */
+
+#include "cmd.h"
+#include "local.h"
+#include "rn_id.h"
+#include "rn_timeline.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <openssl/evp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+
+#define RUN_SECONDS  2.0                /* CPU seconds a task is worth */
+
+
+typedef struct {
+    const char  *file, *out;
+    char         dir[4096];             /* of the document */
+    char         cache[4096];
+    bool         keep;                  /* the cache is the caller's */
+    int          jobs;
+    json_t      *assets;                /* {src: {"sha256", "probe", "path"}} */
+    json_t      *plan;
+    json_t      *claimed;               /* keys begun in this run */
+    double       cost, done;            /* of what is rendered */
+    size_t       rendered, reused;
+    bool         bar;
+    int          percent;
+} compose;
+
+
+static bool
+file_sha256(const char *path, char hex[65])
+{
+    int             fd;
+    char            buf[65536];
+    ssize_t         n;
+    EVP_MD_CTX     *md;
+    unsigned char   digest[EVP_MAX_MD_SIZE];
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+
+    md = EVP_MD_CTX_new();
+    n = md != NULL ? 0 : -1;
+
+    if (md != NULL) {
+        (void) EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+
+        while ((n = read(fd, buf, sizeof(buf))) > 0) {
+            (void) EVP_DigestUpdate(md, buf, (size_t) n);
+        }
+
+        (void) EVP_DigestFinal_ex(md, digest, NULL);
+        rn_hex(digest, 32, hex);
+        EVP_MD_CTX_free(md);
+    }
+
+    (void) close(fd);
+
+    return n == 0;
+}
+
+
+static json_t *
+probe_path(const char *path, char *err, size_t err_len)
+{
+    json_t      *result;
+    local_task   t;
+
+    memset(&t, 0, sizeof(t));
+    t.kind = "probe";
+    t.spec = json_pack("{s:s}", "input", "input");
+    result = NULL;
+
+    if (!local_lend(&t, "input", path, O_RDONLY)) {
+        (void) snprintf(err, err_len, "cannot be opened");
+    } else if (local_run(&t, &result, err, err_len) == RN_OK) {
+        json_incref(result);
+    } else {
+        result = NULL;
+    }
+
+    local_free(&t);
+
+    return result;
+}
+
+
+int
+cmd_probe(int argc, char **argv)
+{
+    char     err[512];
+    json_t  *probe;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: render probe FILE\n");
+        return 2;
+    }
+
+    probe = probe_path(argv[1], err, sizeof(err));
+    if (probe == NULL) {
+        fprintf(stderr, "render: %s: %s\n", argv[1], err);
+        return 1;
+    }
+
+    (void) json_dumpf(probe, stdout, JSON_INDENT(2));
+    (void) putchar('\n');
+    json_decref(probe);
+
+    return 0;
+}
+
+
+static void
+print_problems(const char *file, json_t *problems)
+{
+    size_t   i;
+    json_t  *p;
+
+    json_array_foreach(problems, i, p) {
+        fprintf(stderr, "%s: %s: %s\n", file,
+                json_string_value(json_object_get(p, "pointer")) ?: "",
+                json_string_value(json_object_get(p, "detail")) ?: "");
+    }
+}
+
+
+/* Digest and facts of every source the document names. */
+
+static bool
+read_assets(compose *c, const char *text, size_t len)
+{
+    char         path[8300], hex[65], err[512];
+    size_t       i;
+    json_t      *probe, *list;
+    rn_doc      *doc;
+    rn_problems  problems;
+
+    memset(&problems, 0, sizeof(problems));
+
+    if (rn_doc_parse(text, len, &rn_limits_default, true, &problems, &doc)
+        != RN_OK)
+    {
+        list = rn_problems_json(&problems);
+        print_problems(c->file, list);
+        json_decref(list);
+        rn_problems_free(&problems);
+        return false;
+    }
+
+    for (i = 0; i < doc->n_refs; i++) {
+        (void) snprintf(path, sizeof(path), "%s/%s", c->dir, doc->refs[i].src);
+
+        if (json_object_get(c->assets, doc->refs[i].src) != NULL
+            || access(path, F_OK) != 0)
+        {
+            continue;                   /* the plan reports what is missing */
+        }
+
+        probe = NULL;
+        err[0] = '\0';
+
+        if (!file_sha256(path, hex)) {
+            (void) snprintf(err, sizeof(err), "%s", strerror(errno));
+        } else {
+            probe = probe_path(path, err, sizeof(err));
+        }
+
+        (void) json_object_set_new(c->assets, doc->refs[i].src,
+                                   probe != NULL
+                                   ? json_pack("{s:s, s:o, s:s}", "sha256",
+                                               hex, "probe", probe, "path",
+                                               path)
+                                   : json_pack("{s:s}", "error", err));
+    }
+
+    rn_doc_free(doc);
+
+    return true;
+}
+
+
+static bool
+make_plan(compose *c)
+{
+    char        err[512], *text, *copy;
+    size_t      len;
+    json_t     *result;
+    rn_status   rc;
+    local_task  t;
+
+    text = local_read(c->file, &len);
+    if (text == NULL) {
+        return false;
+    }
+
+    copy = strdup(strcmp(c->file, "-") == 0 ? "./-" : c->file);
+    (void) snprintf(c->dir, sizeof(c->dir), "%s",
+                    copy != NULL ? dirname(copy) : ".");
+    free(copy);
+
+    c->assets = json_object();
+
+    if (!read_assets(c, text, len)) {
+        free(text);
+        return false;
+    }
+
+    memset(&t, 0, sizeof(t));
+    t.kind = "plan";
+    t.spec = json_pack("{s:s%, s:b, s:O}", "config", text, len, "paths", 1,
+                       "assets", c->assets);
+    free(text);
+
+    rc = local_run(&t, &result, err, sizeof(err));
+
+    if (rc == RN_OK) {
+        c->plan = json_incref(result);
+    } else if (json_is_array(json_object_get(t.answer, "detail"))) {
+        print_problems(c->file, json_object_get(t.answer, "detail"));
+    } else {
+        fprintf(stderr, "render: %s: %s\n", c->file, err);
+    }
+
+    local_free(&t);
+
+    return rc == RN_OK;
+}
+
+
+int
+cmd_plan(int argc, char **argv)
+{
+    compose  c;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: render plan FILE\n");
+        return 2;
+    }
+
+    memset(&c, 0, sizeof(c));
+    c.file = argv[1];
+
+    if (!make_plan(&c)) {
+        json_decref(c.assets);
+        return 1;
+    }
+
+    (void) json_dumpf(c.plan, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
+    (void) putchar('\n');
+    json_decref(c.plan);
+    json_decref(c.assets);
+
+    return 0;
+}
+
+
+/* Rendering what the plan asks for and the cache does not hold */
+
+
+static void
+piece_path(const compose *c, const char *key, const char *suffix, char *path,
+    size_t len)
+{
+    (void) snprintf(path, len, "%s/%s.mp4%s", c->cache, key, suffix);
+}
+
+
+static const char *
+path_of_digest(const compose *c, const char *sha256)
+{
+    json_t      *a;
+    const char  *src, *s;
+
+    json_object_foreach(c->assets, src, a) {
+        s = json_string_value(json_object_get(a, "sha256"));
+        if (s != NULL && strcmp(s, sha256) == 0) {
+            return json_string_value(json_object_get(a, "path"));
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Lends every "input" that a specification names, at any depth. */
+
+static bool
+lend_inputs(const compose *c, local_task *t, json_t *spec)
+{
+    size_t       i;
+    json_t      *v;
+    const char  *name, *path;
+
+    json_array_foreach(spec, i, v) {
+        if (!lend_inputs(c, t, v)) {
+            return false;
+        }
+    }
+
+    json_object_foreach(spec, name, v) {
+        if (strcmp(name, "input") != 0) {
+            if (!lend_inputs(c, t, v)) {
+                return false;
+            }
+            continue;
+        }
+
+        for (i = 0; i < t->n_files; i++) {
+            if (strcmp(t->files[i].name, json_string_value(v)) == 0) {
+                break;
+            }
+        }
+
+        if (i == t->n_files) {
+            path = path_of_digest(c, json_string_value(v));
+            if (path == NULL
+                || !local_lend(t, json_string_value(v), path, O_RDONLY))
+            {
+                return false;
+            }
+        }
+    }
+
+    return true;
+}
+
+
+/*
+ * Takes the next run of neighbouring pieces worth a task; *next moves behind
+ * it.  Returns an empty array when all is there.
+ */
+
+static json_t *
+next_run(compose *c, json_t *pieces, size_t *next)
+{
+    char         path[8300];
+    double       cost;
+    json_t      *run, *piece;
+    const char  *key;
+
+    run = json_array();
+    cost = 0;
+
+    for ( /* void */ ; *next < json_array_size(pieces); (*next)++) {
+        piece = json_array_get(pieces, *next);
+        key = json_string_value(json_object_get(piece, "key"));
+        piece_path(c, key, "", path, sizeof(path));
+
+        /* also what this run has begun: a film may show a piece twice */
+
+        if (json_object_get(c->claimed, key) != NULL
+            || access(path, R_OK) == 0)
+        {
+            c->reused++;
+            if (json_array_size(run) > 0) {
+                (*next)++;
+                break;
+            }
+            continue;
+        }
+
+        (void) json_object_set_new(c->claimed, key, json_true());
+        (void) json_array_append(run, piece);
+        cost += json_real_value(json_object_get(piece, "cost"));
+        c->rendered++;
+
+        if (cost >= RUN_SECONDS) {
+            (*next)++;
+            break;
+        }
+    }
+
+    return run;
+}
+
+
+static bool
+start_run(compose *c, local_task *t, const char *kind, json_t *run)
+{
+    char         path[8300];
+    size_t       i;
+    json_t      *piece;
+    const char  *key;
+
+    memset(t, 0, sizeof(*t));
+    t->kind = kind;
+    t->spec = json_pack("{s:o}", "pieces", run);
+
+    json_array_foreach(run, i, piece) {
+        key = json_string_value(json_object_get(piece, "key"));
+        piece_path(c, key, ".part", path, sizeof(path));
+
+        if (!local_lend(t, key, path, O_RDWR | O_CREAT | O_TRUNC)
+            || !lend_inputs(c, t, json_object_get(piece, "spec")))
+        {
+            return false;
+        }
+    }
+
+    return local_start(t);
+}
+
+
+static bool
+keep_run(compose *c, local_task *t)
+{
+    char         from[8300], to[8300];
+    size_t       i;
+    json_t      *piece;
+    const char  *key;
+
+    json_array_foreach(json_object_get(t->spec, "pieces"), i, piece) {
+        key = json_string_value(json_object_get(piece, "key"));
+        piece_path(c, key, ".part", from, sizeof(from));
+        piece_path(c, key, "", to, sizeof(to));
+
+        if (rename(from, to) != 0) {
+            fprintf(stderr, "render: %s: %s\n", to, strerror(errno));
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static double
+cost_of_pieces(json_t *pieces)
+{
+    size_t   i;
+    double   cost;
+    json_t  *p;
+
+    cost = 0;
+    json_array_foreach(pieces, i, p) {
+        cost += json_real_value(json_object_get(p, "cost"));
+    }
+
+    return cost;
+}
+
+
+static void
+show_progress(compose *c, double running)
+{
+    int     percent, i;
+    double  part;
+
+    part = c->cost > 0 ? (c->done + running) / c->cost : 1;
+    percent = (int) (100 * (part > 1 ? 1 : part));
+
+    if (c->bar) {
+        fprintf(stderr, "\r[");
+        for (i = 0; i < 40; i++) {
+            (void) fputc(i < percent * 40 / 100 ? '#' : ' ', stderr);
+        }
+        fprintf(stderr, "] %3d %%", percent);
+
+    } else if (percent / 10 != c->percent / 10) {
+        fprintf(stderr, "render: %d %%\n", percent);
+    }
+
+    c->percent = percent;
+}
+
+
+static double
+run_cost(const local_task *t)
+{
+    return cost_of_pieces(json_object_get(t->spec, "pieces"));
+}
+
+
+static double
+run_done(local_task *t)
+{
+    size_t   i;
+    double   frames;
+    json_t  *p;
+
+    local_progress(t);
+    frames = 0;
+
+    json_array_foreach(json_object_get(t->spec, "pieces"), i, p) {
+        frames += (double) json_integer_value(json_object_get(p, "frames"));
+    }
+
+    return frames > 0 ? run_cost(t) * t->units / frames : 0;
+}
+
+
+static bool
+render_pieces(compose *c)
+{
+    int          wstatus, i, running;
+    bool         ok;
+    char         err[512];
+    pid_t        pid;
+    double       part;
+    json_t      *run, *lists[2];
+    size_t       next, list;
+    local_task  *tasks, *t;
+
+    static const char *const kinds[] = { "audio", "render_segment" };
+
+    lists[0] = json_object_get(c->plan, "sound");
+    lists[1] = json_object_get(c->plan, "segments");
+    c->cost = cost_of_pieces(lists[0]) + cost_of_pieces(lists[1]);
+
+    tasks = calloc((size_t) c->jobs, sizeof(local_task));
+    if (tasks == NULL) {
+        return false;
+    }
+
+    ok = true;
+    next = list = 0;
+    running = 0;
+
+    for ( ;; ) {
+        for (i = 0; ok && i < c->jobs && list < 2; i++) {
+            if (tasks[i].pid > 0) {
+                continue;
+            }
+
+            run = next_run(c, lists[list], &next);
+
+            if (json_array_size(run) == 0) {
+                json_decref(run);
+                if (next >= json_array_size(lists[list])) {
+                    list++;
+                    next = 0;
+                }
+                i--;
+                continue;
+            }
+
+            ok = start_run(c, &tasks[i], kinds[list], run);
+            running += ok;
+        }
+
+        if (running == 0) {
+            break;
+        }
+
+        pid = waitpid(-1, &wstatus, WNOHANG);
+
+        if (pid <= 0) {
+            struct pollfd  pfd = { .fd = -1 };
+
+            for (i = 0, part = 0; i < c->jobs; i++) {
+                if (tasks[i].pid > 0) {
+                    part += run_done(&tasks[i]);
+                    pfd.fd = tasks[i].status_fd;
+                    pfd.events = POLLIN;
+                }
+            }
+
+            show_progress(c, part);
+            (void) poll(&pfd, 1, 100);
+            continue;
+        }
+
+        for (i = 0; i < c->jobs && tasks[i].pid != pid; i++) { /* void */ }
+
+        if (i == c->jobs) {
+            continue;
+        }
+
+        t = &tasks[i];
+        running--;
+
+        if (local_finish(t, wstatus, err, sizeof(err)) != RN_OK) {
+            if (ok) {
+                fprintf(stderr, "%srender: %s\n", c->bar ? "\n" : "", err);
+            }
+            ok = false;
+        } else {
+            ok = keep_run(c, t) && ok;
+            c->done += run_cost(t);
+        }
+
+        local_free(t);
+    }
+
+    for (i = 0; i < c->jobs; i++) {
+        local_free(&tasks[i]);
+    }
+    free(tasks);
+
+    if (ok) {
+        c->done = c->cost;
+        show_progress(c, 0);
+    }
+
+    if (c->bar) {
+        (void) fputc('\n', stderr);
+    }
+
+    return ok;
+}
+
+
+static bool
+lend_pieces(compose *c, local_task *t, json_t *pieces)
+{
+    char         path[8300];
+    size_t       i;
+    json_t      *p;
+    const char  *key;
+
+    json_array_foreach(pieces, i, p) {
+        key = json_string_value(json_object_get(p, "key"));
+        piece_path(c, key, "", path, sizeof(path));
+
+        if (!local_lend(t, key, path, O_RDONLY)) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static bool
+assemble(compose *c)
+{
+    bool        ok;
+    char        part[4200], err[512];
+    json_t     *result;
+    local_task  t;
+
+    (void) snprintf(part, sizeof(part), "%s.part", c->out);
+
+    memset(&t, 0, sizeof(t));
+    t.kind = "assemble";
+    t.spec = json_incref(c->plan);
+
+    ok = local_lend(&t, "final.mp4", part, O_RDWR | O_CREAT | O_TRUNC)
+         && lend_pieces(c, &t, json_object_get(c->plan, "segments"))
+         && lend_pieces(c, &t, json_object_get(c->plan, "sound"));
+
+    if (ok && local_run(&t, &result, err, sizeof(err)) != RN_OK) {
+        fprintf(stderr, "render: %s\n", err);
+        ok = false;
+    }
+
+    local_free(&t);
+
+    if (ok && rename(part, c->out) != 0) {
+        fprintf(stderr, "render: %s: %s\n", c->out, strerror(errno));
+        ok = false;
+    }
+
+    if (!ok) {
+        (void) unlink(part);
+    }
+
+    return ok;
+}
+
+
+static void
+remove_pieces(compose *c)
+{
+    char         path[8300];
+    size_t       i, k;
+    json_t      *p, *lists[2];
+    const char  *key;
+
+    lists[0] = json_object_get(c->plan, "sound");
+    lists[1] = json_object_get(c->plan, "segments");
+
+    for (k = 0; k < 2; k++) {
+        json_array_foreach(lists[k], i, p) {
+            key = json_string_value(json_object_get(p, "key"));
+            piece_path(c, key, ".part", path, sizeof(path));
+            (void) unlink(path);
+
+            if (!c->keep) {
+                piece_path(c, key, "", path, sizeof(path));
+                (void) unlink(path);
+            }
+        }
+    }
+
+    if (!c->keep) {
+        (void) rmdir(c->cache);
+    }
+}
+
+
+static bool
+read_options(compose *c, int argc, char **argv)
+{
+    int    o;
+    char  *end;
+    long   n;
+
+    static const struct option options[] = {
+        { "output", required_argument, NULL, 'o' },
+        { "cache", required_argument, NULL, 'c' },
+        { "jobs", required_argument, NULL, 'j' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    n = sysconf(_SC_NPROCESSORS_ONLN);
+    c->jobs = n > 0 ? (int) n : 1;
+
+    while ((o = getopt_long(argc, argv, "o:j:", options, NULL)) != -1) {
+        switch (o) {
+        case 'o':
+            c->out = optarg;
+            break;
+        case 'c':
+            (void) snprintf(c->cache, sizeof(c->cache), "%s", optarg);
+            c->keep = true;
+            break;
+        case 'j':
+            n = strtol(optarg, &end, 10);
+            if (*end != '\0' || n < 1 || n > 1024) {
+                return false;
+            }
+            c->jobs = (int) n;
+            break;
+        default:
+            return false;
+        }
+    }
+
+    if (optind != argc - 1 || c->out == NULL) {
+        return false;
+    }
+
+    c->file = argv[optind];
+
+    return true;
+}
+
+
+int
+cmd_compose(int argc, char **argv)
+{
+    bool             ok;
+    compose          c;
+    const char      *tmp;
+    struct rlimit    files;
+    struct timespec  a, b;
+
+    memset(&c, 0, sizeof(c));
+    (void) clock_gettime(CLOCK_MONOTONIC, &a);
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;        /* a film may have many pieces */
+        (void) setrlimit(RLIMIT_NOFILE, &files);
+    }
+
+    if (!read_options(&c, argc, argv)) {
+        fprintf(stderr, "usage: render compose FILE -o OUT [--cache DIR] "
+                "[--jobs N]\n");
+        return 2;
+    }
+
+    c.bar = isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL;
+
+    if (!make_plan(&c)) {
+        json_decref(c.assets);
+        return 1;
+    }
+
+    if (c.keep) {
+        ok = mkdir(c.cache, 0777) == 0 || errno == EEXIST;
+    } else {
+        tmp = getenv("TMPDIR");
+        (void) snprintf(c.cache, sizeof(c.cache), "%.4000s/render-XXXXXX",
+                        tmp != NULL && tmp[0] ? tmp : "/tmp");
+        ok = mkdtemp(c.cache) != NULL;
+    }
+
+    if (!ok) {
+        fprintf(stderr, "render: %s: %s\n", c.cache, strerror(errno));
+    } else {
+        c.claimed = json_object();
+        ok = render_pieces(&c) && assemble(&c);
+        remove_pieces(&c);
+        json_decref(c.claimed);
+    }
+
+    if (ok) {
+        (void) clock_gettime(CLOCK_MONOTONIC, &b);
+        fprintf(stderr, "render: %s: %.3f s of film, %zu pieces rendered, "
+                "%zu reused, in %.2f s\n", c.out,
+                json_real_value(json_object_get(c.plan, "duration")),
+                c.rendered, c.reused,
+                (double) (b.tv_sec - a.tv_sec)
+                + (double) (b.tv_nsec - a.tv_nsec) / 1e9);
+    }
+
+    json_decref(c.plan);
+    json_decref(c.assets);
+
+    return ok ? 0 : 1;
+}

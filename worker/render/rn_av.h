@@ -1,0 +1,68 @@
+/*
+ * What every file of the engine shares: how a failure is told, the libav
+ * objects on a descriptor, and the differences between FFmpeg 5.1 and later.
+ * Nothing here opens a path or an address.
+ */
+
+#ifndef RN_AV_H
+#define RN_AV_H
+
+#include "rn_status.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/avutil.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+
+/* Why something failed: the outcome, and a sentence for a person. */
+
+typedef struct {
+    rn_status    status;
+    char         text[256];
+} rn_fault;
+
+
+/* Sets the fault unless one is set already (the first is the cause). */
+rn_status rn_fail(rn_fault *fault, rn_status status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same with libav's own words for `averr` behind the sentence. */
+rn_status rn_fail_av(rn_fault *fault, int averr, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+
+/*
+ * A byte stream on a descriptor, by pread and pwrite, so that several may
+ * share one descriptor.  The descriptor stays the caller's.  NULL: no memory.
+ */
+AVIOContext *rn_io_open(int fd, bool writable);
+
+/* Frees the stream and sets *io to NULL; unwritten bytes are not flushed. */
+void rn_io_free(AVIOContext **io);
+
+
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+typedef const uint8_t  rn_io_byte;          /* write callbacks, since 7.0 */
+#else
+typedef uint8_t  rn_io_byte;
+#endif
+
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 29, 100)
+#define rn_frame_interlaced(f)  (((f)->flags & AV_FRAME_FLAG_INTERLACED) != 0)
+#else
+#define rn_frame_interlaced(f)  ((f)->interlaced_frame)
+#endif
+
+#if LIBAVUTIL_VERSION_MAJOR >= 58
+#define rn_frame_duration(f)  ((f)->duration)
+#else
+#define rn_frame_duration(f)  ((f)->pkt_duration)
+#endif
+
+/* The display matrix of a stream (9 int32, see libavutil/display.h), or NULL */
+const int32_t *rn_display_matrix(const AVStream *st);
+
+
+#endif /* RN_AV_H */

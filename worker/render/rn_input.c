@@ -1,0 +1,323 @@
+/* The guarded way into a media file; see rn_input.h. */
+
+#include "rn_input.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
+
+
+#define DAMAGED_MAX  200            /* packets in a row without a frame */
+
+
+/*
+ * Whitelists, because an io_open that refuses does not stop the demuxers that
+ * open nested files themselves (concat, dash).  Subtitle, text and script
+ * formats are out: a text file is otherwise decoded as ANSI art.
+ */
+
+static const char formats[] =
+    "mov,matroska,mpegts,mp3,wav,flac,ogg,aac,avi,flv,gif,"
+    "png_pipe,jpeg_pipe,webp_pipe";
+
+static const char codecs[] =
+    "h264,hevc,vp8,libvpx-vp8,vp9,libvpx-vp9,libdav1d,av1,mpeg4,mpeg2video,"
+    "mpeg1video,mjpeg,png,gif,webp,prores,dnxhd,theora,"
+    "flv,msmpeg4,msmpeg4v2,wmv1,wmv2,h263,cinepak,"
+    "aac,mp3float,mp3,opus,libopus,vorbis,flac,alac,ac3,eac3,mp2float,mp2,"
+    "pcm_u8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,"
+    "pcm_f32le,pcm_f32be,pcm_f64le,pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav";
+
+
+static int
+refuse_open(AVFormatContext *s, AVIOContext **pb, const char *url, int flags,
+    AVDictionary **options)
+{
+    (void) s;
+    (void) pb;
+    (void) url;
+    (void) flags;
+    (void) options;
+
+    return AVERROR(EACCES);
+}
+
+
+static void
+forget_others(rn_input *in)
+{
+    unsigned   i;
+    AVStream  *st;
+
+    for (i = 0; i < in->fmt->nb_streams; i++) {
+        st = in->fmt->streams[i];
+        st->discard = (st == in->video || st == in->audio)
+                      ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    }
+}
+
+
+static AVStream *
+best(AVFormatContext *fmt, enum AVMediaType type)
+{
+    int        i;
+    AVStream  *st;
+
+    i = av_find_best_stream(fmt, type, -1, -1, NULL, 0);
+    if (i < 0) {
+        return NULL;
+    }
+
+    st = fmt->streams[i];
+
+    return st->disposition & AV_DISPOSITION_ATTACHED_PIC ? NULL : st;
+}
+
+
+rn_status
+rn_input_open(rn_input *in, int fd, rn_fault *fault)
+{
+    int            rc;
+    const char    *name;
+    AVDictionary  *opts;
+
+    memset(in, 0, sizeof(*in));
+    opts = NULL;
+
+    in->io = rn_io_open(fd, false);
+    in->fmt = avformat_alloc_context();
+
+    if (in->io == NULL || in->fmt == NULL) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+        goto fail;
+    }
+
+    in->size = avio_size(in->io);
+
+    if (in->size == 0) {
+        rn_fail(fault, RN_E_INPUT, "the file is empty");
+        goto fail;
+    }
+
+    in->fmt->pb = in->io;
+    in->fmt->flags |= AVFMT_FLAG_CUSTOM_IO;
+    in->fmt->io_open = refuse_open;
+    in->fmt->format_whitelist = av_strdup(formats);
+    in->fmt->codec_whitelist = av_strdup(codecs);
+    in->fmt->protocol_whitelist = av_strdup("none");
+    in->fmt->probesize = 5 * 1024 * 1024;
+    in->fmt->max_analyze_duration = 5 * AV_TIME_BASE;
+    in->fmt->max_streams = 64;
+
+    (void) av_dict_set_int(&opts, "max_pixels", RN_MAX_PIXELS, 0);
+
+    rc = avformat_open_input(&in->fmt, NULL, NULL, NULL);
+    if (rc < 0) {
+        if (rc == AVERROR(ENOMEM)) {
+            rc = AVERROR_INVALIDDATA;       /* also said of too many streams */
+        }
+        rn_fail_av(fault, rc, "not a media file of a kind that is read here");
+        goto fail;
+    }
+
+    name = in->fmt->iformat->name;
+    in->image = strstr(name, "_pipe") != NULL;
+
+    rc = avformat_find_stream_info(in->fmt, NULL);
+    if (rc < 0) {
+        rn_fail_av(fault, rc, "the streams of the file cannot be read");
+        goto fail;
+    }
+
+    in->video = best(in->fmt, AVMEDIA_TYPE_VIDEO);
+    in->audio = best(in->fmt, AVMEDIA_TYPE_AUDIO);
+
+    if (in->video == NULL && in->audio == NULL) {
+        rn_fail(fault, RN_E_INPUT, "the file holds neither picture nor sound "
+                "that can be read here");
+        goto fail;
+    }
+
+    forget_others(in);
+
+    in->zero = in->fmt->start_time != AV_NOPTS_VALUE ? in->fmt->start_time : 0;
+
+    av_dict_free(&opts);
+    return RN_OK;
+
+fail:
+
+    av_dict_free(&opts);
+    rn_input_close(in);
+    return fault->status;
+}
+
+
+void
+rn_input_close(rn_input *in)
+{
+    avformat_close_input(&in->fmt);
+    rn_io_free(&in->io);
+    memset(in, 0, sizeof(*in));
+}
+
+
+rn_status
+rn_input_decoder(rn_input *in, AVStream *st, AVCodecContext **out,
+    rn_fault *fault)
+{
+    int              rc;
+    const AVCodec   *codec;
+    AVCodecContext  *dec;
+
+    *out = NULL;
+
+    codec = avcodec_find_decoder(st->codecpar->codec_id);
+
+    /* FFmpeg's own VP8 and VP9 decoders drop the alpha plane */
+    if (st->codecpar->codec_id == AV_CODEC_ID_VP9
+        && av_dict_get(st->metadata, "alpha_mode", NULL, 0) != NULL)
+    {
+        codec = avcodec_find_decoder_by_name("libvpx-vp9");
+    } else if (st->codecpar->codec_id == AV_CODEC_ID_VP8
+               && av_dict_get(st->metadata, "alpha_mode", NULL, 0) != NULL)
+    {
+        codec = avcodec_find_decoder_by_name("libvpx");
+    }
+
+    if (codec == NULL) {
+        return rn_fail(fault, RN_E_UNSUPPORTED, "the codec %s cannot be read "
+                       "here", avcodec_get_name(st->codecpar->codec_id));
+    }
+
+    dec = avcodec_alloc_context3(codec);
+    if (dec == NULL) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    rc = avcodec_parameters_to_context(dec, st->codecpar);
+    if (rc < 0) {
+        goto fail;
+    }
+
+    dec->pkt_timebase = st->time_base;
+    dec->thread_count = 1;
+    dec->max_pixels = RN_MAX_PIXELS;
+    dec->codec_whitelist = av_strdup(codecs);
+
+    rc = avcodec_open2(dec, codec, NULL);
+    if (rc < 0) {
+        goto fail;
+    }
+
+    (void) in;
+    *out = dec;
+    return RN_OK;
+
+fail:
+
+    avcodec_free_context(&dec);
+    if (rc == AVERROR(EINVAL)) {
+        return rn_fail(fault, RN_E_UNSUPPORTED, "the codec %s is not read "
+                       "here", avcodec_get_name(st->codecpar->codec_id));
+    }
+    return rn_fail_av(fault, rc, "the %s decoder does not start",
+                      avcodec_get_name(st->codecpar->codec_id));
+}
+
+
+rn_status
+rn_input_frame(rn_input *in, AVStream *st, AVCodecContext *dec, AVPacket *pkt,
+    AVFrame *frame, bool *eof, rn_fault *fault)
+{
+    int  rc, damaged;
+
+    *eof = false;
+    damaged = 0;
+
+    for ( ;; ) {
+        rc = avcodec_receive_frame(dec, frame);
+        if (rc == 0) {
+            return RN_OK;
+        }
+
+        if (rc == AVERROR_EOF) {
+            *eof = true;
+            return RN_OK;
+        }
+
+        if (rc != AVERROR(EAGAIN) && ++damaged > DAMAGED_MAX) {
+            return rn_fail_av(fault, AVERROR_INVALIDDATA,
+                              "the %s stream is damaged",
+                              avcodec_get_name(dec->codec_id));
+        }
+
+        rc = av_read_frame(in->fmt, pkt);
+
+        if (rc == AVERROR(EAGAIN)) {
+            continue;
+        }
+
+        if (rc < 0) {
+            if (rc == AVERROR(EIO)) {
+                return rn_fail_av(fault, rc, "reading the file failed");
+            }
+            (void) avcodec_send_packet(dec, NULL);      /* drain */
+            continue;
+        }
+
+        if (pkt->stream_index == st->index) {
+            rc = avcodec_send_packet(dec, pkt);
+            if (rc < 0 && rc != AVERROR(EAGAIN) && ++damaged > DAMAGED_MAX) {
+                av_packet_unref(pkt);
+                return rn_fail_av(fault, AVERROR_INVALIDDATA,
+                                  "the %s stream is damaged",
+                                  avcodec_get_name(dec->codec_id));
+            }
+        }
+
+        av_packet_unref(pkt);
+    }
+}
+
+
+double
+rn_input_time(const rn_input *in, const AVStream *st, const AVFrame *frame)
+{
+    int64_t  ts;
+
+    ts = frame->best_effort_timestamp;
+    if (ts == AV_NOPTS_VALUE) {
+        return NAN;
+    }
+
+    return (double) ts * av_q2d(st->time_base)
+           - (double) in->zero / AV_TIME_BASE;
+}
+
+
+rn_status
+rn_input_seek(rn_input *in, AVStream *st, AVCodecContext *dec, double seconds,
+    rn_fault *fault)
+{
+    int      rc;
+    int64_t  ts;
+
+    ts = (int64_t) floor((seconds + (double) in->zero / AV_TIME_BASE)
+                         / av_q2d(st->time_base));
+
+    rc = avformat_seek_file(in->fmt, st->index, INT64_MIN, ts, ts, 0);
+
+    if (rc < 0) {                           /* from the beginning, then */
+        rc = av_seek_frame(in->fmt, -1, 0, AVSEEK_FLAG_BYTE);
+    }
+
+    if (rc < 0) {
+        return rn_fail_av(fault, rc, "the file cannot be sought in");
+    }
+
+    avcodec_flush_buffers(dec);
+    return RN_OK;
+}

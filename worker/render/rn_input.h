@@ -1,0 +1,54 @@
+/*
+ * A media file on a descriptor, opened as one opens a stranger's: only known
+ * containers and codecs, no nested files, no network, bounded in every count.
+ */
+
+#ifndef RN_INPUT_H
+#define RN_INPUT_H
+
+#include "rn_av.h"
+
+
+#define RN_MAX_PIXELS  (8192 * 8192)
+
+
+typedef struct {
+    AVFormatContext  *fmt;
+    AVIOContext      *io;
+    AVStream         *video;            /* the best of each kind, or NULL */
+    AVStream         *audio;
+    bool              image;            /* a picture file, not a film */
+    int64_t           zero;             /* the file's time 0, AV_TIME_BASE */
+    int64_t           size;             /* bytes */
+} rn_input;
+
+
+/* Opens; the descriptor stays the caller's.  On failure nothing is held. */
+rn_status rn_input_open(rn_input *in, int fd, rn_fault *fault);
+
+void rn_input_close(rn_input *in);
+
+/*
+ * A decoder for a stream, with one thread (tasks run in parallel, not
+ * decoders).  The caller frees it with avcodec_free_context.
+ */
+rn_status rn_input_decoder(rn_input *in, AVStream *st, AVCodecContext **dec,
+    rn_fault *fault);
+
+/*
+ * The next decoded frame of `st`.  RN_OK with *eof set when there are no more.
+ * Damaged packets are passed over; a file that is nothing but damage fails.
+ */
+rn_status rn_input_frame(rn_input *in, AVStream *st, AVCodecContext *dec,
+    AVPacket *pkt, AVFrame *frame, bool *eof, rn_fault *fault);
+
+/* Seconds of a frame on the file's own clock, from its time 0. */
+double rn_input_time(const rn_input *in, const AVStream *st,
+    const AVFrame *frame);
+
+/* Seeks so that decoding `st` yields frames at or before `seconds`. */
+rn_status rn_input_seek(rn_input *in, AVStream *st, AVCodecContext *dec,
+    double seconds, rn_fault *fault);
+
+
+#endif /* RN_INPUT_H */

@@ -1,0 +1,394 @@
+/* Mixes and codes a piece of the sound; see rn_mix.h. */
+
+#include "rn_mix.h"
+#include "rn_encode.h"
+#include "rn_mux.h"
+#include "rn_sound.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define RAMPS_MAX   8
+#define KNEE        0.85f               /* above it peaks are bent, not cut */
+
+
+typedef struct {
+    int64_t      from, len;             /* samples of the piece */
+    bool         out;                   /* falls instead of rises */
+    bool         power;                 /* equal power, for crossfades */
+} ramp;
+
+typedef struct {
+    const char  *input;
+    int64_t      from, len, at;
+    float        gain;
+    ramp         ramps[RAMPS_MAX];
+    size_t       n_ramps;
+    rn_sound    *sound;
+} clip;
+
+typedef struct {
+    const rn_env    *env;
+    int64_t          skip, packets;     /* dropped in front; kept */
+    clip            *clips;
+    size_t           n;
+    AVCodecContext  *enc;
+    AVFrame         *frame;
+    AVPacket        *pkt;
+    rn_mux           mux;
+    int64_t          coded;
+    float            mix[RN_AAC_FRAME * RN_CHANNELS];
+} mixer;
+
+
+static int64_t
+number(json_t *o, const char *name)
+{
+    return json_integer_value(json_object_get(o, name));
+}
+
+
+static void
+read_clip(clip *c, json_t *o)
+{
+    size_t   i;
+    json_t  *r, *list;
+
+    c->input = json_string_value(json_object_get(o, "input"));
+    c->from = number(o, "from");
+    c->len = number(o, "len");
+    c->at = number(o, "at");
+    c->gain = (float) ((double) number(o, "gain") / 1e6);
+
+    list = json_object_get(o, "ramps");
+
+    json_array_foreach(list, i, r) {
+        if (i == RAMPS_MAX) {
+            break;
+        }
+
+        c->ramps[i].from = json_integer_value(json_array_get(r, 0));
+        c->ramps[i].len = json_integer_value(json_array_get(r, 1));
+        c->ramps[i].out = json_integer_value(json_array_get(r, 2)) != 0;
+        c->ramps[i].power = json_integer_value(json_array_get(r, 3)) != 0;
+        c->n_ramps++;
+    }
+}
+
+
+static void
+apply_ramp(const ramp *r, int64_t at, int n, float *gain)
+{
+    int    i;
+    float  x;
+
+    for (i = 0; i < n; i++) {
+        x = ((float) (at + i - r->from) + 0.5f) / (float) r->len;
+        x = x < 0 ? 0 : x > 1 ? 1 : x;
+
+        if (r->out) {
+            x = 1 - x;
+        }
+
+        gain[i] *= r->power ? sinf(x * (float) M_PI_2) : x;
+    }
+}
+
+
+static rn_status
+add_clip(mixer *m, clip *c, int64_t at, rn_fault *fault)
+{
+    int      n, skip, i, fd;
+    float    gain[RN_AAC_FRAME];
+    size_t   k;
+    int64_t  first, last;
+
+    first = c->from > at ? c->from : at;
+    last = c->from + c->len < at + RN_AAC_FRAME ? c->from + c->len
+                                                : at + RN_AAC_FRAME;
+
+    if (first >= last) {
+        if (c->from + c->len <= at) {
+            rn_sound_close(&c->sound);      /* done with this file */
+        }
+        return RN_OK;
+    }
+
+    n = (int) (last - first);
+    skip = (int) (first - at);
+
+    if (c->sound == NULL) {
+        fd = c->input != NULL ? m->env->file(m->env->opaque, c->input) : -1;
+        if (fd < 0) {
+            return rn_fail(fault, RN_E_INTERNAL, "an input was not handed "
+                           "over");
+        }
+
+        if (rn_sound_open(&c->sound, fd, fault) != RN_OK) {
+            return fault->status;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        gain[i] = c->gain;
+    }
+
+    for (k = 0; k < c->n_ramps; k++) {
+        apply_ramp(&c->ramps[k], first, n, gain);
+    }
+
+    return rn_sound_add(c->sound, c->at + first - c->from, n, gain,
+                        m->mix + (size_t) skip * RN_CHANNELS, fault);
+}
+
+
+/*
+ * Peaks above the knee are bent towards 1.  It looks at one sample only, so
+ * that pieces mixed apart agree at their seam.
+ */
+
+static float
+bend(float x)
+{
+    float  a;
+
+    a = fabsf(x);
+    if (a <= KNEE) {
+        return x;
+    }
+
+    a = KNEE + (1 - KNEE) * tanhf((a - KNEE) / (1 - KNEE));
+
+    return copysignf(a, x);
+}
+
+
+static rn_status
+mix_block(mixer *m, int64_t at, rn_fault *fault)
+{
+    int     i;
+    float  *left, *right;
+    size_t  k;
+
+    memset(m->mix, 0, sizeof(m->mix));
+
+    for (k = 0; k < m->n; k++) {
+        if (add_clip(m, &m->clips[k], at, fault) != RN_OK) {
+            return fault->status;
+        }
+    }
+
+    if (av_frame_make_writable(m->frame) < 0) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    left = (float *) m->frame->extended_data[0];
+    right = (float *) m->frame->extended_data[1];
+
+    for (i = 0; i < RN_AAC_FRAME; i++) {
+        left[i] = bend(m->mix[2 * i]);
+        right[i] = bend(m->mix[2 * i + 1]);
+    }
+
+    m->frame->pts = at;
+
+    return RN_OK;
+}
+
+
+static rn_status
+take_packets(mixer *m, rn_fault *fault)
+{
+    int      rc;
+    int64_t  k;
+
+    while (m->coded < m->skip + m->packets) {
+        rc = avcodec_receive_packet(m->enc, m->pkt);
+        if (rc == AVERROR(EAGAIN)) {
+            return RN_OK;
+        }
+
+        if (rc < 0) {
+            return rn_fail_av(fault, rc, "coding the sound failed");
+        }
+
+        k = m->coded++ - m->skip;
+
+        if (k < 0) {
+            av_packet_unref(m->pkt);
+            continue;
+        }
+
+        m->pkt->pts = m->pkt->dts = k * RN_AAC_FRAME;
+        m->pkt->duration = RN_AAC_FRAME;
+
+        /* skipping is the film's matter, not the piece's */
+        av_packet_free_side_data(m->pkt);
+
+        if (rn_mux_write(&m->mux, m->pkt, 0, (AVRational) { 1, RN_RATE },
+                         fault) != RN_OK)
+        {
+            return fault->status;
+        }
+    }
+
+    return RN_OK;
+}
+
+
+static rn_status
+open_encoder(mixer *m, int64_t bitrate, rn_fault *fault)
+{
+    int             rc;
+    const AVCodec  *codec;
+
+    codec = avcodec_find_encoder_by_name("aac");
+    if (codec == NULL) {
+        return rn_fail(fault, RN_E_INTERNAL, "this FFmpeg has no AAC encoder");
+    }
+
+    m->enc = avcodec_alloc_context3(codec);
+    m->frame = av_frame_alloc();
+    m->pkt = av_packet_alloc();
+
+    if (m->enc == NULL || m->frame == NULL || m->pkt == NULL) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    m->enc->sample_rate = RN_RATE;
+    m->enc->sample_fmt = AV_SAMPLE_FMT_FLTP;
+    m->enc->ch_layout = (AVChannelLayout) AV_CHANNEL_LAYOUT_STEREO;
+    m->enc->bit_rate = bitrate;
+    m->enc->time_base = (AVRational) { 1, RN_RATE };
+    m->enc->thread_count = 1;
+    m->enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
+
+    rc = avcodec_open2(m->enc, codec, NULL);
+    if (rc < 0) {
+        return rn_fail_av(fault, rc, "the AAC encoder does not start");
+    }
+
+    if (m->enc->frame_size != RN_AAC_FRAME
+        || m->enc->initial_padding != RN_AAC_FRAME)
+    {
+        return rn_fail(fault, RN_E_INTERNAL, "the AAC encoder frames by %d "
+                       "and pads by %d", m->enc->frame_size,
+                       m->enc->initial_padding);
+    }
+
+    m->frame->format = AV_SAMPLE_FMT_FLTP;
+    m->frame->nb_samples = RN_AAC_FRAME;
+    m->frame->sample_rate = RN_RATE;
+    m->frame->ch_layout = (AVChannelLayout) AV_CHANNEL_LAYOUT_STEREO;
+
+    if (av_frame_get_buffer(m->frame, 0) < 0) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    return RN_OK;
+}
+
+
+static rn_status
+code(mixer *m, int out_fd, int64_t *bytes, rn_fault *fault)
+{
+    int                 rc;
+    int64_t             at;
+    AVCodecParameters  *par;
+
+    if (rn_mux_open(&m->mux, out_fd, false, fault) != RN_OK) {
+        return fault->status;
+    }
+
+    par = avcodec_parameters_alloc();
+    if (par == NULL || avcodec_parameters_from_context(par, m->enc) < 0) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+    } else {
+        par->initial_padding = 0;
+        (void) rn_mux_stream(&m->mux, par, (AVRational) { 1, RN_RATE }, fault);
+    }
+    avcodec_parameters_free(&par);
+
+    for (at = 0;
+         fault->status == RN_OK && m->coded < m->skip + m->packets;
+         at += RN_AAC_FRAME)
+    {
+        if (mix_block(m, at, fault) != RN_OK) {
+            break;
+        }
+
+        rc = avcodec_send_frame(m->enc, m->frame);
+        if (rc < 0) {
+            rn_fail_av(fault, rc, "coding the sound failed");
+            break;
+        }
+
+        (void) take_packets(m, fault);
+
+        if (m->env->progress != NULL) {
+            m->env->progress(m->env->opaque, 1);
+        }
+    }
+
+    (void) rn_mux_close(&m->mux, fault);
+    *bytes = m->mux.bytes;
+
+    return fault->status;
+}
+
+
+rn_status
+rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
+    rn_fault *fault)
+{
+    size_t   i;
+    mixer   *m;
+    json_t  *list;
+
+    if (number(spec, "engine") != RN_ENGINE || number(spec, "packets") < 1) {
+        return rn_fail(fault, RN_E_INTERNAL, "a sound piece of another engine");
+    }
+
+    list = json_object_get(spec, "clips");
+
+    m = calloc(1, sizeof(mixer));
+    if (m == NULL) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    m->env = env;
+    m->skip = number(spec, "skip");
+    m->packets = number(spec, "packets");
+    m->n = json_array_size(list);
+    m->clips = calloc(m->n + 1, sizeof(clip));
+
+    if (m->clips == NULL) {
+        m->n = 0;
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    for (i = 0; i < m->n; i++) {
+        read_clip(&m->clips[i], json_array_get(list, i));
+    }
+
+    if (fault->status == RN_OK
+        && open_encoder(m, number(spec, "bitrate"), fault) == RN_OK)
+    {
+        (void) code(m, out_fd, bytes, fault);
+    }
+
+    for (i = 0; i < m->n; i++) {
+        rn_sound_close(&m->clips[i].sound);
+    }
+
+    free(m->clips);
+    avcodec_free_context(&m->enc);
+    av_frame_free(&m->frame);
+    av_packet_free(&m->pkt);
+    free(m);
+
+    return fault->status;
+}

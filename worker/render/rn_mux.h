@@ -1,0 +1,52 @@
+/*
+ * MP4 on a descriptor: one writer for segments, sound pieces and the film,
+ * and the reader that takes the packets of a piece back out.
+ */
+
+#ifndef RN_MUX_H
+#define RN_MUX_H
+
+#include "rn_av.h"
+
+
+typedef struct {
+    AVFormatContext  *fmt;
+    AVIOContext      *io;
+    int               fd;
+    int64_t           bytes;            /* set by rn_mux_close */
+    bool              header;
+} rn_mux;
+
+
+/* Begins a file; faststart puts the index in front when it is closed. */
+rn_status rn_mux_open(rn_mux *m, int fd, bool faststart, rn_fault *fault);
+
+/* Adds a stream before the first packet; its index, or -1. */
+int rn_mux_stream(rn_mux *m, const AVCodecParameters *par, AVRational tb,
+    rn_fault *fault);
+
+/* Writes a packet whose times are in `tb`; consumes its reference. */
+rn_status rn_mux_write(rn_mux *m, AVPacket *pkt, int stream, AVRational tb,
+    rn_fault *fault);
+
+/* Ends the file and frees all; with a fault set it only frees. */
+rn_status rn_mux_close(rn_mux *m, rn_fault *fault);
+
+
+/* The packets of one piece, in decoding order. */
+
+typedef struct {
+    AVFormatContext  *fmt;
+    AVIOContext      *io;
+    AVStream         *st;
+} rn_demux;
+
+rn_status rn_demux_open(rn_demux *d, int fd, rn_fault *fault);
+
+/* RN_OK with pkt->data == NULL at the end. */
+rn_status rn_demux_read(rn_demux *d, AVPacket *pkt, rn_fault *fault);
+
+void rn_demux_close(rn_demux *d);
+
+
+#endif /* RN_MUX_H */

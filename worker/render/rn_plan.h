@@ -1,0 +1,33 @@
+/*
+ * The planner: a document and the facts of its assets become segments and
+ * sound pieces, each with a specification that says all that decides its
+ * content, and the key that is the hash of it.  Deterministic; touches no
+ * media (only the files of the fonts that texts resolve to).
+ *
+ * A plan:
+ *
+ *   {"engine", "canvas": [w, h, fps num, fps den], "frames", "samples",
+ *    "duration", "output", "title",
+ *    "segments": [{"number", "key", "frames", "cost", "spec"}],
+ *    "sound":    [{"number", "key", "frames", "cost", "spec"}]}
+ *
+ * cost is an estimate of CPU seconds; frames of a sound piece are packets.
+ */
+
+#ifndef RN_PLAN_H
+#define RN_PLAN_H
+
+#include "rn_av.h"
+#include "rn_timeline.h"
+
+
+/*
+ * Plans the document; facts[i] belongs to doc->refs[i].  On RN_E_INVALID
+ * `problems` says why; other failures are in `fault`.  *plan: new reference.
+ */
+rn_status rn_plan(const rn_doc *doc, const rn_facts *facts,
+    const rn_limits *limits, rn_problems *problems, json_t **plan,
+    rn_fault *fault);
+
+
+#endif /* RN_PLAN_H */

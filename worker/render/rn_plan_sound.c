@@ -1,0 +1,230 @@
+/*
+ * Which clips sound, from which sample to which, how loud, and in what pieces
+ * they are coded.  Every position is computed from its tick, never summed up.
+ */
+
+#include "rn_plan_sound.h"
+#include "rn_encode.h"
+#include "rn_mix.h"
+#include "rn_segment.h"
+#include "rn_sound.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define EDGE  (RN_RATE / 200)           /* 5 ms against clicks at hard cuts */
+
+
+static const int  bitrate_of[] = { 96000, 128000, 192000 };
+
+typedef struct {
+    const rn_doc       *doc;
+    const rn_timeline  *tl;
+} sounds;
+
+
+static bool
+is_heard(const sounds *s, const rn_place *c)
+{
+    return c->facts != NULL && c->facts->has_audio
+           && c->clip->asset.type != RN_ASSET_IMAGE
+           && c->clip->volume * s->doc->tracks[c->track].volume > 1e-6;
+}
+
+
+/* Whether b goes on exactly where a stops, as one cut in two does. */
+
+static bool
+continues(const rn_place *a, const rn_place *b)
+{
+    return a->track == b->track && a->end == b->start && a->facts == b->facts
+           && a->in + (a->end - a->start) == b->in
+           && a->clip->volume == b->clip->volume;
+}
+
+
+/*
+ * A ramp that is over before the window, or begins behind it, leaves the
+ * window alone and stays out of its key.
+ */
+
+static bool
+add_ramp(json_t *ramps, int64_t from, int64_t len, bool out, bool power,
+    int64_t window)
+{
+    if (len <= 0 || (out ? from >= window : from + len <= 0)) {
+        return true;
+    }
+
+    return json_array_append_new(ramps, json_pack("[I, I, i, i]",
+                                                  (json_int_t) from,
+                                                  (json_int_t) len, out,
+                                                  power)) == 0;
+}
+
+
+/*
+ * The clip as it sounds in the window [zero, end), positions relative to zero.
+ */
+
+static json_t *
+clip_sound(const sounds *s, size_t i, int64_t zero, int64_t end)
+{
+    bool             ok;
+    json_t          *ramps;
+    int64_t          from, to, a, b, lead, tail, fade, w;
+    rn_rational      fps = s->doc->fps;
+    const rn_place  *c = &s->tl->places[i];
+
+    from = rn_sample_at(c->start, fps, RN_RATE);
+    to = rn_sample_at(c->end, fps, RN_RATE);
+    a = from > zero ? from : zero;
+    b = to < end ? to : end;
+    w = end - zero;
+
+    lead = rn_sample_at(c->start + c->lead, fps, RN_RATE) - from;
+    tail = to - rn_sample_at(c->end - c->tail, fps, RN_RATE);
+
+    ramps = json_array();
+    if (ramps == NULL) {
+        return NULL;
+    }
+
+    ok = add_ramp(ramps, from - zero, lead, false, true, w)
+         && add_ramp(ramps, to - tail - zero, tail, true, true, w);
+
+    if (ok && c->fade_in > 0) {
+        ok = add_ramp(ramps, from - zero,
+                      rn_sample_at(c->start + c->fade_in, fps, RN_RATE) - from,
+                      false, false, w);
+    } else if (ok && lead == 0 && (i == 0 || !continues(c - 1, c))) {
+        ok = add_ramp(ramps, from - zero, EDGE, false, true, w);
+    }
+
+    if (ok && c->fade_out > 0) {
+        fade = rn_sample_at(c->end - c->fade_out, fps, RN_RATE);
+        ok = add_ramp(ramps, fade - zero, to - fade, true, false, w);
+    } else if (ok && tail == 0
+               && (i + 1 == s->tl->n || !continues(c, c + 1)))
+    {
+        ok = add_ramp(ramps, to - EDGE - zero, EDGE, true, true, w);
+    }
+
+    if (!ok) {
+        json_decref(ramps);
+        return NULL;
+    }
+
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}",
+                     "input", c->facts->sha256,
+                     "from", (json_int_t) (a - zero),
+                     "len", (json_int_t) (b - a),
+                     "at", (json_int_t) (rn_sample_at(c->in, fps, RN_RATE)
+                                         + a - from),
+                     "gain", (json_int_t) llround(1e6 * c->clip->volume
+                                 * s->doc->tracks[c->track].volume),
+                     "ramps", ramps);
+}
+
+
+static json_t *
+piece(const sounds *s, int64_t first, int64_t packets, int number)
+{
+    char             key[65];
+    size_t           i, n;
+    json_t          *clips, *clip, *spec;
+    int64_t          skip, zero, end;
+    const rn_place  *c;
+
+    skip = first == 0 ? 0 : RN_AAC_PREROLL;
+    zero = (first - skip) * RN_AAC_FRAME;
+    end = (first + packets + RN_AAC_AHEAD) * RN_AAC_FRAME;
+
+    clips = json_array();
+
+    for (i = 0; i < s->tl->n; i++) {
+        c = &s->tl->places[i];
+
+        if (!is_heard(s, c)
+            || rn_sample_at(c->start, s->doc->fps, RN_RATE) >= end
+            || rn_sample_at(c->end, s->doc->fps, RN_RATE) <= zero)
+        {
+            continue;
+        }
+
+        clip = clip_sound(s, i, zero, end);
+        if (clip == NULL || json_array_append_new(clips, clip) != 0) {
+            json_decref(clips);
+            return NULL;
+        }
+    }
+
+    n = json_array_size(clips);
+
+    spec = json_pack("{s:i, s:s, s:i, s:i, s:I, s:I, s:o}",
+                     "v", 1, "kind", "sound", "engine", RN_ENGINE,
+                     "bitrate", bitrate_of[s->doc->quality],
+                     "skip", (json_int_t) skip, "packets",
+                     (json_int_t) packets, "clips", clips);
+
+    if (spec == NULL || !rn_spec_key(spec, key)) {
+        json_decref(spec);
+        return NULL;
+    }
+
+    return json_pack("{s:i, s:s, s:I, s:f, s:o}", "number", number,
+                     "key", key, "frames", (json_int_t) packets,
+                     "cost", (double) packets * RN_AAC_FRAME / RN_RATE
+                             * (0.008 + 0.004 * (double) n),
+                     "spec", spec);
+}
+
+
+json_t *
+rn_plan_sound(const rn_doc *doc, const rn_timeline *tl, int64_t samples,
+    rn_fault *fault)
+{
+    bool     heard;
+    size_t   i;
+    json_t  *list, *p;
+    sounds   s;
+    int64_t  first, total, n;
+
+    s.doc = doc;
+    s.tl = tl;
+
+    list = json_array();
+    heard = false;
+
+    for (i = 0; i < tl->n; i++) {
+        heard = heard || is_heard(&s, &tl->places[i]);
+    }
+
+    if (!heard) {
+        return list;
+    }
+
+    /* one packet more than the sound fills: the coder's own delay */
+
+    total = (samples + RN_AAC_FRAME - 1) / RN_AAC_FRAME + 1;
+
+    for (first = 0; first < total; first += n) {
+        n = total - first;
+
+        if (n > RN_AAC_PIECE + RN_AAC_PIECE / 8) {
+            n = RN_AAC_PIECE;           /* no crumb of a last piece */
+        }
+
+        p = piece(&s, first, n, (int) json_array_size(list));
+
+        if (p == NULL || json_array_append_new(list, p) != 0) {
+            json_decref(list);
+            rn_fail(fault, RN_E_NOMEM, "the sound cannot be planned");
+            return NULL;
+        }
+    }
+
+    return list;
+}

@@ -1,0 +1,349 @@
+/* Finds out what a media file is; see rn_probe.h. */
+
+#include "rn_probe.h"
+#include "rn_input.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <libavutil/display.h>
+#include <libavutil/pixdesc.h>
+
+
+#define MAX_SECONDS   (24 * 3600.0)
+#define MAX_CHANNELS  8
+#define MAX_RATE      192000
+
+
+rn_turn
+rn_turn_of(const AVStream *st, const AVFrame *frame)
+{
+    double            angle;
+    rn_turn           turn = { 0, false };
+    int32_t           m[9];
+    const int32_t    *matrix;
+    AVFrameSideData  *sd;
+
+    matrix = rn_display_matrix(st);
+
+    sd = av_frame_get_side_data(frame, AV_FRAME_DATA_DISPLAYMATRIX);
+    if (sd != NULL && sd->size >= sizeof(m)) {
+        matrix = (const int32_t *) sd->data;
+    }
+
+    if (matrix == NULL) {
+        return turn;
+    }
+
+    memcpy(m, matrix, sizeof(m));
+
+    /* a negative determinant mirrors; taken out, what is left is a turn */
+
+    if ((double) m[0] * m[4] - (double) m[1] * m[3] < 0) {
+        turn.mirrored = true;
+        m[0] = -m[0];
+        m[3] = -m[3];
+    }
+
+    angle = av_display_rotation_get(m);
+    if (!isfinite(angle)) {
+        return turn;
+    }
+
+    turn.quarters = (int) lround(-angle / 90) & 3;
+
+    return turn;
+}
+
+
+void
+rn_display_size(const AVStream *st, const AVFrame *frame, int *w, int *h)
+{
+    int         width, height, t;
+    AVRational  sar;
+
+    width = frame->width;
+    height = frame->height;
+    sar = frame->sample_aspect_ratio;
+
+    if (sar.num <= 0 || sar.den <= 0) {
+        sar = st->sample_aspect_ratio;
+    }
+
+    if (sar.num > 0 && sar.den > 0 && av_q2d(sar) > 0.05 && av_q2d(sar) < 20) {
+        width = (int) lround(width * av_q2d(sar));
+    }
+
+    if (rn_turn_of(st, frame).quarters & 1) {
+        t = width;
+        width = height;
+        height = t;
+    }
+
+    *w = width > 0 ? width : 1;
+    *h = height;
+}
+
+
+/*
+ * The end of a stream for files that do not say: the last packet's.  Reads
+ * the whole file, decodes nothing.
+ */
+
+static double
+scan_duration(rn_input *in, AVStream *st)
+{
+    double     end, last;
+    AVPacket  *pkt;
+
+    pkt = av_packet_alloc();
+    end = 0;
+
+    while (pkt != NULL && av_read_frame(in->fmt, pkt) >= 0) {
+        if (pkt->stream_index == st->index && pkt->pts != AV_NOPTS_VALUE) {
+            last = (double) (pkt->pts + pkt->duration) * av_q2d(st->time_base)
+                   - (double) in->zero / AV_TIME_BASE;
+            if (last > end) {
+                end = last;
+            }
+        }
+        av_packet_unref(pkt);
+    }
+
+    av_packet_free(&pkt);
+
+    return end;
+}
+
+
+static double
+duration_of(rn_input *in, AVStream *st)
+{
+    double  start, d;
+
+    if (st->duration != AV_NOPTS_VALUE && st->duration > 0) {
+        start = st->start_time != AV_NOPTS_VALUE
+                ? (double) st->start_time * av_q2d(st->time_base)
+                  - (double) in->zero / AV_TIME_BASE : 0;
+        d = (double) st->duration * av_q2d(st->time_base);
+        return d + (start > 0 ? start : 0);
+    }
+
+    if (in->fmt->duration != AV_NOPTS_VALUE && in->fmt->duration > 0) {
+        return (double) in->fmt->duration / AV_TIME_BASE;
+    }
+
+    return 0;
+}
+
+
+/*
+ * Whether an index points behind the end of the file.  Only where the index
+ * was written by whoever made the file (mp4), not guessed by a demuxer.
+ */
+
+static bool
+truncated(rn_input *in, AVStream *st)
+{
+    int                  i, n;
+    const AVIndexEntry  *e;
+
+    if (st == NULL || strncmp(in->fmt->iformat->name, "mov", 3) != 0) {
+        return false;
+    }
+
+    n = avformat_index_get_entries_count(st);
+
+    for (i = n - 1; i >= 0 && i > n - 4; i--) {
+        e = avformat_index_get_entry(st, i);
+        if (e != NULL && e->pos + e->size > in->size) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static rn_status
+first_frame(rn_input *in, AVStream *st, AVFrame *frame, rn_fault *fault)
+{
+    bool             eof;
+    AVPacket        *pkt;
+    rn_status        rc;
+    AVCodecContext  *dec;
+
+    rc = rn_input_decoder(in, st, &dec, fault);
+    if (rc != RN_OK) {
+        return rc;
+    }
+
+    pkt = av_packet_alloc();
+    if (pkt == NULL) {
+        rc = rn_fail(fault, RN_E_NOMEM, "out of memory");
+    } else {
+        rc = rn_input_frame(in, st, dec, pkt, frame, &eof, fault);
+        if (rc == RN_OK && eof) {
+            rc = rn_fail(fault, RN_E_INPUT, "the %s stream holds nothing that "
+                         "can be decoded",
+                         avcodec_get_name(st->codecpar->codec_id));
+        }
+    }
+
+    av_packet_free(&pkt);
+    avcodec_free_context(&dec);
+
+    return rc;
+}
+
+
+static json_t *
+video_facts(AVStream *st, const AVFrame *frame, json_t *warnings)
+{
+    int                        w, h;
+    char                       fps[32];
+    AVRational                 rate;
+    const AVPixFmtDescriptor  *desc;
+
+    rn_display_size(st, frame, &w, &h);
+
+    rate = st->avg_frame_rate.num > 0 ? st->avg_frame_rate : st->r_frame_rate;
+    (void) snprintf(fps, sizeof(fps), "%d/%d", rate.num, rate.den);
+
+    desc = av_pix_fmt_desc_get(frame->format);
+
+    if (frame->color_trc == AVCOL_TRC_SMPTE2084
+        || frame->color_trc == AVCOL_TRC_ARIB_STD_B67)
+    {
+        json_array_append_new(warnings, json_string("high dynamic range is "
+                              "shown without tone mapping"));
+    }
+
+    if (rn_frame_interlaced(frame)) {
+        json_array_append_new(warnings, json_string("interlaced pictures are "
+                              "shown without deinterlacing"));
+    }
+
+    return json_pack("{s:s, s:i, s:i, s:s, s:i, s:s, s:b}",
+                     "codec", avcodec_get_name(st->codecpar->codec_id),
+                     "width", w, "height", h, "fps", fps,
+                     "rotation", rn_turn_of(st, frame).quarters * 90,
+                     "pix_fmt", desc != NULL ? desc->name : "unknown",
+                     "alpha", desc != NULL
+                              && (desc->flags & AV_PIX_FMT_FLAG_ALPHA) != 0);
+}
+
+
+static json_t *
+audio_facts(AVStream *st)
+{
+    return json_pack("{s:s, s:i, s:i}",
+                     "codec", avcodec_get_name(st->codecpar->codec_id),
+                     "rate", st->codecpar->sample_rate,
+                     "channels", st->codecpar->ch_layout.nb_channels);
+}
+
+
+rn_status
+rn_probe(int fd, json_t **out, rn_fault *fault)
+{
+    double       duration;
+    json_t      *video, *audio, *warnings;
+    AVFrame     *frame;
+    rn_input     in;
+    AVStream    *main_stream;
+    rn_status    rc;
+    const char  *kind;
+
+    *out = NULL;
+    video = audio = NULL;
+
+    rc = rn_input_open(&in, fd, fault);
+    if (rc != RN_OK) {
+        return rc;
+    }
+
+    frame = av_frame_alloc();
+    warnings = json_array();
+
+    if (frame == NULL || warnings == NULL) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+        goto done;
+    }
+
+    if (truncated(&in, in.video) || truncated(&in, in.audio)) {
+        rn_fail(fault, RN_E_INPUT, "the file is cut off: its index names "
+                "data behind its end");
+        goto done;
+    }
+
+    if (in.audio != NULL
+        && (in.audio->codecpar->ch_layout.nb_channels > MAX_CHANNELS
+            || in.audio->codecpar->sample_rate > MAX_RATE
+            || in.audio->codecpar->sample_rate < 1))
+    {
+        rn_fail(fault, RN_E_LIMIT, "%d channels at %d Hz; at most %d channels "
+                "and %d Hz are read here",
+                in.audio->codecpar->ch_layout.nb_channels,
+                in.audio->codecpar->sample_rate, MAX_CHANNELS, MAX_RATE);
+        goto done;
+    }
+
+    main_stream = in.video != NULL ? in.video : in.audio;
+    duration = in.image ? 0 : duration_of(&in, main_stream);
+
+    if (in.video != NULL) {
+        if (first_frame(&in, in.video, frame, fault) != RN_OK) {
+            goto done;
+        }
+        video = video_facts(in.video, frame, warnings);
+        av_frame_unref(frame);
+    }
+
+    if (in.audio != NULL) {
+        (void) av_seek_frame(in.fmt, -1, in.zero, AVSEEK_FLAG_BACKWARD);
+        if (first_frame(&in, in.audio, frame, fault) != RN_OK) {
+            goto done;
+        }
+        audio = audio_facts(in.audio);
+    }
+
+    if (duration <= 0 && !in.image) {
+        (void) av_seek_frame(in.fmt, -1, 0, AVSEEK_FLAG_BYTE);
+        duration = scan_duration(&in, main_stream);
+    }
+
+    if (!in.image && (duration <= 0 || !isfinite(duration))) {
+        rn_fail(fault, RN_E_INPUT, "the file has no length");
+        goto done;
+    }
+
+    if (duration > MAX_SECONDS) {
+        rn_fail(fault, RN_E_LIMIT, "the file claims to last %.0f hours; at "
+                "most %.0f are read here", duration / 3600,
+                MAX_SECONDS / 3600);
+        goto done;
+    }
+
+    kind = in.image ? "image" : in.video != NULL ? "video" : "audio";
+
+    *out = json_pack("{s:s, s:s, s:f, s:o*, s:o*, s:O}",
+                     "kind", kind, "format", in.fmt->iformat->name,
+                     "duration", duration, "video", video, "audio", audio,
+                     "warnings", warnings);
+    video = audio = NULL;
+
+    if (*out == NULL) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+done:
+
+    json_decref(video);
+    json_decref(audio);
+    json_decref(warnings);
+    av_frame_free(&frame);
+    rn_input_close(&in);
+
+    return fault->status;
+}

@@ -1,0 +1,37 @@
+/*
+ * A text drawn once, by Pango and Cairo: shaping, bidi, font fallback and
+ * colour glyphs are theirs.
+ */
+
+#ifndef RN_TEXT_H
+#define RN_TEXT_H
+
+#include "rn_av.h"
+#include "rn_doc.h"
+
+
+typedef struct {
+    const char  *text;
+    const char  *family;
+    double       size;                  /* px */
+    bool         bold, italic;
+    rn_align     align;
+    uint32_t     color, background;     /* RGBA */
+    int          width;                 /* px to wrap at, 0: no wrapping */
+    int          max_width, max_height; /* px: of the canvas */
+} rn_text_spec;
+
+
+/* Draws; *frame is a new yuva420p frame with straight alpha, even sides. */
+rn_status rn_text_draw(const rn_text_spec *spec, AVFrame **frame,
+    rn_fault *fault);
+
+/*
+ * SHA-256 over the font files that the text resolves to on this machine: what
+ * a name of a font means differs between machines and must be part of a key.
+ */
+rn_status rn_text_fonts(const rn_text_spec *spec, char hex[65],
+    rn_fault *fault);
+
+
+#endif /* RN_TEXT_H */

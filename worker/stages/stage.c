@@ -1,0 +1,315 @@
+/* The table of stages, and the child that runs one; see stage.h. */
+
+#include "stage.h"
+#include "rn_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+
+#define SPEC_MAX      (64 * 1024 * 1024)
+#define PROGRESS_GAP  0.1               /* seconds between two records */
+
+
+static const struct {
+    const char  *kind;
+    stage_pt     run;
+} stages[] = {
+    { "probe",          stage_probe },
+    { "plan",           stage_plan },
+    { "audio",          stage_audio },
+    { "render_segment", stage_render_segment },
+    { "assemble",       stage_assemble },
+};
+
+typedef struct {
+    const stage_task  *task;
+    int64_t            units;           /* not yet told */
+    double             told;
+} lent;
+
+
+static stage_pt
+find(const char *kind)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+        if (strcmp(stages[i].kind, kind) == 0) {
+            return stages[i].run;
+        }
+    }
+
+    return NULL;
+}
+
+
+bool
+stage_known(const char *kind)
+{
+    return find(kind) != NULL;
+}
+
+
+static int
+lent_file(void *opaque, const char *name)
+{
+    size_t   i;
+    lent    *l = opaque;
+
+    for (i = 0; i < l->task->n_files; i++) {
+        if (strcmp(l->task->files[i].name, name) == 0) {
+            return l->task->files[i].fd;
+        }
+    }
+
+    return -1;
+}
+
+
+/*
+ * Told a few times a second: the pipe is non-blocking, and what does not fit
+ * is told with the next record, so that a slow listener never stops us.
+ */
+
+static void
+lent_progress(void *opaque, int64_t units)
+{
+    lent            *l = opaque;
+    double           now;
+    struct timespec  ts;
+
+    l->units += units;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    now = (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
+
+    if (now - l->told < PROGRESS_GAP || l->task->status < 0) {
+        return;
+    }
+
+    if (write(l->task->status, &l->units, sizeof(l->units))
+        == (ssize_t) sizeof(l->units))
+    {
+        l->units = 0;
+        l->told = now;
+    }
+}
+
+
+static json_t *
+read_spec(int fd)
+{
+    char         *text;
+    json_t       *spec;
+    ssize_t       n;
+    struct stat   st;
+
+    if (fstat(fd, &st) != 0 || st.st_size <= 0 || st.st_size > SPEC_MAX) {
+        return NULL;
+    }
+
+    text = malloc((size_t) st.st_size);
+    if (text == NULL) {
+        return NULL;
+    }
+
+    n = pread(fd, text, (size_t) st.st_size, 0);
+    spec = n == st.st_size ? json_loadb(text, (size_t) n, 0, NULL) : NULL;
+    free(text);
+
+    return spec;
+}
+
+
+static int
+write_result(int fd, const rn_fault *fault, json_t *result, json_t *detail)
+{
+    char    *text;
+    size_t   n;
+    json_t  *j;
+    ssize_t  w;
+
+    j = json_pack("{s:s, s:s, s:o*, s:o*}", "status",
+                  rn_status_name(fault->status), "text", fault->text,
+                  "result", result, "detail", detail);
+    if (j == NULL) {                    /* a text that is not UTF-8 */
+        j = json_pack("{s:s, s:s}", "status",
+                      rn_status_name(fault->status != RN_OK ? fault->status
+                                                            : RN_E_INTERNAL),
+                      "text", "the stage ended without words");
+    }
+
+    text = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
+    json_decref(j);
+
+    if (text == NULL) {
+        return 1;
+    }
+
+    n = strlen(text);
+    w = pwrite(fd, text, n, 0);
+    free(text);
+
+    return w == (ssize_t) n ? 0 : 1;
+}
+
+
+int
+stage_run(const stage_task *task)
+{
+    int       rc;
+    lent      l;
+    json_t   *spec, *result, *detail;
+    rn_env    env;
+    stage_pt  run;
+    rn_fault  fault;
+
+    memset(&fault, 0, sizeof(fault));
+    memset(&l, 0, sizeof(l));
+    result = detail = NULL;
+
+    l.task = task;
+    env.file = lent_file;
+    env.progress = lent_progress;
+    env.opaque = &l;
+
+    run = find(task->kind);
+    spec = read_spec(task->spec);
+
+    if (run == NULL || spec == NULL) {
+        rn_fail(&fault, RN_E_INTERNAL, "a task that cannot be read");
+    } else {
+        (void) run(spec, &env, &result, &detail, &fault);
+    }
+
+    rc = write_result(task->result, &fault, result, detail);
+    json_decref(spec);
+
+    return rc;
+}
+
+
+static bool
+is_tasks(const stage_task *t, int fd)
+{
+    size_t  i;
+
+    if (fd == t->spec || fd == t->result || fd == t->status || fd == 2) {
+        return true;
+    }
+
+    for (i = 0; i < t->n_files; i++) {
+        if (t->files[i].fd == fd) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Closes all but the task's own descriptors and standard error. */
+
+static void
+close_others(const stage_task *t)
+{
+    int     fd, max;
+    size_t  i;
+
+    max = t->spec > t->result ? t->spec : t->result;
+    if (t->status > max) {
+        max = t->status;
+    }
+
+    for (i = 0; i < t->n_files; i++) {
+        if (t->files[i].fd > max) {
+            max = t->files[i].fd;
+        }
+    }
+
+    for (fd = 0; fd <= max; fd++) {
+        if (!is_tasks(t, fd)) {
+            (void) close(fd);
+        }
+    }
+
+    (void) close_range((unsigned) max + 1, ~0U, 0);
+
+    /* 0 and 1 must not become files that a library then writes to */
+
+    fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd < 2) {
+        fd = open("/dev/null", O_RDWR);
+    }
+    if (fd > 2) {
+        (void) close(fd);
+    }
+}
+
+
+static void
+confine(void)
+{
+    int            i;
+    struct rlimit  none = { 0, 0 };
+
+    (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    (void) setrlimit(RLIMIT_CORE, &none);
+    (void) setpgid(0, 0);
+
+    for (i = 1; i < NSIG; i++) {
+        (void) signal(i, SIG_DFL);
+    }
+    (void) signal(SIGPIPE, SIG_IGN);
+
+    {
+        sigset_t  all;
+
+        (void) sigemptyset(&all);
+        (void) sigprocmask(SIG_SETMASK, &all, NULL);
+    }
+
+    (void) clearenv();
+}
+
+
+int
+stage_fork(const stage_task *task)
+{
+    int    flags;
+    pid_t  parent, pid;
+
+    parent = getpid();
+    pid = fork();
+
+    if (pid != 0) {
+        return pid;
+    }
+
+    confine();
+
+    if (getppid() != parent) {              /* it died before PDEATHSIG */
+        _exit(1);
+    }
+
+    close_others(task);
+
+    if (task->status >= 0) {
+        flags = fcntl(task->status, F_GETFL);
+        (void) fcntl(task->status, F_SETFL, flags | O_NONBLOCK);
+    }
+
+    av_log_set_level(AV_LOG_FATAL);
+
+    _exit(stage_run(task));
+}

@@ -1,0 +1,35 @@
+/*
+ * The stage "assemble": joins pieces to the film, written to the file lent as
+ * "final.mp4".  The key of a damaged piece is the detail.
+ */
+
+#include "stage.h"
+#include "rn_assemble.h"
+
+
+rn_status
+stage_assemble(json_t *spec, const rn_env *env, json_t **result,
+    json_t **detail, rn_fault *fault)
+{
+    int      fd;
+    char     damaged[65];
+    int64_t  bytes;
+
+    fd = env->file(env->opaque, "final.mp4");
+    if (fd < 0) {
+        return rn_fail(fault, RN_E_INTERNAL, "no file for the film");
+    }
+
+    bytes = 0;
+
+    if (rn_assemble(spec, env, fd, &bytes, damaged, fault) != RN_OK) {
+        if (damaged[0] != '\0') {
+            *detail = json_pack("{s:[s]}", "damaged", damaged);
+        }
+        return fault->status;
+    }
+
+    *result = json_pack("{s:I}", "bytes", (json_int_t) bytes);
+
+    return RN_OK;
+}

@@ -1,0 +1,13 @@
+/* The stage "audio": pieces of the sound, each to its own file. */
+
+#include "stage_pieces.h"
+#include "rn_mix.h"
+
+rn_status
+stage_audio(json_t *spec, const rn_env *env, json_t **result,
+    json_t **detail, rn_fault *fault)
+{
+    (void) detail;
+
+    return stage_pieces(spec, env, rn_mix_render, result, fault);
+}
