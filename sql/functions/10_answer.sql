@@ -1,0 +1,93 @@
+-- Answers of the API: problem+json, JSON, times and cursors.  Nothing here
+-- knows a resource.
+
+SET LOCAL ROLE render_owner;
+
+-- RFC 3339 in UTC, with milliseconds.
+CREATE OR REPLACE FUNCTION render.rfc3339(t timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+$$;
+
+CREATE OR REPLACE FUNCTION render.ok(status int, body jsonb,
+    effects jsonb DEFAULT NULL, headers jsonb DEFAULT NULL)
+RETURNS render_api.answer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT (status, body::text, headers::json, effects::json, NULL::text)
+           ::render_api.answer
+$$;
+
+-- RFC 9457.  instance is the request's id; errors are {pointer, detail}.
+CREATE OR REPLACE FUNCTION render.problem(status int, title text, detail text,
+    request jsonb, errors jsonb DEFAULT NULL, headers jsonb DEFAULT NULL)
+RETURNS render_api.answer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT (status,
+            jsonb_strip_nulls(jsonb_build_object('type', 'about:blank',
+                'title', title, 'status', status, 'detail', detail,
+                'instance', request->>'id', 'errors', errors))::text,
+            headers::json, NULL::json, NULL::text)::render_api.answer
+$$;
+
+-- What is not the caller's does not exist.
+CREATE OR REPLACE FUNCTION render.not_found(what text, request jsonb)
+RETURNS render_api.answer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT render.problem(404, 'Not found', 'there is no such ' || what,
+                          request)
+$$;
+
+CREATE OR REPLACE FUNCTION render.me(who jsonb) RETURNS uuid
+LANGUAGE sql IMMUTABLE AS $$ SELECT (who->>'account')::uuid $$;
+
+-- A uuid, or null for text that is none.
+CREATE OR REPLACE FUNCTION render.to_uuid(s text) RETURNS uuid
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN s ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+           THEN s::uuid END
+$$;
+
+-- The one predicate of reading: mine, public, or shared by its link.
+CREATE OR REPLACE FUNCTION render.may_read(who jsonb, owner uuid,
+    v render.visibility, share_token text, given_token text DEFAULT NULL)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce((who->>'account')::uuid = owner, false)
+           OR v = 'public'
+           OR (v = 'link' AND share_token IS NOT NULL
+               AND share_token = given_token)
+           OR coalesce(who->>'role' = 'admin', false)
+$$;
+
+-- Keyset cursors: opaque to the caller.
+CREATE OR REPLACE FUNCTION render.cursor_of(t timestamptz, id uuid)
+RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT translate(encode(convert_to(
+               extract(epoch FROM t)::numeric(20, 6) || '_' || id, 'UTF8'),
+               'base64'), E'+/=\n', '-_')
+$$;
+
+CREATE OR REPLACE FUNCTION render.cursor_read(c text, OUT t timestamptz,
+    OUT id uuid)
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    s text;
+BEGIN
+    IF c IS NULL THEN
+        RETURN;
+    END IF;
+    s := convert_from(decode(translate(c, '-_', '+/')
+             || repeat('=', (4 - length(c) % 4) % 4), 'base64'), 'UTF8');
+    t := to_timestamp(split_part(s, '_', 1)::numeric);
+    id := split_part(s, '_', 2)::uuid;
+EXCEPTION WHEN OTHERS THEN
+    t := NULL;
+    id := NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION render.page_limit(params jsonb) RETURNS int
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN params->>'limit' ~ '^[0-9]{1,4}$'
+           THEN greatest(1, least(100, (params->>'limit')::int)) ELSE 20 END
+$$;

@@ -1,0 +1,235 @@
+-- Jobs as their owners see them: state, receipt, cancel, retry, results.
+
+SET LOCAL ROLE render_owner;
+
+-- Stable links to what a job made; they answer with a signed one.
+CREATE OR REPLACE FUNCTION render.results_json(j render.job) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_object_agg(name, jsonb_build_object(
+               'url', '/results/' || j.id || '/' || name,
+               'bytes', r->'bytes', 'duration', r->'duration',
+               'content_type', r->'content_type')), '{}')
+      FROM jsonb_each(j.results) AS x(name, r)
+$$;
+
+CREATE OR REPLACE FUNCTION render.segments_json(j render.job) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('total', count(*),
+               'by_mode', coalesce((SELECT jsonb_object_agg(mode, n) FROM
+                   (SELECT mode, count(*) n FROM render.job_segment
+                     WHERE job = j.id AND run = j.run AND track = 'video'
+                     GROUP BY mode) m), '{}'))
+      FROM render.job_segment
+     WHERE job = j.id AND run = j.run AND track = 'video'
+$$;
+
+CREATE OR REPLACE FUNCTION render.stage_of(j render.job) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT kind FROM render.task WHERE job = j.id AND run = j.run
+       AND status IN ('leased', 'ready', 'blocked')
+     ORDER BY status = 'leased' DESC, status = 'ready' DESC, started_at DESC
+     LIMIT 1
+$$;
+
+CREATE OR REPLACE FUNCTION render.legacy_status(j render.job) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN j.status = 'completed' THEN 'FINISHED'
+                WHEN j.status IN ('failed', 'cancelled') THEN 'FAILED'
+                WHEN j.kind IN ('image', 'prompt') AND j.status = 'pending'
+                THEN 'WAIT_IMAGE2JSON' ELSE 'WAIT_JSON2VIDEO' END
+$$;
+
+CREATE OR REPLACE FUNCTION render.job_json(j render.job) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('id', j.id, 'kind', j.kind,
+        'subject', j.subject, 'revision', j.revision, 'status', j.status,
+        'legacy_status', render.legacy_status(j), 'run', j.run,
+        'priority', j.priority, 'stage', render.stage_of(j),
+        'percent', render.percent(j), 'results', render.results_json(j),
+        'segments', render.segments_json(j), 'error', j.error,
+        'attempts', (SELECT coalesce(max(attempt), 0) FROM render.task
+                      WHERE job = j.id AND run = j.run),
+        'created_at', render.rfc3339(j.created_at),
+        'started_at', render.rfc3339(j.started_at),
+        'ended_at', render.rfc3339(j.ended_at))
+$$;
+
+-- Jobs are their owner's; those of a shared composition are shared with it.
+CREATE OR REPLACE FUNCTION render.may_read_job(who jsonb, j render.job,
+    given_token text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT render.may_read(who, j.owner,
+               coalesce(c.visibility, 'private'), c.share_token, given_token)
+      FROM (SELECT) one
+      LEFT JOIN render.composition c
+        ON j.kind = 'composition' AND c.id = j.subject
+$$;
+
+CREATE OR REPLACE FUNCTION render_api.jobs_get(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    j  job;
+BEGIN
+    SELECT * INTO j FROM job WHERE id = to_uuid(params->>'id');
+
+    IF NOT FOUND OR NOT may_read_job(who, j, params->>'share') THEN
+        RETURN not_found('job', request);
+    END IF;
+
+    RETURN ok(200, job_json(j), NULL, CASE
+        WHEN j.status IN ('pending', 'queued', 'processing')
+        THEN '{"Retry-After": "1"}'::jsonb END);
+END $$;
+
+CREATE OR REPLACE FUNCTION render_api.jobs_list(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    at     record;
+    items  jsonb;
+    last   record;
+    n      int := page_limit(params);
+BEGIN
+    SELECT * INTO at FROM cursor_read(params->>'cursor');
+
+    WITH page AS (
+        SELECT j.* FROM job j
+         WHERE j.owner = me(who)
+           AND (at.t IS NULL OR (j.created_at, j.id) < (at.t, at.id))
+         ORDER BY j.created_at DESC, j.id DESC LIMIT n)
+    SELECT jsonb_agg(job_json(page) ORDER BY created_at DESC, id DESC)
+      INTO items FROM page;
+
+    SELECT created_at, id INTO last FROM job
+     WHERE id = to_uuid(items->-1->>'id') AND jsonb_array_length(items) = n;
+
+    RETURN ok(200, jsonb_build_object('items', coalesce(items, '[]'),
+        'next_cursor', cursor_of(last.created_at, last.id)));
+END $$;
+
+-- The state of jobs as events, for a relay that begins or was silent:
+-- params.ids, a JSON array.  Not for a person: nginx calls it.
+CREATE OR REPLACE FUNCTION render_api.jobs_snapshot(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    items  jsonb;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object('id', NULL, 'job_id', j.id,
+               'run', j.run, 'type', 'snapshot', 'status', j.status,
+               'class', 'json2video', 'stage', stage_of(j), 'step', NULL,
+               'percent', percent(j), 'eta_s', NULL, 'preview_url', NULL,
+               'blurhash', NULL, 'error', j.error, 'at', rfc3339(now())))
+      INTO items
+      FROM job j
+     WHERE j.id IN (SELECT to_uuid(i) FROM
+                    jsonb_array_elements_text(params->'ids') i)
+       AND (who IS NULL OR may_read_job(who, j, params->>'share'));
+
+    IF items IS NULL THEN
+        RETURN not_found('job', request);
+    END IF;
+
+    RETURN ok(200, items);
+END $$;
+
+CREATE OR REPLACE FUNCTION render_api.jobs_cancel(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    j  job;
+    e  jsonb;
+BEGIN
+    SELECT * INTO j FROM job
+     WHERE id = to_uuid(params->>'id') AND owner = me(who) FOR UPDATE;
+
+    IF NOT FOUND THEN
+        RETURN not_found('job', request);
+    END IF;
+
+    IF j.status IN ('completed', 'failed') THEN
+        RETURN problem(409, 'Already ended', format('the job has %s; there is '
+                       'nothing to cancel', CASE j.status WHEN 'failed'
+                       THEN 'failed' ELSE 'been completed' END), request);
+    END IF;
+
+    e := end_job(j.id, 'cancelled', jsonb_build_object('code', 'cancelled',
+                 'detail', 'cancelled by its owner'));
+    SELECT * INTO j FROM job WHERE id = j.id;
+
+    RETURN ok(200, job_json(j), e);
+END $$;
+
+CREATE OR REPLACE FUNCTION render_api.jobs_retry(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    j  job;
+    e  jsonb;
+BEGIN
+    SELECT * INTO j FROM job
+     WHERE id = to_uuid(params->>'id') AND owner = me(who) FOR UPDATE;
+
+    IF NOT FOUND THEN
+        RETURN not_found('job', request);
+    END IF;
+
+    IF j.status NOT IN ('failed', 'cancelled') THEN
+        RETURN problem(409, 'Nothing to retry', 'only a job that failed or was '
+                       'cancelled is tried again', request);
+    END IF;
+
+    UPDATE job SET status = 'queued', run = run + 1, error = NULL,
+           ended_at = NULL, started_at = NULL, weight_done = 0, engine = NULL
+     WHERE id = j.id RETURNING * INTO j;
+
+    IF j.kind = 'probe' THEN
+        UPDATE asset SET status = 'probing', error = NULL WHERE id = j.subject;
+    END IF;
+
+    e := begin_run(j);
+    SELECT * INTO j FROM job WHERE id = j.id;
+
+    RETURN ok(202, job_json(j), effects_add(e, event(j, 'status')),
+              jsonb_build_object('Location', '/jobs/' || j.id));
+END $$;
+
+-- A result by name; "preview" is the older name of the film.
+CREATE OR REPLACE FUNCTION render_api.results_get(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    j  job;
+    k  text;
+BEGIN
+    SELECT * INTO j FROM job WHERE id = to_uuid(params->>'id');
+
+    IF NOT FOUND OR NOT may_read_job(who, j, params->>'share') THEN
+        RETURN not_found('job', request);
+    END IF;
+
+    k := j.results->(CASE params->>'name' WHEN 'preview' THEN 'final'
+                     ELSE params->>'name' END)->>'key';
+
+    IF k IS NULL AND j.status IN ('pending', 'queued', 'processing') THEN
+        RETURN problem(409, 'Not rendered yet', format('the job is %s (%s %%)',
+                       j.status, percent(j)), request, NULL,
+                       '{"Retry-After": "1"}');
+    END IF;
+
+    IF k IS NULL THEN
+        RETURN not_found('result', request);
+    END IF;
+
+    RETURN (302, NULL, NULL, NULL, k)::render_api.answer;
+END $$;
+
+-- What the answer of readiness says of the schema.
+CREATE OR REPLACE FUNCTION render_api.health(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+    SELECT render.ok(200, jsonb_build_object('schema',
+        (SELECT max(name) FROM migration WHERE name NOT LIKE 'functions/%'),
+        'workers', (SELECT count(*) FROM worker WHERE alive_until > now())))
+$$;

@@ -1,0 +1,223 @@
+-- What workers call: claim, finish, alive.  Every write carries the fence that
+-- the claim gave; a task that is no longer the caller's is refused, not harmed.
+
+SET LOCAL ROLE render_owner;
+
+-- An alive worker's lease, renewed each second.
+CREATE OR REPLACE FUNCTION render.lease() RETURNS interval
+LANGUAGE sql IMMUTABLE AS $$ SELECT interval '5 seconds' $$;
+
+-- Registers or renews a worker.  `running` is [{task, fence}]; the answer is
+-- the ids of those that are no longer the worker's: cancelled or lost.
+CREATE OR REPLACE FUNCTION render_work.alive(w uuid, info jsonb, running jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+BEGIN
+    INSERT INTO worker (id, host, engine, classes, slots, version, alive_until,
+                        draining)
+    VALUES (w, info->>'host', (info->>'engine')::int,
+            ARRAY(SELECT jsonb_array_elements_text(info->'classes')
+                  ::task_class), (info->>'slots')::int, info->>'version',
+            now() + lease(), (info->>'draining')::boolean)
+    ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until,
+        slots = excluded.slots, draining = excluded.draining;
+
+    RETURN (SELECT coalesce(jsonb_agg(r->>'task'), '[]')
+              FROM jsonb_array_elements(running) r
+             WHERE NOT EXISTS (SELECT FROM task t
+                                WHERE t.id = (r->>'task')::uuid
+                                  AND t.worker = w AND t.status = 'leased'
+                                  AND t.fence = (r->>'fence')::bigint));
+END $$;
+
+-- The worker is gone for good; what it still held goes back unspent.
+CREATE OR REPLACE FUNCTION render_work.leave(w uuid) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    t  record;
+    e  jsonb := '{}';
+BEGIN
+    FOR t IN SELECT task.id, task.fence FROM task
+              WHERE worker = w AND status = 'leased'
+    LOOP
+        e := effects_add(e, render_work.hand_back(w, t.id, t.fence));
+    END LOOP;
+    DELETE FROM worker WHERE worker.id = w;
+    RETURN e;
+END $$;
+
+-- A drained task: ready again, the attempt not counted.
+CREATE OR REPLACE FUNCTION render_work.hand_back(w uuid, task_id uuid,
+    f bigint) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    t  task;
+BEGIN
+    UPDATE task SET status = 'ready', worker = NULL,
+           attempt = greatest(0, attempt - 1), not_before = now()
+     WHERE id = task_id AND worker = w AND fence = f AND status = 'leased'
+    RETURNING * INTO t;
+
+    RETURN CASE WHEN FOUND THEN bell(t) ELSE '{}' END;
+END $$;
+
+-- The files of the pieces in a jsonb of specifications: {sha256: storage key}.
+CREATE OR REPLACE FUNCTION render.inputs_of(j render.job, specs jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_object_agg(a.sha256, a.storage_key), '{}')
+      FROM render.asset a
+     WHERE a.id IN (SELECT render.to_uuid(i) FROM
+                    jsonb_array_elements_text(j.spec->'assets') i)
+       AND a.sha256 IN (SELECT p #>> '{}' FROM
+                        jsonb_path_query(specs, 'strict $.**.input') p)
+$$;
+
+CREATE OR REPLACE FUNCTION render.segment_path(scope uuid, key text)
+RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'segments/' || scope || '/' || left(key, 2) || '/' || key || '.mp4'
+$$;
+
+-- What a worker needs to do a task: the child's specification, its files by
+-- name and storage key, and where what it makes goes.
+CREATE OR REPLACE FUNCTION render.order_of(t render.task, j render.job)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = render, pg_temp AS $$
+DECLARE
+    pieces  jsonb;
+    prefix  text;
+    plan    jsonb;
+BEGIN
+    CASE t.kind
+
+    WHEN 'probe' THEN
+        RETURN (SELECT jsonb_build_object(
+                    'spec', jsonb_build_object('input', 'input'),
+                    'inputs', jsonb_build_object('input', storage_key),
+                    'outputs', '{}'::jsonb)
+                  FROM asset WHERE id = j.subject);
+
+    WHEN 'plan' THEN
+        RETURN (SELECT jsonb_build_object('spec', jsonb_build_object(
+                    'config', c.config_text, 'assets',
+                    (SELECT coalesce(jsonb_object_agg('asset:' || a.id,
+                         jsonb_strip_nulls(jsonb_build_object(
+                             'sha256', a.sha256, 'probe', a.probe,
+                             'error', a.error))), '{}')
+                       FROM asset a WHERE a.id IN (SELECT to_uuid(i) FROM
+                            jsonb_array_elements_text(j.spec->'assets') i))),
+                    'inputs', '{}'::jsonb, 'outputs', '{}'::jsonb)
+                  FROM composition c WHERE c.id = j.subject);
+
+    WHEN 'assemble' THEN
+        prefix := format('outputs/%s/%s-%s', j.id, j.run, t.fence);
+        SELECT output INTO plan FROM task
+         WHERE job = j.id AND run = j.run AND kind = 'plan';
+
+        RETURN jsonb_build_object('spec', plan || jsonb_build_object(
+            'segments', (SELECT jsonb_agg(jsonb_build_object('key', key,
+                             'frames', frames) ORDER BY number)
+                           FROM job_segment WHERE job = j.id AND run = j.run
+                            AND track = 'video'),
+            'sound', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key,
+                             'frames', frames) ORDER BY number), '[]')
+                           FROM job_segment WHERE job = j.id AND run = j.run
+                            AND track = 'sound')),
+            'inputs', (SELECT jsonb_object_agg(s.key, s.storage_key)
+                         FROM job_segment js JOIN segment s
+                           ON s.scope = js.scope AND s.key = js.key
+                        WHERE js.job = j.id AND js.run = j.run),
+            'outputs', jsonb_build_object('final.mp4',
+                                          prefix || '/final.mp4'));
+
+    ELSE                                    -- audio, render_segment
+        SELECT jsonb_agg(jsonb_build_object('key', key, 'frames', frames,
+                         'spec', spec) ORDER BY number) INTO pieces
+          FROM job_segment
+         WHERE job = j.id AND run = j.run
+           AND track = CASE t.kind WHEN 'audio' THEN 'sound' ELSE 'video' END
+           AND number IN (SELECT n::int FROM
+                          jsonb_array_elements(t.input->'numbers') n);
+
+        RETURN jsonb_build_object(
+            'spec', jsonb_build_object('pieces', pieces),
+            'inputs', inputs_of(j, pieces),
+            'outputs', (SELECT jsonb_object_agg(p->>'key',
+                               segment_path(j.owner, p->>'key'))
+                          FROM jsonb_array_elements(pieces) p));
+    END CASE;
+END $$;
+
+-- The best ready task: priority (a task gains one level for each five minutes
+-- it waits), then the account with the fewest running, then age.
+CREATE OR REPLACE FUNCTION render.candidate(engine int,
+    classes render.task_class[], not_these uuid[])
+RETURNS TABLE (id uuid, job uuid)
+LANGUAGE sql STABLE AS $$
+    WITH running AS MATERIALIZED (
+        SELECT t.account, count(*) AS n FROM render.task t
+         WHERE t.status = 'leased' GROUP BY t.account)
+    SELECT t.id, t.job
+      FROM render.task t
+      JOIN render.account a ON a.id = t.account
+      LEFT JOIN running r ON r.account = t.account
+     WHERE t.status = 'ready' AND t.not_before <= now()
+       AND t.class = ANY (candidate.classes)
+       AND (t.engine IS NULL OR t.engine = candidate.engine)
+       AND t.id <> ALL (not_these)
+       AND coalesce(r.n, 0) < a.max_running
+     ORDER BY greatest(0, (CASE t.priority WHEN 'high' THEN 0
+                                           WHEN 'default' THEN 1 ELSE 2 END)
+                  - floor(extract(epoch FROM now() - t.not_before) / 300)),
+              coalesce(r.n, 0), t.created_at, t.id
+     LIMIT 1
+$$;
+
+-- Up to n tasks, each with all that is needed to do it.
+CREATE OR REPLACE FUNCTION render_work.claim(w uuid, engine int,
+    classes render.task_class[], n int) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    c      record;
+    j      job;
+    t      task;
+    list   jsonb := '[]';
+    tried  uuid[] := '{}';
+    e      jsonb;
+BEGIN
+    WHILE jsonb_array_length(list) < n LOOP
+        SELECT x.id, x.job INTO c FROM candidate(engine, classes, tried) x;
+        EXIT WHEN NOT FOUND;
+        tried := tried || c.id;
+
+        -- job before task, as everywhere; then look again
+
+        SELECT * INTO j FROM job WHERE job.id = c.job FOR UPDATE;
+
+        UPDATE task SET status = 'leased', worker = w, fence = fence + 1,
+               attempt = attempt + 1, started_at = now(), ended_at = NULL
+         WHERE task.id = c.id AND status = 'ready'
+        RETURNING * INTO t;
+
+        CONTINUE WHEN NOT FOUND;
+
+        e := '{}';
+        IF j.status IN ('pending', 'queued') THEN
+            UPDATE job SET status = 'processing',
+                   started_at = coalesce(started_at, now())
+             WHERE job.id = j.id RETURNING * INTO j;
+            e := event(j, 'status', t.kind);
+        END IF;
+
+        list := list || (order_of(t, j) || jsonb_build_object('task', t.id,
+            'job', j.id, 'account', j.owner, 'kind', t.kind,
+            'job_kind', j.kind, 'subject', j.subject, 'number', t.number,
+            'fence', t.fence, 'attempt', t.attempt, 'run', j.run,
+            'weight', t.weight, 'weight_done', j.weight_done,
+            'weight_total', j.weight_total, 'effects', e));
+    END LOOP;
+
+    RETURN list;
+END $$;

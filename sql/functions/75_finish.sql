@@ -1,0 +1,317 @@
+-- The end of a task: what its result means for the job, and what becomes ready.
+
+SET LOCAL ROLE render_owner;
+
+-- Writes the plan down: which pieces there are, which storage holds already,
+-- and tasks for runs of neighbouring pieces that are worth one.
+CREATE OR REPLACE FUNCTION render.accept_plan(j render.job, plan jsonb,
+    OUT effects jsonb, OUT weight float8)
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    assemble  task;
+    r         record;
+    t         task;
+    n         int := 0;
+BEGIN
+    effects := '{}';
+    UPDATE job SET engine = (plan->>'engine')::int WHERE id = j.id;
+
+    INSERT INTO job_segment (job, run, output, track, number, key, mode,
+                             reason, frames, cost, spec)
+    SELECT j.id, j.run, plan->>'output', x.track, (p->>'number')::int,
+           p->>'key', 'render', 'not rendered before',
+           (p->>'frames')::bigint, (p->>'cost')::float8, p->'spec'
+      FROM (VALUES ('video', plan->'segments'), ('sound', plan->'sound'))
+           x(track, list), jsonb_array_elements(x.list) p;
+
+    UPDATE job_segment js SET scope = s.scope, mode = 'reuse',
+           reason = 'storage holds it'
+      FROM segment s
+     WHERE js.job = j.id AND js.run = j.run
+       AND s.scope = j.owner AND s.key = js.key;
+
+    UPDATE segment s SET last_used = now()
+      FROM job_segment js
+     WHERE js.job = j.id AND js.run = j.run AND js.scope = s.scope
+       AND js.key = s.key;
+
+    -- a piece that the film shows twice is rendered once
+
+    UPDATE job_segment js SET mode = 'reuse',
+           reason = 'the same as number ' || f.number
+      FROM (SELECT key, min(number) AS number FROM job_segment
+             WHERE job = j.id AND run = j.run AND scope IS NULL
+             GROUP BY key HAVING count(*) > 1) f
+     WHERE js.job = j.id AND js.run = j.run AND js.key = f.key
+       AND js.number <> f.number;
+
+    assemble := add_task(j, 'assemble', 0, 1, 0.2, '{}', NULL,
+                         (plan->>'engine')::int);
+    weight := assemble.weight;
+
+    FOR r IN SELECT * FROM render_runs(j) LOOP
+        t := add_task(j, CASE r.track WHEN 'sound' THEN 'audio'
+                         ELSE 'render_segment' END, n, 0, r.cost,
+                      jsonb_build_object('numbers', r.numbers),
+                      NULL, (plan->>'engine')::int);
+        INSERT INTO task_edge (task, waiting) VALUES (t.id, assemble.id);
+        effects := effects_add(effects, bell(t));
+        weight := weight + t.weight;
+        n := n + 1;
+    END LOOP;
+
+    IF n = 0 THEN
+        UPDATE task SET waiting_on = 0, status = 'ready'
+         WHERE id = assemble.id RETURNING * INTO t;
+        effects := bell(t);
+    ELSE
+        UPDATE task SET waiting_on = n WHERE id = assemble.id;
+    END IF;
+END $$;
+
+-- Missing pieces in runs: a new run where the track or the neighbourhood
+-- breaks, and about every max(2 s, an even share for the slots there are).
+CREATE OR REPLACE FUNCTION render.render_runs(j render.job)
+RETURNS TABLE (track text, numbers jsonb, cost float8)
+LANGUAGE plpgsql STABLE SET search_path = render, pg_temp AS $$
+DECLARE
+    share  float8;
+    slots  int;
+    s      record;
+    prev   int;
+BEGIN
+    SELECT coalesce(sum(w.slots), 1) INTO slots FROM worker w
+     WHERE w.alive_until > now() AND NOT w.draining;
+    SELECT greatest(2, sum(js.cost) / (4 * slots)) INTO share
+      FROM job_segment js
+     WHERE js.job = j.id AND js.run = j.run AND js.scope IS NULL
+       AND js.mode = 'render';
+
+    track := NULL;
+    FOR s IN SELECT js.track, js.number, js.cost FROM job_segment js
+              WHERE js.job = j.id AND js.run = j.run AND js.scope IS NULL
+                AND js.mode = 'render'
+              ORDER BY js.track, js.number
+    LOOP
+        IF track IS NOT NULL AND (s.track <> track OR cost >= share
+           OR s.number <> prev + 1)
+        THEN
+            RETURN NEXT;
+            track := NULL;
+        END IF;
+
+        IF track IS NULL THEN
+            track := s.track;
+            numbers := '[]';
+            cost := 0;
+        END IF;
+
+        numbers := numbers || to_jsonb(s.number);
+        cost := cost + s.cost;
+        prev := s.number;
+    END LOOP;
+
+    IF track IS NOT NULL THEN
+        RETURN NEXT;
+    END IF;
+END $$;
+
+-- Pieces are stored: from now on anyone of the scope may reuse them.
+CREATE OR REPLACE FUNCTION render.accept_pieces(j render.job, pieces jsonb)
+RETURNS void
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+BEGIN
+    INSERT INTO segment (scope, key, storage_key, bytes, frames)
+    SELECT j.owner, p->>'key', segment_path(j.owner, p->>'key'),
+           (p->>'bytes')::bigint, (p->>'frames')::bigint
+      FROM jsonb_array_elements(pieces) p
+     ORDER BY p->>'key'
+    ON CONFLICT (scope, key) DO UPDATE SET last_used = now();
+
+    UPDATE job_segment SET scope = j.owner
+     WHERE job = j.id AND run = j.run AND scope IS NULL
+       AND key IN (SELECT p->>'key' FROM jsonb_array_elements(pieces) p);
+END $$;
+
+-- The film is stored under the prefix that the task's fence made its own.
+CREATE OR REPLACE FUNCTION render.accept_film(j render.job, t render.task,
+    result jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    c     composition;
+    film  uuid := gen_random_uuid();
+    k     text := format('outputs/%s/%s-%s/final.mp4', j.id, j.run, t.fence);
+    plan  jsonb;
+BEGIN
+    SELECT output INTO plan FROM task
+     WHERE job = j.id AND run = j.run AND kind = 'plan';
+    SELECT * INTO c FROM composition WHERE id = j.subject FOR UPDATE;
+
+    IF c.id IS NOT NULL AND c.revision = j.revision THEN
+        INSERT INTO asset (id, owner, visibility, title, filename, status,
+                           origin, kind, storage_key, bytes, content_type,
+                           probe)
+        VALUES (film, j.owner, c.visibility, c.title, 'final.mp4', 'ready',
+                'render', 'video', k, (result->>'bytes')::bigint, 'video/mp4',
+                jsonb_build_object('kind', 'video',
+                                   'duration', plan->'duration'));
+        UPDATE composition SET output_asset = film, completed_at = now(),
+               updated_at = now() WHERE id = c.id;
+    END IF;
+
+    UPDATE job SET results = jsonb_build_object('final', jsonb_build_object(
+               'key', k, 'bytes', result->'bytes',
+               'duration', plan->'duration', 'content_type', 'video/mp4'))
+     WHERE id = j.id;
+
+    RETURN end_job(j.id, 'completed', NULL);
+END $$;
+
+-- A stored piece turned out to be missing or damaged: forget it, render it
+-- again, and let the assembly wait.  Spends one of the assembly's attempts.
+CREATE OR REPLACE FUNCTION render.render_again(j render.job, t render.task,
+    keys jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    r  record;
+    w  task;
+    n  int := 0;
+    e  jsonb := '{}';
+BEGIN
+    UPDATE job_segment SET scope = NULL
+     WHERE scope = j.owner AND key IN (SELECT jsonb_array_elements_text(keys));
+    DELETE FROM segment
+     WHERE scope = j.owner AND key IN (SELECT jsonb_array_elements_text(keys));
+
+    UPDATE job_segment js SET mode = 'render', reason = 'what storage held '
+           'was damaged' WHERE js.job = j.id AND js.run = j.run
+       AND js.scope IS NULL AND js.number = (SELECT min(o.number)
+           FROM job_segment o WHERE o.job = js.job AND o.run = js.run
+            AND o.key = js.key);
+
+    FOR r IN SELECT * FROM render_runs(j) LOOP
+        w := add_task(j, CASE r.track WHEN 'sound' THEN 'audio'
+                         ELSE 'render_segment' END, 100000 + n, 0, r.cost,
+                      jsonb_build_object('numbers', r.numbers), NULL, t.engine);
+        INSERT INTO task_edge (task, waiting) VALUES (w.id, t.id);
+        UPDATE job SET weight_total = weight_total + w.weight WHERE id = j.id;
+        e := effects_add(e, bell(w));
+        n := n + 1;
+    END LOOP;
+
+    UPDATE task SET status = CASE WHEN n > 0 THEN 'blocked' ELSE 'ready' END
+           ::task_status, waiting_on = n, worker = NULL
+     WHERE id = t.id;
+
+    RETURN e;
+END $$;
+
+-- Seconds before the next attempt: 1, 4, 16 ..., give or take a quarter.
+CREATE OR REPLACE FUNCTION render.backoff(attempt int) RETURNS interval
+LANGUAGE sql VOLATILE AS $$
+    SELECT least(300, 4 ^ (attempt - 1)) * (0.75 + random() / 2)
+           * interval '1 second'
+$$;
+
+CREATE OR REPLACE FUNCTION render.fail_task(j render.job, t render.task,
+    error jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    e    jsonb;
+    why  jsonb;
+BEGIN
+    IF jsonb_array_length(coalesce(error->'detail'->'damaged', '[]')) > 0
+       AND t.attempt < t.max_attempts
+    THEN
+        RETURN render_again(j, t, error->'detail'->'damaged');
+    END IF;
+
+    IF (error->>'retry')::boolean AND t.attempt < t.max_attempts THEN
+        UPDATE task SET status = 'ready', worker = NULL,
+               not_before = now() + backoff(t.attempt),
+               error = fail_task.error
+         WHERE id = t.id;
+        RETURN '{}';                        -- the janitor rings in time
+    END IF;
+
+    UPDATE task SET status = 'failed', error = fail_task.error,
+           ended_at = now() WHERE id = t.id;
+
+    why := jsonb_strip_nulls(jsonb_build_object('code', error->>'status',
+        'detail', error->>'text', 'stage', t.kind, 'attempts', t.attempt,
+        'errors', CASE WHEN jsonb_typeof(error->'detail') = 'array'
+                  THEN error->'detail' END));
+
+    IF j.kind = 'probe' THEN
+        UPDATE asset SET status = 'failed', error = fail_task.error->>'text',
+               updated_at = now() WHERE id = j.subject;
+    END IF;
+
+    e := end_job(j.id, 'failed', why);
+    RETURN effects_add(e, release_elsewhere(t));
+END $$;
+
+-- Ends a leased task with its result, or with an error {status, text, detail,
+-- retry}.  {"accepted": false} when the task is no longer the caller's.
+CREATE OR REPLACE FUNCTION render_work.finish(w uuid, task_id uuid, f bigint,
+    result jsonb, error jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    j     job;
+    t     task;
+    e     jsonb := '{}';
+    plan  record;
+BEGIN
+    SELECT job.* INTO j FROM job JOIN task ON task.job = job.id
+     WHERE task.id = task_id FOR UPDATE OF job;
+    SELECT * INTO t FROM task WHERE id = task_id FOR UPDATE;
+
+    -- a task that the janitor gave back but nobody claimed is still its old
+    -- holder's: an outage is no reason to do the work twice
+
+    IF t.id IS NULL OR t.fence <> f
+       OR NOT (t.status = 'leased' OR t.status = 'ready')
+    THEN
+        RETURN jsonb_build_object('accepted', false);
+    END IF;
+
+    IF error IS NOT NULL THEN
+        e := fail_task(j, t, error);
+        SELECT * INTO j FROM job WHERE id = j.id;
+        RETURN jsonb_build_object('accepted', true, 'effects',
+            CASE WHEN j.status = 'processing'
+            THEN effects_add(e, event(j, 'progress', t.kind)) ELSE e END);
+    END IF;
+
+    UPDATE task SET status = 'done', output = CASE kind WHEN 'plan'
+           THEN result - 'segments' - 'sound' ELSE result END, error = NULL,
+           ended_at = now() WHERE id = t.id;
+    UPDATE job SET weight_done = weight_done + t.weight
+     WHERE id = j.id RETURNING * INTO j;
+
+    CASE t.kind
+    WHEN 'probe' THEN
+        UPDATE asset SET probe = result, status = 'ready',
+               kind = result->>'kind', updated_at = now()
+         WHERE id = j.subject;
+        e := release_dependants(t.id);
+        e := effects_add(e, end_job(j.id, 'completed', NULL));
+
+    WHEN 'plan' THEN
+        SELECT * INTO plan FROM accept_plan(j, result);
+        UPDATE job SET weight_total = weight_done + plan.weight
+         WHERE id = j.id RETURNING * INTO j;
+        e := effects_add(plan.effects, event(j, 'progress', t.kind));
+
+    WHEN 'assemble' THEN
+        e := accept_film(j, t, result);
+
+    ELSE
+        PERFORM accept_pieces(j, result->'pieces');
+        e := release_dependants(t.id);
+        SELECT * INTO j FROM job WHERE id = j.id;
+        e := effects_add(e, event(j, 'progress', t.kind));
+    END CASE;
+
+    RETURN jsonb_build_object('accepted', true, 'effects', e);
+END $$;

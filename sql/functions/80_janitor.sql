@@ -1,0 +1,91 @@
+-- The janitor's round, called each second by the one worker that holds the
+-- advisory lock.
+
+SET LOCAL ROLE render_owner;
+
+-- Whether the calling session is (now) the janitor.
+CREATE OR REPLACE FUNCTION render_work.elect() RETURNS boolean
+LANGUAGE sql SECURITY DEFINER AS $$
+    SELECT pg_try_advisory_lock(7245638102)
+$$;
+
+-- Tasks of workers that are dead: tried again at once, or failed when they have
+-- killed as many workers as they have attempts.
+CREATE OR REPLACE FUNCTION render.reclaim() RETURNS jsonb
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    r  record;
+    j  job;
+    t  task;
+    e  jsonb := '{}';
+BEGIN
+    FOR r IN SELECT x.id, x.job FROM task x
+              WHERE x.status = 'leased'
+                AND NOT EXISTS (SELECT FROM worker w WHERE w.id = x.worker
+                                   AND w.alive_until > now())
+              ORDER BY x.job, x.id LIMIT 200
+    LOOP
+        SELECT * INTO j FROM job WHERE id = r.job FOR UPDATE;
+        SELECT * INTO t FROM task WHERE id = r.id AND status = 'leased'
+           AND NOT EXISTS (SELECT FROM worker w WHERE w.id = task.worker
+                              AND w.alive_until > now()) FOR UPDATE;
+        CONTINUE WHEN NOT FOUND;
+
+        IF t.attempt >= t.max_attempts THEN
+            e := effects_add(e, fail_task(j, t, jsonb_build_object(
+                'status', 'internal', 'retry', false, 'text',
+                format('the worker was lost %s times while doing this task',
+                       t.attempt))));
+        ELSE
+            UPDATE task SET status = 'ready', not_before = now()
+             WHERE id = t.id RETURNING * INTO t;
+            e := effects_add(e, bell(t));
+        END IF;
+    END LOOP;
+
+    DELETE FROM worker WHERE alive_until < now() - interval '1 hour';
+    RETURN e;
+END $$;
+
+-- One bell for each queue in which something waits that should have been
+-- claimed by now: its bell was lost, or its time has come.
+CREATE OR REPLACE FUNCTION render.overdue() RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('bells', coalesce(jsonb_agg(b), '[]')) FROM (
+        SELECT DISTINCT ON (class, priority) jsonb_build_object('queue',
+                   class || '.' || priority, 'job', job, 'task', id) AS b
+          FROM render.task
+         WHERE status = 'ready' AND not_before <= now()
+         ORDER BY class, priority, created_at) x
+$$;
+
+-- Rows that were announced and never came, with the objects they may have left.
+CREATE OR REPLACE FUNCTION render.forget_uploads() RETURNS jsonb
+LANGUAGE sql AS $$
+    WITH gone AS (
+        DELETE FROM render.asset WHERE status = 'uploading'
+           AND created_at < now() - interval '1 day' RETURNING storage_key)
+    SELECT coalesce(jsonb_agg(storage_key), '[]') FROM gone
+$$;
+
+-- {"effects", "delete": [storage keys]}
+CREATE OR REPLACE FUNCTION render_work.janitor(may_reclaim boolean)
+RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    e  jsonb := '{}';
+BEGIN
+    IF may_reclaim THEN
+        e := reclaim();
+    END IF;
+
+    DELETE FROM idempotency WHERE expires_at < now();
+
+    RETURN jsonb_build_object('effects', effects_add(e, overdue()),
+                              'delete', forget_uploads());
+END $$;
+
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA render_api TO render_web;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA render_work TO render_worker;
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA render_api, render_work, render
+    FROM PUBLIC;
