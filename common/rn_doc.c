@@ -285,6 +285,22 @@ read_asset(rn_reader *r, json_t *value, void *out)
 
 
 static void
+read_size(rn_reader *r, json_t *value, void *out)
+{
+    rn_length  l;
+
+    memset(&l, 0, sizeof(l));
+    rn_read_length(r, value, &l);
+
+    if (l.set && l.value <= 0) {
+        rn_report(r, "must be more than 0");
+    } else if (l.set) {
+        *(rn_length *) out = l;
+    }
+}
+
+
+static void
 read_fit(rn_reader *r, json_t *value, void *out)
 {
     int  word;
@@ -478,8 +494,8 @@ read_clip(rn_reader *r, json_t *value, rn_clip *c, rn_track_kind kind)
         { "fit",        read_fit,        AT(rn_clip, fit) },
         { "position",   read_position,   0 },
         { "offset",     read_offset,     0 },
-        { "width",      rn_read_length,  AT(rn_clip, width) },
-        { "height",     rn_read_length,  AT(rn_clip, height) },
+        { "width",      read_size,       AT(rn_clip, width) },
+        { "height",     read_size,       AT(rn_clip, height) },
         { "opacity",    rn_read_unit,    AT(rn_clip, opacity) },
         { "volume",     rn_read_volume,  AT(rn_clip, volume) },
         { "fade_in",    rn_read_time,    AT(rn_clip, fade_in) },

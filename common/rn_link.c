@@ -82,7 +82,9 @@ rn_link_verify(const void *key, size_t key_len, int64_t now,
         expiry = expiry * 10 + (*p++ - '0');
     }
 
-    if (p == path || end - p < RN_LINK_MAC_LEN + 2 || *p++ != '.') {
+    if (p == path || *path == '0' || end - p < RN_LINK_MAC_LEN + 2
+        || *p++ != '.')
+    {
         return false;
     }
 

@@ -110,12 +110,23 @@ rn_store_key_ok(const char *key)
 int
 rn_store_get(rn_store *s, const char *key)
 {
+    int          fd;
+    struct stat  st;
+
     if (!rn_store_key_ok(key)) {
         errno = EINVAL;
         return -1;
     }
 
-    return openat(s->root, key, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    fd = openat(s->root, key, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+        (void) close(fd);               /* a directory is no object */
+        errno = ENOENT;
+        return -1;
+    }
+
+    return fd;
 }
 
 

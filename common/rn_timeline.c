@@ -353,6 +353,10 @@ finish_place(resolver *rs, rn_place *p)
         if (p->end <= p->start) {
             problem_at(rs, c, "/start", "is at or behind the end of the film");
             p->end = p->start + 1;
+
+        } else if (2 * p->lead > p->end - p->start) {
+            problem_at(rs, c - 1, "/duration", "may not exceed half of "
+                       "either clip beside it");
         }
     }
 

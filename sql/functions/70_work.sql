@@ -170,13 +170,13 @@ LANGUAGE sql STABLE AS $$
      ORDER BY greatest(0, (CASE t.priority WHEN 'high' THEN 0
                                            WHEN 'default' THEN 1 ELSE 2 END)
                   - floor(extract(epoch FROM now() - t.not_before) / 300)),
-              coalesce(r.n, 0), t.created_at, t.id
+              coalesce(r.n, 0), t.created_at, t.number, t.id
      LIMIT 1
 $$;
 
 -- Up to n tasks, each with all that is needed to do it.
 CREATE OR REPLACE FUNCTION render_work.claim(w uuid, engine int,
-    classes render.task_class[], n int) RETURNS jsonb
+    classes text[], n int) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -188,7 +188,8 @@ DECLARE
     e      jsonb;
 BEGIN
     WHILE jsonb_array_length(list) < n LOOP
-        SELECT x.id, x.job INTO c FROM candidate(engine, classes, tried) x;
+        SELECT x.id, x.job INTO c FROM candidate(engine,
+            classes::task_class[], tried) x;
         EXIT WHEN NOT FOUND;
         tried := tried || c.id;
 

@@ -76,15 +76,49 @@ best(AVFormatContext *fmt, enum AVMediaType type)
 }
 
 
+/*
+ * Looks into the streams; the decoders that libav opens for it obey the limit
+ * of pixels, too.
+ */
+
+static int
+find_streams(AVFormatContext *fmt)
+{
+    int             rc;
+    unsigned        i, n;
+    AVDictionary  **opts;
+
+    n = fmt->nb_streams;
+
+    opts = av_calloc(n + 1, sizeof(AVDictionary *));
+    if (opts == NULL) {
+        return AVERROR(ENOMEM);
+    }
+
+    for (i = 0; i < n; i++) {
+        (void) av_dict_set_int(&opts[i], "max_pixels", RN_MAX_PIXELS, 0);
+    }
+
+    rc = avformat_find_stream_info(fmt, opts);
+
+    for (i = 0; i < n; i++) {
+        av_dict_free(&opts[i]);
+    }
+
+    av_free(opts);
+
+    return rc;
+}
+
+
 rn_status
 rn_input_open(rn_input *in, int fd, rn_fault *fault)
 {
-    int            rc;
-    const char    *name;
-    AVDictionary  *opts;
+    int                 rc;
+    const char         *name;
+    AVCodecParameters  *par;
 
     memset(in, 0, sizeof(*in));
-    opts = NULL;
 
     in->io = rn_io_open(fd, false);
     in->fmt = avformat_alloc_context();
@@ -111,8 +145,6 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     in->fmt->max_analyze_duration = 5 * AV_TIME_BASE;
     in->fmt->max_streams = 64;
 
-    (void) av_dict_set_int(&opts, "max_pixels", RN_MAX_PIXELS, 0);
-
     rc = avformat_open_input(&in->fmt, NULL, NULL, NULL);
     if (rc < 0) {
         if (rc == AVERROR(ENOMEM)) {
@@ -125,7 +157,7 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     name = in->fmt->iformat->name;
     in->image = strstr(name, "_pipe") != NULL;
 
-    rc = avformat_find_stream_info(in->fmt, NULL);
+    rc = find_streams(in->fmt);
     if (rc < 0) {
         rn_fail_av(fault, rc, "the streams of the file cannot be read");
         goto fail;
@@ -140,16 +172,28 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
         goto fail;
     }
 
+    par = in->video != NULL ? in->video->codecpar : NULL;
+
+    if (par != NULL && (int64_t) par->width * par->height > RN_MAX_PIXELS) {
+        rn_fail(fault, RN_E_LIMIT, "%d x %d px are more than the %d that are "
+                "read here", par->width, par->height, RN_MAX_PIXELS);
+        goto fail;
+    }
+
+    if (in->image && (par == NULL || par->width < 1 || par->height < 1)) {
+        rn_fail(fault, RN_E_INPUT, "the picture is damaged, or larger than the "
+                "%d px that are read here", RN_MAX_PIXELS);
+        goto fail;
+    }
+
     forget_others(in);
 
     in->zero = in->fmt->start_time != AV_NOPTS_VALUE ? in->fmt->start_time : 0;
 
-    av_dict_free(&opts);
     return RN_OK;
 
 fail:
 
-    av_dict_free(&opts);
     rn_input_close(in);
     return fault->status;
 }

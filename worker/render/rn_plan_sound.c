@@ -41,7 +41,8 @@ continues(const rn_place *a, const rn_place *b)
 {
     return a->track == b->track && a->end == b->start && a->facts == b->facts
            && a->in + (a->end - a->start) == b->in
-           && a->clip->volume == b->clip->volume;
+           && a->clip->volume == b->clip->volume
+           && a->fade_out == 0 && b->fade_in == 0;
 }
 
 

@@ -1,0 +1,22 @@
+/*
+ * The one script by which progress and events reach Redis: nginx and workers
+ * hand it what PostgreSQL said (see render.event in sql/), and it keeps the
+ * newest state, the list for those who come back, and tells whoever listens.
+ */
+
+#ifndef RN_PROGRESS_H
+#define RN_PROGRESS_H
+
+
+/*
+ * EVAL script 2 progress:<job> events:<job> <update>
+ *
+ * update: JSON {job_id, account, kind, subject, run, type, status, stage, step,
+ * weight_done, weight_total, error, at} and, from a worker, {task, fence,
+ * part}: the weight that the task has done so far, absent when it has ended.
+ * Answers 1, or 0 for what is older than what is known.
+ */
+extern const char  rn_progress_script[];
+
+
+#endif /* RN_PROGRESS_H */

@@ -1,0 +1,25 @@
+/*
+ * The mover: a process of its own that holds the keys of the storage and
+ * decodes nothing.  Requests and answers are rw_proto messages:
+ *
+ *   {"id", "op": "open", "key"}             -> {"id", "errno": 0} + fd
+ *   {"id", "op": "create"}                  -> {"id", "errno", "temp"} + fd
+ *   {"id", "op": "commit", "temp", "key"} + fd  -> {"id", "errno"}
+ *   {"op": "discard", "temp"}                   no answer
+ *   {"op": "delete", "key"}                     no answer
+ */
+
+#ifndef RW_MOVER_H
+#define RW_MOVER_H
+
+#include <sys/types.h>
+
+
+/*
+ * Forks the mover; its end of the connection goes to *sock.  Ends when the
+ * connection does.  Returns its pid or -1.
+ */
+pid_t rw_mover_start(const char *storage, int *sock);
+
+
+#endif /* RW_MOVER_H */

@@ -1,0 +1,22 @@
+/*
+ * The zygote: single-threaded, forked before the supervisor knows a secret,
+ * with the libraries loaded; forks one confined child a task and tells how it
+ * ended.
+ *
+ *   {"op": "begin", "task", "kind", "files": n} + spec, result, status fds
+ *   {"op": "files", "task", "names": [...]}     + one fd a name, until n
+ *                        -> {"op": "started", "task"} + pidfd
+ *                        -> {"op": "exited", "task", "code", "signal"}
+ */
+
+#ifndef RW_ZYGOTE_H
+#define RW_ZYGOTE_H
+
+#include <sys/types.h>
+
+
+/* Forks the zygote; see rw_mover_start. */
+pid_t rw_zygote_start(int *sock);
+
+
+#endif /* RW_ZYGOTE_H */

@@ -1,0 +1,574 @@
+/*
+ * render-worker: the supervisor.  One loop over bells, children, mover and
+ * clock; it claims while slots are free, renews its lease, and keeps house when
+ * it is the janitor.  It links no media code that it runs itself.
+ */
+
+#include "rn_encode.h"
+#include "rn_id.h"
+#include "rn_log.h"
+#include "rw_mover.h"
+#include "rw_proto.h"
+#include "rw_run.h"
+#include "rw_zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+
+#define VERSION       "0.1.0"
+#define ALIVE_EVERY   0.5               /* s: a cancel is heard within this */
+#define JANITOR_EVERY 1.0
+#define LEASE         5.0               /* s, as render.lease() in SQL */
+#define CLAIM_EVERY   5.0               /* s: without any bell */
+#define CLASSES       "{image2json,json2video,publish}"
+
+
+typedef struct {
+    rw_worker  w;
+    bool       draining, quiet, now;    /* now: a second SIGTERM */
+    bool       claim;                   /* look for work in this round */
+    bool       janitor;
+    double     drain_until, alive_at, janitor_at, claim_at;
+    pid_t      mover_pid, zygote_pid;
+} supervisor;
+
+
+/* NAME, or the contents of the file that NAME_FILE names. */
+
+static const char *
+setting(const char *name)
+{
+    int          fd;
+    char         var[64], *text;
+    ssize_t      n;
+    const char  *path;
+
+    (void) snprintf(var, sizeof(var), "%s_FILE", name);
+    path = getenv(var);
+
+    if (path == NULL) {
+        return getenv(name);
+    }
+
+    text = calloc(1, 4096);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    n = fd >= 0 && text != NULL ? read(fd, text, 4095) : -1;
+
+    if (fd >= 0) {
+        (void) close(fd);
+    }
+
+    if (n < 0) {
+        rn_log(RN_LOG_ERROR, "%s: %s: %s", var, path, strerror(errno));
+        free(text);
+        return NULL;
+    }
+
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
+        text[--n] = '\0';
+    }
+
+    return text;
+}
+
+
+static bool
+number_setting(const char *name, long lo, long hi, long *out)
+{
+    char        *end;
+    long         n;
+    const char  *s;
+
+    s = getenv(name);
+    if (s == NULL || s[0] == '\0') {
+        return true;
+    }
+
+    n = strtol(s, &end, 10);
+    if (*end != '\0' || n < lo || n > hi) {
+        rn_log(RN_LOG_ERROR, "%s must be a number from %ld to %ld, not \"%s\"",
+               name, lo, hi, s);
+        return false;
+    }
+
+    *out = n;
+    return true;
+}
+
+
+static json_t *
+running(rw_worker *w)
+{
+    json_t  *list;
+    rw_run  *r;
+
+    list = json_array();
+
+    for (r = w->runs; r != NULL; r = r->next) {
+        (void) json_array_append_new(list, json_pack("{s:s, s:I}", "task",
+                                     r->task, "fence", r->fence));
+    }
+
+    return list;
+}
+
+
+static void
+stay_alive(supervisor *s)
+{
+    char         host[64], *info, *list;
+    size_t       i;
+    json_t      *j, *stop, *x;
+    rw_run      *r;
+    rw_worker   *w = &s->w;
+    const char  *args[3];
+
+    (void) gethostname(host, sizeof(host));
+    host[sizeof(host) - 1] = '\0';
+
+    j = json_pack("{s:s, s:i, s:[s, s, s], s:i, s:s, s:b}", "host", host,
+                  "engine", RN_ENGINE, "classes", "image2json", "json2video",
+                  "publish", "slots", w->slots, "version", VERSION,
+                  "draining", s->draining || s->quiet);
+    info = json_dumps(j, JSON_COMPACT);
+    json_decref(j);
+
+    j = running(w);
+    list = json_dumps(j, JSON_COMPACT);
+    json_decref(j);
+
+    args[0] = w->id;
+    args[1] = info;
+    args[2] = list;
+
+    stop = rw_db_call(&w->db, "SELECT render_work.alive($1::uuid, $2::jsonb, "
+                      "$3::jsonb)", 3, args);
+    free(info);
+    free(list);
+
+    json_array_foreach(stop, i, x) {
+        for (r = w->runs; r != NULL; r = r->next) {
+            if (!r->stopped && strcmp(r->task, json_string_value(x) ?: "") == 0)
+            {
+                rn_log(RN_LOG_INFO, "task %s: cancelled, or no longer ours",
+                       r->task);
+                rw_run_stop(w, r);
+            }
+        }
+    }
+
+    json_decref(stop);
+}
+
+
+static void
+claim(supervisor *s)
+{
+    char         n[16], engine[16];
+    size_t       i;
+    json_t      *list, *order;
+    rw_worker   *w = &s->w;
+    const char  *args[4];
+
+    s->claim = false;
+    s->claim_at = rw_now() + CLAIM_EVERY;
+
+    if (s->draining || s->quiet || (int) w->n_runs >= w->slots) {
+        return;
+    }
+
+    (void) snprintf(n, sizeof(n), "%d", w->slots - (int) w->n_runs);
+    (void) snprintf(engine, sizeof(engine), "%d", RN_ENGINE);
+    args[0] = w->id;
+    args[1] = engine;
+    args[2] = CLASSES;
+    args[3] = n;
+
+    list = rw_db_call(&w->db, "SELECT render_work.claim($1::uuid, $2::int, "
+                      "$3::text[], $4::int)", 4, args);
+
+    json_array_foreach(list, i, order) {
+        rw_bell_effects(&w->bell, json_object_get(order, "effects"), NULL, 0);
+        (void) rw_run_begin(w, json_incref(order));
+    }
+
+    json_decref(list);
+}
+
+
+static void
+keep_house(supervisor *s)
+{
+    size_t       i;
+    json_t      *j, *key;
+    rw_worker   *w = &s->w;
+    const char  *args[1];
+
+    if (!s->janitor) {
+        j = rw_db_call(&w->db, "SELECT to_jsonb(render_work.elect())", 0, NULL);
+        s->janitor = json_is_true(j);
+        json_decref(j);
+
+        if (!s->janitor) {
+            return;
+        }
+
+        rn_log(RN_LOG_INFO, "this worker is the janitor now");
+    }
+
+    /* after an outage everyone gets a lease's time to say that he lives */
+
+    args[0] = rw_now() - w->db.since > LEASE + 1 ? "true" : "false";
+
+    j = rw_db_call(&w->db, "SELECT render_work.janitor($1::boolean)", 1, args);
+    if (j == NULL) {
+        return;
+    }
+
+    rw_bell_effects(&w->bell, json_object_get(j, "effects"), NULL, 0);
+
+    json_array_foreach(json_object_get(j, "delete"), i, key) {
+        (void) rw_send(w->mover, json_pack("{s:s, s:O}", "op", "delete",
+                                           "key", key), NULL, 0);
+    }
+
+    /* bells for a worker that Redis does not reach: itself */
+
+    if (w->bell.cmd == NULL && json_array_size(json_object_get(
+            json_object_get(j, "effects"), "bells")) > 0)
+    {
+        s->claim = true;
+    }
+
+    json_decref(j);
+}
+
+
+static void
+take_message(supervisor *s, int sock, void (*handle)(rw_worker *, json_t *,
+    int))
+{
+    int      fds[RW_FDS_MAX];
+    size_t   n;
+    json_t  *msg;
+
+    msg = rw_recv(sock, fds, &n);
+
+    if (msg == NULL) {
+        rn_log(RN_LOG_ERROR, "a helper process is gone; ending, to be started "
+               "anew");
+        exit(1);
+    }
+
+    handle(&s->w, msg, n > 0 ? fds[0] : -1);
+    json_decref(msg);
+}
+
+
+static void
+take_signals(supervisor *s, int sfd)
+{
+    struct signalfd_siginfo  info;
+
+    while (read(sfd, &info, sizeof(info)) == sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGTERM:
+        case SIGINT:
+            if (s->draining) {
+                s->now = true;
+                break;
+            }
+            s->draining = true;
+            s->drain_until = rw_now() + s->w.drain_timeout;
+            rn_log(RN_LOG_INFO, "draining: %zu tasks to finish within %.0f s",
+                   s->w.n_runs, s->w.drain_timeout);
+            break;
+
+        case SIGTSTP:
+            s->quiet = true;
+            rn_log(RN_LOG_INFO, "quiet: no new tasks are claimed");
+            break;
+
+        default:                            /* SIGCHLD: a helper, see below */
+            break;
+        }
+    }
+}
+
+
+static void
+hand_back(supervisor *s)
+{
+    rw_run      *r;
+    json_t      *j;
+    rw_worker   *w = &s->w;
+    const char  *args[1];
+
+    for (r = w->runs; r != NULL; r = r->next) {
+        rn_log(RN_LOG_INFO, "task %s: handed back", r->task);
+        rw_run_stop(w, r);
+    }
+
+    args[0] = w->id;
+    j = rw_db_call(&w->db, "SELECT render_work.leave($1::uuid)", 1, args);
+    rw_bell_effects(&w->bell, j, NULL, 0);
+    json_decref(j);
+}
+
+
+static void
+round_of_loop(supervisor *s, int sfd)
+{
+    int             timeout;
+    size_t          i, n;
+    double          now, next;
+    rw_run         *r, **runs;
+    rw_worker      *w = &s->w;
+    struct pollfd  *p;
+
+    p = calloc(4 + w->n_runs, sizeof(struct pollfd));
+    runs = calloc(4 + w->n_runs, sizeof(rw_run *));
+    if (p == NULL || runs == NULL) {
+        abort();
+    }
+
+    p[0].fd = sfd;
+    p[1].fd = w->mover;
+    p[2].fd = w->zygote;
+    p[3].fd = (int) w->n_runs < w->slots && !s->draining && !s->quiet
+              ? rw_bell_fd(&w->bell) : -1;
+
+    n = 4;
+    for (r = w->runs; r != NULL; r = r->next) {
+        if (r->state == RW_RUNNING && r->status >= 0) {
+            runs[n] = r;
+            p[n++].fd = r->status;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        p[i].events = POLLIN;
+    }
+
+    now = rw_now();
+    next = s->alive_at < s->claim_at ? s->alive_at : s->claim_at;
+    timeout = next > now ? (int) ((next - now) * 1000) + 1 : 0;
+
+    if (poll(p, n, timeout) < 0 && errno != EINTR) {
+        rn_log(RN_LOG_ERROR, "poll: %s", strerror(errno));
+        exit(1);
+    }
+
+    if (p[0].revents) {
+        take_signals(s, sfd);
+    }
+
+    for (i = 4; i < n; i++) {
+        if (p[i].revents) {
+            rw_run_progress(w, runs[i]);
+        }
+    }
+
+    if (p[1].revents) {
+        take_message(s, w->mover, rw_run_moved);
+    }
+
+    if (p[2].revents) {
+        take_message(s, w->zygote, rw_run_child);
+    }
+
+    if (p[3].revents) {
+        s->claim = rw_bell_take(&w->bell) || s->claim;
+    }
+
+    free(p);
+    free(runs);
+}
+
+
+static void
+work(supervisor *s, int sfd)
+{
+    bool        was;
+    double      now;
+    size_t      before;
+    rw_worker  *w = &s->w;
+
+    s->claim = true;
+
+    for ( ;; ) {
+        now = rw_now();
+
+        was = w->db.conn != NULL;
+        if (rw_db_ready(&w->db, now) && !was) {
+            s->janitor = false;             /* the lock went with the session */
+            s->alive_at = 0;
+            s->claim = true;
+        }
+
+        if (rw_bell_ready(&w->bell, now) && !s->draining
+            && (int) w->n_runs < w->slots)
+        {
+            rw_bell_listen(&w->bell);
+        }
+
+        if (now >= s->alive_at) {
+            s->alive_at = now + ALIVE_EVERY;
+            if (w->db.conn != NULL) {
+                stay_alive(s);
+            }
+            rw_run_check(w, now);
+        }
+
+        if (now >= s->janitor_at) {
+            s->janitor_at = now + JANITOR_EVERY;
+            if (w->db.conn != NULL && !s->draining) {
+                keep_house(s);
+            }
+        }
+
+        before = w->n_runs;
+        rw_run_settle(w);
+
+        if (s->claim || w->n_runs < before || now >= s->claim_at) {
+            claim(s);
+        }
+
+        if (s->draining && (w->n_runs == 0 || s->now
+                            || now >= s->drain_until))
+        {
+            break;
+        }
+
+        round_of_loop(s, sfd);
+    }
+
+    hand_back(s);
+}
+
+
+static bool
+configure(supervisor *s)
+{
+    long         slots, drain;
+    rw_worker   *w = &s->w;
+    const char  *redis;
+
+    slots = sysconf(_SC_NPROCESSORS_ONLN);
+    drain = 30;
+
+    if (!number_setting("RENDER_SLOTS", 1, 512, &slots)
+        || !number_setting("RENDER_DRAIN_TIMEOUT", 0, 86400, &drain))
+    {
+        return false;
+    }
+
+    w->slots = (int) slots;
+    w->drain_timeout = (double) drain;
+    w->db.url = setting("DATABASE_URL");
+    w->storage = setting("RENDER_STORAGE");
+    redis = setting("REDIS_URL");
+
+    if (redis == NULL) {
+        redis = "redis://127.0.0.1:6379/0";
+    }
+
+    if (w->db.url == NULL || w->storage == NULL) {
+        rn_log(RN_LOG_ERROR, "%s is not set",
+               w->db.url == NULL ? "DATABASE_URL" : "RENDER_STORAGE");
+        return false;
+    }
+
+    if (!rn_uuid(w->id) || !rw_bell_init(&w->bell, redis, w->id)) {
+        rn_log(RN_LOG_ERROR, "REDIS_URL must be "
+               "redis://[:password@]host[:port][/db]");
+        return false;
+    }
+
+    return true;
+}
+
+
+static int
+block_signals(void)
+{
+    sigset_t  set;
+
+    (void) sigemptyset(&set);
+    (void) sigaddset(&set, SIGTERM);
+    (void) sigaddset(&set, SIGINT);
+    (void) sigaddset(&set, SIGTSTP);
+    (void) sigaddset(&set, SIGCHLD);
+    (void) sigprocmask(SIG_BLOCK, &set, NULL);
+    (void) signal(SIGPIPE, SIG_IGN);
+
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int         sfd;
+    supervisor  s;
+
+    rn_log_init("render-worker");
+
+    if (argc > 1) {
+        if (strcmp(argv[1], "--version") == 0) {
+            printf("render-worker %s (engine %d)\n", VERSION, RN_ENGINE);
+            return 0;
+        }
+        fprintf(stderr, "usage: render-worker\n\nSettings, from the "
+                "environment (or NAME_FILE): DATABASE_URL, REDIS_URL, "
+                "RENDER_STORAGE, RENDER_SLOTS, RENDER_DRAIN_TIMEOUT, "
+                "LOG_LEVEL, LOG_FORMAT\n");
+        return strcmp(argv[1], "--help") == 0 ? 0 : 2;
+    }
+
+    memset(&s, 0, sizeof(s));
+
+    /* the zygote is forked before a secret is read */
+
+    s.zygote_pid = rw_zygote_start(&s.w.zygote);
+
+    if (!configure(&s)) {
+        return 2;
+    }
+
+    s.mover_pid = rw_mover_start(s.w.storage, &s.w.mover);
+
+    if (s.zygote_pid < 0 || s.mover_pid < 0) {
+        rn_log(RN_LOG_ERROR, "a helper process cannot be started: %s",
+               strerror(errno));
+        return 1;
+    }
+
+    srand48((long) getpid());
+    sfd = block_signals();
+
+    rn_log(RN_LOG_INFO, "worker %s: %d slots, engine %d", s.w.id, s.w.slots,
+           RN_ENGINE);
+
+    work(&s, sfd);
+
+    rw_db_close(&s.w.db);
+    rw_bell_close(&s.w.bell);
+    (void) close(s.w.mover);
+    (void) close(s.w.zygote);
+    (void) waitpid(s.mover_pid, NULL, 0);
+    (void) waitpid(s.zygote_pid, NULL, 0);
+
+    rn_log(RN_LOG_INFO, "ended");
+
+    return 0;
+}
