@@ -108,8 +108,8 @@ BEGIN
         'next_cursor', cursor_of(last.created_at, last.id)));
 END $$;
 
--- The state of jobs as events, for a relay that begins or was silent:
--- params.ids, a JSON array.  Not for a person: nginx calls it.
+-- The state of jobs as events, for a relay that begins (params.id, who may read
+-- it) or was silent (params.ids, a JSON array; then nginx itself asks).
 CREATE OR REPLACE FUNCTION render_api.jobs_snapshot(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
@@ -124,7 +124,8 @@ BEGIN
       INTO items
       FROM job j
      WHERE j.id IN (SELECT to_uuid(i) FROM
-                    jsonb_array_elements_text(params->'ids') i)
+                    jsonb_array_elements_text(coalesce(params->'ids',
+                        jsonb_build_array(params->'id'))) i)
        AND (who IS NULL OR may_read_job(who, j, params->>'share'));
 
     IF items IS NULL THEN

@@ -23,7 +23,7 @@ static const char formats[] =
     "png_pipe,jpeg_pipe,webp_pipe";
 
 static const char codecs[] =
-    "h264,hevc,vp8,libvpx-vp8,vp9,libvpx-vp9,libdav1d,av1,mpeg4,mpeg2video,"
+    "h264,hevc,vp8,libvpx,vp9,libvpx-vp9,libdav1d,av1,mpeg4,mpeg2video,"
     "mpeg1video,mjpeg,png,gif,webp,prores,dnxhd,theora,"
     "flv,msmpeg4,msmpeg4v2,wmv1,wmv2,h263,cinepak,"
     "aac,mp3float,mp3,opus,libopus,vorbis,flac,alac,ac3,eac3,mp2float,mp2,"

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <libavutil/opt.h>
 
 
 #define RAMPS_MAX   8
@@ -265,6 +266,9 @@ open_encoder(mixer *m, int64_t bitrate, rn_fault *fault)
     m->enc->time_base = (AVRational) { 1, RN_RATE };
     m->enc->thread_count = 1;
     m->enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
+
+    /* the other coder breaks pure tones with clicks, and takes longer */
+    (void) av_opt_set(m->enc->priv_data, "aac_coder", "fast", 0);
 
     rc = avcodec_open2(m->enc, codec, NULL);
     if (rc < 0) {

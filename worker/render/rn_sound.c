@@ -27,6 +27,8 @@ struct rn_sound {
     int64_t          pos;               /* source position of buf[0] */
     int              n;                 /* samples in buf */
     bool             started, eof;
+    bool             drained;           /* the decoder has no more */
+    bool             more;              /* swr holds what buf had no room for */
 };
 
 
@@ -100,7 +102,9 @@ append(rn_sound *s, const uint8_t **data, int samples, rn_fault *fault)
         return rn_fail_av(fault, n, "the sound cannot be converted");
     }
 
+    s->more = n == BUFFER - s->n;
     s->n += n;
+
     return RN_OK;
 }
 
@@ -170,14 +174,24 @@ decode(rn_sound *s, rn_fault *fault)
     AVFrame   *f = s->frame;
     rn_status  rc;
 
+    static const uint8_t *nothing[AV_NUM_DATA_POINTERS];
+
+    if (s->more) {                          /* of a frame longer than buf */
+        rc = append(s, s->drained ? NULL : nothing, 0, fault);
+        s->eof = s->drained && !s->more;
+        return rc;
+    }
+
     rc = rn_input_frame(&s->in, s->in.audio, s->dec, s->pkt, f, &eof, fault);
     if (rc != RN_OK) {
         return rc;
     }
 
     if (eof) {
-        s->eof = true;
-        return s->swr != NULL ? append(s, NULL, 0, fault) : RN_OK;
+        s->drained = true;
+        rc = s->swr != NULL ? append(s, NULL, 0, fault) : RN_OK;
+        s->eof = !s->more;
+        return rc;
     }
 
     t = rn_input_time(&s->in, s->in.audio, f);

@@ -130,6 +130,31 @@ read_spec(int fd)
 }
 
 
+/* A sentence may quote bytes cut in the middle of a character. */
+
+static json_t *
+words(const rn_fault *fault)
+{
+    char     copy[sizeof(fault->text)], *p;
+    json_t  *j;
+
+    j = json_string(fault->text);
+    if (j != NULL) {
+        return j;
+    }
+
+    (void) snprintf(copy, sizeof(copy), "%s", fault->text);
+
+    for (p = copy; *p; p++) {
+        if ((unsigned char) *p >= 0x80) {
+            *p = '?';
+        }
+    }
+
+    return json_string(copy);
+}
+
+
 static int
 write_result(int fd, const rn_fault *fault, json_t *result, json_t *detail)
 {
@@ -138,10 +163,10 @@ write_result(int fd, const rn_fault *fault, json_t *result, json_t *detail)
     json_t  *j;
     ssize_t  w;
 
-    j = json_pack("{s:s, s:s, s:o*, s:o*}", "status",
-                  rn_status_name(fault->status), "text", fault->text,
+    j = json_pack("{s:s, s:o, s:o*, s:o*}", "status",
+                  rn_status_name(fault->status), "text", words(fault),
                   "result", result, "detail", detail);
-    if (j == NULL) {                    /* a text that is not UTF-8 */
+    if (j == NULL) {
         j = json_pack("{s:s, s:s}", "status",
                       rn_status_name(fault->status != RN_OK ? fault->status
                                                             : RN_E_INTERNAL),

@@ -1,0 +1,370 @@
+/*
+ * What the files of the module share.  One process of nginx owns one
+ * ngx_http_render_process_t; everything in it runs on the event loop, except
+ * where a comment says that a function runs in a thread.
+ */
+
+#ifndef NGX_HTTP_RENDER_H
+#define NGX_HTTP_RENDER_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <jansson.h>
+
+#include "rn_link.h"
+#include "rn_store.h"
+
+
+#define NGX_HTTP_RENDER_MAX_PARAMS   16
+#define NGX_HTTP_RENDER_TOKEN_MAX    4096
+#define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)
+#define NGX_HTTP_RENDER_PARSE_INLINE 65536      /* above: in a thread */
+
+
+/* Resources, the words of render_api. */
+
+#define NGX_HTTP_RENDER_AUTH          0x0001
+#define NGX_HTTP_RENDER_USERS         0x0002
+#define NGX_HTTP_RENDER_ASSETS        0x0004
+#define NGX_HTTP_RENDER_COMPOSITIONS  0x0008
+#define NGX_HTTP_RENDER_JOBS          0x0010
+#define NGX_HTTP_RENDER_RESULTS       0x0020
+#define NGX_HTTP_RENDER_PROGRESS      0x0040
+#define NGX_HTTP_RENDER_HEALTH        0x0080
+#define NGX_HTTP_RENDER_ALL           0x7fff
+
+
+typedef enum {
+    ngx_http_render_lane_read = 0,
+    ngx_http_render_lane_write,
+    ngx_http_render_lane_slow,
+    ngx_http_render_lanes
+} ngx_http_render_lane_e;
+
+typedef enum {
+    ngx_http_render_anyone = 0,
+    ngx_http_render_user,
+    ngx_http_render_admin
+} ngx_http_render_who_e;
+
+typedef enum {
+    ngx_http_render_body_none = 0,
+    ngx_http_render_body_json,          /* an object, handed on as text */
+    ngx_http_render_body_document       /* a composition, parsed first */
+} ngx_http_render_body_e;
+
+typedef struct ngx_http_render_ctx_s    ngx_http_render_ctx_t;
+typedef struct ngx_http_render_query_s  ngx_http_render_query_t;
+typedef struct ngx_http_render_pg_s     ngx_http_render_pg_t;
+typedef struct ngx_http_render_redis_s  ngx_http_render_redis_t;
+typedef struct ngx_http_render_relay_s  ngx_http_render_relay_t;
+
+/* Takes a request over after auth and body; it ends with a finalize. */
+typedef void (*ngx_http_render_handler_pt)(ngx_http_request_t *r);
+
+typedef struct {
+    ngx_uint_t                  method;
+    ngx_str_t                   pattern;        /* "/jobs/{id}" */
+    ngx_uint_t                  resource;
+    ngx_http_render_who_e       who;
+    ngx_http_render_body_e      body;
+    ngx_int_t                   statement;      /* -1: the handler knows */
+    ngx_http_render_handler_pt  handler;        /* NULL: call, answer */
+} ngx_http_render_route_t;
+
+
+/* The configuration of the process. */
+
+typedef struct {
+    ngx_array_t                *pg_keywords;    /* of const char *, with NULL */
+    ngx_array_t                *pg_values;
+    ngx_uint_t                  pg_connections;
+    ngx_str_t                   redis_host;     /* an address */
+    in_port_t                   redis_port;
+    ngx_uint_t                  redis_db;
+    ngx_str_t                   redis_password;
+    ngx_str_t                   storage;        /* the URL */
+    ngx_str_t                   storage_path;
+    ngx_str_t                   jwt_key;
+    time_t                      jwt_ttl;
+    ngx_array_t                *link_keys;      /* of ngx_str_t; signs: first */
+    time_t                      link_ttl;
+    ngx_uint_t                  bcrypt_cost;
+    ngx_thread_pool_t          *auth_pool;
+    ngx_thread_pool_t          *files_pool;
+    ngx_uint_t                  used;           /* a location has render_api */
+} ngx_http_render_main_conf_t;
+
+typedef struct {
+    ngx_uint_t                  api;            /* resources */
+    ngx_uint_t                  auth;           /* ngx_http_render_who_e */
+    ngx_str_t                   prefix;
+} ngx_http_render_loc_conf_t;
+
+
+/* Who is calling; verified once a main request. */
+
+typedef struct {
+    unsigned                    checked:1;
+    unsigned                    valid:1;
+    unsigned                    by_cookie:1;
+    const char                 *why;            /* not valid: a sentence */
+    ngx_str_t                   account;
+    ngx_str_t                   role;
+} ngx_http_render_identity_t;
+
+typedef struct {
+    ngx_str_t                   name, value;
+} ngx_http_render_param_t;
+
+struct ngx_http_render_ctx_s {
+    const ngx_http_render_route_t  *route;
+    ngx_http_render_identity_t     *identity;
+    ngx_str_t                       id;         /* of the request */
+    ngx_http_render_param_t         params[NGX_HTTP_RENDER_MAX_PARAMS];
+    ngx_uint_t                      nparams;
+    ngx_str_t                       body;
+    json_t                         *json;       /* the body, parsed */
+    json_t                         *extra;      /* into the request argument */
+    ngx_http_render_query_t        *query;      /* in flight, or NULL */
+    ngx_http_cleanup_t             *cleanup;
+    void                           *state;      /* the handler's own */
+};
+
+
+/* The answer of a SQL function; the strings live until the callback returns */
+
+typedef struct {
+    ngx_int_t                   failed;         /* an HTTP status: no answer */
+    const char                 *why;
+    ngx_uint_t                  status;
+    ngx_str_t                   body, headers, effects, redirect;
+} ngx_http_render_answer_t;
+
+typedef void (*ngx_http_render_query_pt)(void *data,
+    ngx_http_render_answer_t *a);
+
+/*
+ * A query in flight: heap memory, owned by the pool from start to callback.
+ * `data` may be set to NULL at any time: then the callback is not called.
+ */
+struct ngx_http_render_query_s {
+    ngx_queue_t                 queue;
+    ngx_http_render_query_pt    callback;
+    void                       *data;
+    ngx_int_t                   statement;
+    char                       *args[4];        /* malloc'd, or NULL */
+    ngx_event_t                 deadline;
+    unsigned                    retried:1;
+    unsigned                    waiting:1;      /* in the lane, not sent */
+    void                       *conn;
+    ngx_http_render_lane_e      lane;
+    ngx_http_render_answer_t    answer;
+    void                       *result;         /* PGresult */
+};
+
+
+typedef struct {
+    ngx_http_render_main_conf_t  *conf;
+    ngx_http_render_pg_t         *pg;
+    ngx_http_render_redis_t      *redis;
+    ngx_http_render_relay_t      *relay;
+    rn_store                      store;
+    ngx_connection_t             *quit_hook;
+} ngx_http_render_process_t;
+
+
+extern ngx_module_t                ngx_http_render_module;
+extern ngx_http_render_process_t  *ngx_http_render_process;
+
+
+/* ngx_http_render_route.c */
+
+ngx_int_t ngx_http_render_api_handler(ngx_http_request_t *r);
+extern const char *const  ngx_http_render_statements[];
+extern const ngx_http_render_lane_e  ngx_http_render_statement_lanes[];
+extern const ngx_uint_t  ngx_http_render_nstatements;
+
+enum {
+    ngx_http_render_sql_signup = 0,
+    ngx_http_render_sql_login_hash,
+    ngx_http_render_sql_me,
+    ngx_http_render_sql_assets_begin,
+    ngx_http_render_sql_assets_create,
+    ngx_http_render_sql_assets_get,
+    ngx_http_render_sql_assets_list,
+    ngx_http_render_sql_compositions_create,
+    ngx_http_render_sql_compositions_get,
+    ngx_http_render_sql_compositions_list,
+    ngx_http_render_sql_compositions_download,
+    ngx_http_render_sql_jobs_get,
+    ngx_http_render_sql_jobs_list,
+    ngx_http_render_sql_jobs_cancel,
+    ngx_http_render_sql_jobs_retry,
+    ngx_http_render_sql_jobs_snapshot,
+    ngx_http_render_sql_results_get,
+    ngx_http_render_sql_health
+};
+
+/* The value of a request header, or NULL; nginx ends values with a NUL. */
+ngx_str_t *ngx_http_render_find_header(ngx_http_request_t *r,
+    const char *name);
+
+/* A parameter of the path or the query string, or an empty string. */
+ngx_str_t ngx_http_render_param(ngx_http_request_t *r, const char *name);
+
+/*
+ * Calls a SQL function for the request; the answer goes to `done`, which may
+ * assume that the request is alive.  On failure the request is answered.
+ */
+typedef void (*ngx_http_render_done_pt)(ngx_http_request_t *r,
+    ngx_http_render_answer_t *a);
+void ngx_http_render_call(ngx_http_request_t *r, ngx_int_t statement,
+    ngx_http_render_done_pt done);
+
+/* Adds a member to the request argument of the calls that follow. */
+void ngx_http_render_add(ngx_http_request_t *r, const char *name,
+    json_t *value);
+
+
+/* ngx_http_render_answer.c; both send and finalize */
+
+void ngx_http_render_problem(ngx_http_request_t *r, ngx_uint_t status,
+    const char *title, const char *detail, json_t *errors);
+void ngx_http_render_answer(ngx_http_request_t *r,
+    ngx_http_render_answer_t *a);
+void ngx_http_render_send_json(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body);
+ngx_int_t ngx_http_render_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+ngx_str_t ngx_http_render_dup(ngx_pool_t *pool, const char *s, size_t len);
+
+/* After a callback from outside of the request's own events. */
+#define ngx_http_render_wake(c)  ngx_http_run_posted_requests(c)
+
+
+/* ngx_http_render_auth.c */
+
+ngx_http_render_identity_t *ngx_http_render_identify(ngx_http_request_t *r);
+ngx_int_t ngx_http_render_access_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_render_add_variables(ngx_conf_t *cf);
+/* An access token for the account: malloc'd, NULL on failure. */
+char *ngx_http_render_issue(const char *account, const char *role);
+ngx_int_t ngx_http_render_unauthorized(ngx_http_request_t *r);
+
+
+/* ngx_http_render_password.c */
+
+void ngx_http_render_signup(ngx_http_request_t *r);
+void ngx_http_render_login(ngx_http_request_t *r);
+
+
+/* ngx_http_render_task.c: work in a thread that outlives its request */
+
+typedef struct ngx_http_render_task_s  ngx_http_render_task_t;
+typedef void (*ngx_http_render_run_pt)(void *data);
+typedef void (*ngx_http_render_ran_pt)(ngx_http_request_t *r, void *data);
+
+/*
+ * Runs run(data) in a thread of the pool, then ran(r, data) on the event loop;
+ * r is NULL there when the request is gone.  `data` is never the request's
+ * memory; ran frees it.  NGX_ERROR: the queue is full, nothing was taken.
+ */
+ngx_int_t ngx_http_render_thread(ngx_http_request_t *r,
+    ngx_thread_pool_t *pool, ngx_http_render_run_pt run,
+    ngx_http_render_ran_pt ran, void *data);
+
+
+/* ngx_http_render_document.c */
+
+void ngx_http_render_document(ngx_http_request_t *r,
+    ngx_http_render_handler_pt next);
+
+
+/* ngx_http_render_upload.c, _result.c, _health.c, _ws.c */
+
+void ngx_http_render_upload(ngx_http_request_t *r);
+void ngx_http_render_result(ngx_http_request_t *r);
+void ngx_http_render_job(ngx_http_request_t *r);
+void ngx_http_render_health(ngx_http_request_t *r);
+void ngx_http_render_ready(ngx_http_request_t *r);
+void ngx_http_render_ws(ngx_http_request_t *r);
+
+
+/* ngx_http_render_pg.c */
+
+ngx_http_render_pg_t *ngx_http_render_pg_create(
+    ngx_http_render_main_conf_t *conf);
+void ngx_http_render_pg_destroy(ngx_http_render_pg_t *pg);
+/* Idle connections go; those with queries end when these are answered. */
+void ngx_http_render_pg_quit(ngx_http_render_pg_t *pg);
+/* Takes q; its callback comes later, never from within this call. */
+void ngx_http_render_pg_send(ngx_http_render_query_t *q);
+ngx_http_render_query_t *ngx_http_render_query(ngx_int_t statement,
+    ngx_http_render_query_pt callback, void *data);
+
+
+/* ngx_http_render_redis.c */
+
+typedef void (*ngx_http_render_reply_pt)(void *data, void *reply);
+
+ngx_http_render_redis_t *ngx_http_render_redis_create(
+    ngx_http_render_main_conf_t *conf);
+void ngx_http_render_redis_destroy(ngx_http_render_redis_t *redis);
+ngx_uint_t ngx_http_render_redis_up(void);
+/* Bells and events of an answer; best effort. */
+void ngx_http_render_effects(ngx_str_t *effects);
+/*
+ * Sends a command; the callback gets the redisReply or NULL, exactly once, also
+ * when Redis is away.  Its data may be cancelled by the returned handle.
+ */
+void *ngx_http_render_redis_command(ngx_http_render_reply_pt callback,
+    void *data, int argc, const char **argv);
+void ngx_http_render_redis_cancel(void *handle);
+void ngx_http_render_redis_subscribe(ngx_str_t *channel);
+void ngx_http_render_redis_unsubscribe(ngx_str_t *channel);
+
+
+/* ngx_http_render_relay.c: who listens to which job */
+
+typedef struct ngx_http_render_listener_s  ngx_http_render_listener_t;
+
+struct ngx_http_render_listener_s {
+    ngx_queue_t                 queue;
+    void                       *node;
+    uint64_t                    last_ms, last_seq;  /* id of the last event */
+    /* the text is the relay's; `last`: the job has ended */
+    void                      (*deliver)(ngx_http_render_listener_t *l,
+                                         ngx_str_t *doc, ngx_uint_t last);
+};
+
+ngx_http_render_relay_t *ngx_http_render_relay_create(void);
+void ngx_http_render_relay_destroy(ngx_http_render_relay_t *relay);
+ngx_int_t ngx_http_render_relay_join(ngx_str_t *job,
+    ngx_http_render_listener_t *l);
+void ngx_http_render_relay_leave(ngx_http_render_listener_t *l);
+/* From Redis: an event came, a subscription is there, the link is lost. */
+void ngx_http_render_relay_event(ngx_str_t *channel, ngx_str_t *doc);
+void ngx_http_render_relay_subscribed(ngx_str_t *channel);
+void ngx_http_render_relay_resubscribe(void);
+void ngx_http_render_relay_quit(ngx_http_render_relay_t *relay);
+
+
+/* ngx_http_render_lifecycle.c */
+
+ngx_int_t ngx_http_render_init_process(ngx_cycle_t *cycle);
+void ngx_http_render_exit_process(ngx_cycle_t *cycle);
+void ngx_http_render_ws_quit(void);
+
+/*
+ * A connection slot for a descriptor that a library owns, level-triggered; and
+ * giving it back without closing the descriptor.
+ */
+ngx_connection_t *ngx_http_render_adopt(int fd, void *data,
+    ngx_event_handler_pt handler);
+void ngx_http_render_release(ngx_connection_t *c, ngx_uint_t closed);
+
+
+#endif /* NGX_HTTP_RENDER_H */

@@ -1,0 +1,787 @@
+/*
+ * Directives of the module, checked when they are read, so that nginx -t finds
+ * every mistake.  What they do is in the other files.
+ */
+
+#include "ngx_http_render.h"
+
+#include <libpq-fe.h>
+
+
+extern ngx_module_t  ngx_thread_pool_module;   /* of the core, in no header */
+
+
+static void *ngx_http_render_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_render_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_render_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_render_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_render_init(ngx_conf_t *cf);
+static char *ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_render_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_render_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_render_link_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_render_api(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_render_check_prefix(ngx_conf_t *cf, void *post,
+    void *data);
+
+
+static ngx_conf_num_bounds_t  ngx_http_render_cost_bounds = {
+    ngx_conf_check_num_bounds, 4, 16
+};
+
+static ngx_conf_post_t  ngx_http_render_prefix_post = {
+    ngx_http_render_check_prefix
+};
+
+static ngx_conf_bitmask_t  ngx_http_render_resources[] = {
+    { ngx_string("all"), NGX_HTTP_RENDER_ALL },
+    { ngx_string("auth"), NGX_HTTP_RENDER_AUTH },
+    { ngx_string("users"), NGX_HTTP_RENDER_USERS },
+    { ngx_string("assets"), NGX_HTTP_RENDER_ASSETS },
+    { ngx_string("videos"), NGX_HTTP_RENDER_ASSETS },
+    { ngx_string("compositions"), NGX_HTTP_RENDER_COMPOSITIONS },
+    { ngx_string("jobs"), NGX_HTTP_RENDER_JOBS },
+    { ngx_string("results"), NGX_HTTP_RENDER_RESULTS },
+    { ngx_string("progress"), NGX_HTTP_RENDER_PROGRESS },
+    { ngx_string("health"), NGX_HTTP_RENDER_HEALTH },
+    { ngx_null_string, 0 }
+};
+
+static ngx_conf_enum_t  ngx_http_render_auths[] = {
+    { ngx_string("off"), ngx_http_render_anyone },
+    { ngx_string("user"), ngx_http_render_user },
+    { ngx_string("admin"), ngx_http_render_admin },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_render_commands[] = {
+
+    { ngx_string("render_postgres"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_render_postgres,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("render_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_render_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("render_storage"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_render_storage,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("render_jwt_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_render_jwt_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("render_jwt_ttl"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_render_main_conf_t, jwt_ttl),
+      NULL },
+
+    { ngx_string("render_link_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_render_link_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("render_link_ttl"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_render_main_conf_t, link_ttl),
+      NULL },
+
+    { ngx_string("render_bcrypt_cost"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_render_main_conf_t, bcrypt_cost),
+      &ngx_http_render_cost_bounds },
+
+    { ngx_string("render_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_render_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_render_loc_conf_t, api),
+      &ngx_http_render_resources },
+
+    { ngx_string("render_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_render_loc_conf_t, auth),
+      &ngx_http_render_auths },
+
+    { ngx_string("render_prefix"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_render_loc_conf_t, prefix),
+      &ngx_http_render_prefix_post },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_render_module_ctx = {
+    ngx_http_render_add_variables,         /* preconfiguration */
+    ngx_http_render_init,                  /* postconfiguration */
+
+    ngx_http_render_create_main_conf,      /* create main configuration */
+    ngx_http_render_init_main_conf,        /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_render_create_loc_conf,       /* create location configuration */
+    ngx_http_render_merge_loc_conf         /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_render_module = {
+    NGX_MODULE_V1,
+    &ngx_http_render_module_ctx,           /* module context */
+    ngx_http_render_commands,              /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_render_init_process,          /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_render_exit_process,          /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_render_push(ngx_array_t *a, const char *value)
+{
+    const char  **slot;
+
+    slot = ngx_array_push(a);
+    if (slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    *slot = value;
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_http_render_cstr(ngx_conf_t *cf, const char *s, size_t len)
+{
+    char  *copy;
+
+    copy = ngx_pnalloc(cf->pool, len + 1);
+    if (copy != NULL) {
+        ngx_memcpy(copy, s, len);
+        copy[len] = '\0';
+    }
+
+    return copy;
+}
+
+
+/* A name is resolved here, once: libpq would do it on the event loop. */
+
+static char *
+ngx_http_render_resolve(ngx_conf_t *cf, const char *host, ngx_str_t *addr)
+{
+    u_char      text[NGX_SOCKADDR_STRLEN];
+    size_t      len;
+    ngx_url_t   u;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url.data = (u_char *) host;
+    u.url.len = ngx_strlen(host);
+    u.default_port = 1;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in host \"%s\" of \"render_postgres\"",
+                           u.err ? u.err : "no address", host);
+        return NGX_CONF_ERROR;
+    }
+
+    len = ngx_sock_ntop(u.addrs[0].sockaddr, u.addrs[0].socklen, text,
+                        NGX_SOCKADDR_STRLEN, 0);
+
+    addr->data = (u_char *) ngx_http_render_cstr(cf, (char *) text, len);
+    addr->len = len;
+
+    return addr->data != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    char              *err, *rv;
+    ngx_str_t         *value, addr;
+    ngx_int_t          n;
+    PQconninfoOption  *opts, *o;
+
+    static const char *const fixed[] = {
+        "gssencmode", "disable",
+        "application_name", "nginx-render",
+        "client_encoding", "UTF8",
+        "keepalives_idle", "10",
+        "tcp_user_timeout", "10000",
+        "options", "-c statement_timeout=5s -c lock_timeout=1s"
+                   " -c idle_in_transaction_session_timeout=10s",
+        NULL
+    };
+    const char *const *f;
+
+    if (mcf->pg_keywords != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    rv = NGX_CONF_OK;
+
+    opts = PQconninfoParse((char *) value[1].data, &err);
+    if (opts == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value of \"render_postgres\": %s",
+                           err ? err : "no memory");
+        PQfreemem(err);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->pg_keywords = ngx_array_create(cf->pool, 16, sizeof(char *));
+    mcf->pg_values = ngx_array_create(cf->pool, 16, sizeof(char *));
+    if (mcf->pg_keywords == NULL || mcf->pg_values == NULL) {
+        PQconninfoFree(opts);
+        return NGX_CONF_ERROR;
+    }
+
+    for (o = opts; o->keyword != NULL && rv == NGX_CONF_OK; o++) {
+        if (o->val == NULL || o->val[0] == '\0') {
+            continue;
+        }
+
+        if (ngx_strcmp(o->keyword, "options") == 0) {
+            rv = "may not hold \"options\"";
+            break;
+        }
+
+        (void) ngx_http_render_push(mcf->pg_keywords,
+                                    ngx_http_render_cstr(cf, o->keyword,
+                                                    ngx_strlen(o->keyword)));
+        (void) ngx_http_render_push(mcf->pg_values,
+                                    ngx_http_render_cstr(cf, o->val,
+                                                    ngx_strlen(o->val)));
+
+        if (ngx_strcmp(o->keyword, "host") == 0 && o->val[0] != '/') {
+            rv = ngx_http_render_resolve(cf, o->val, &addr);
+            if (rv == NGX_CONF_OK) {
+                (void) ngx_http_render_push(mcf->pg_keywords, "hostaddr");
+                (void) ngx_http_render_push(mcf->pg_values,
+                                            (char *) addr.data);
+            }
+        }
+    }
+
+    PQconninfoFree(opts);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    for (f = fixed; *f != NULL; f += 2) {
+        (void) ngx_http_render_push(mcf->pg_keywords, f[0]);
+        (void) ngx_http_render_push(mcf->pg_values, f[1]);
+    }
+
+    (void) ngx_http_render_push(mcf->pg_keywords, NULL);
+    if (ngx_http_render_push(mcf->pg_values, NULL) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 3) {
+        if (ngx_strncmp(value[2].data, "connections=", 12) != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", only "
+                               "\"connections=\" is known", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        n = ngx_atoi(value[2].data + 12, value[2].len - 12);
+        if (n < 3 || n > 128) {
+            return "\"connections\" must be between 3 and 128";
+        }
+
+        mcf->pg_connections = (ngx_uint_t) n;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_render_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    u_char      text[NGX_SOCKADDR_STRLEN], *p, *last, *at, *slash;
+    size_t      len;
+    ngx_str_t  *value;
+    ngx_url_t   u;
+    ngx_int_t   db;
+
+    if (mcf->redis_host.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    p = value[1].data;
+    last = p + value[1].len;
+
+    if (value[1].len < 9 || ngx_strncmp(p, "redis://", 8) != 0) {
+        return "must be redis://[:password@]host[:port][/database]";
+    }
+
+    p += 8;
+    at = ngx_strlchr(p, last, '@');
+
+    if (at != NULL) {
+        if (*p != ':') {
+            return "takes a password as redis://:password@host";
+        }
+        mcf->redis_password.data = p + 1;
+        mcf->redis_password.len = at - p - 1;
+        p = at + 1;
+    }
+
+    slash = ngx_strlchr(p, last, '/');
+    if (slash != NULL) {
+        db = slash + 1 < last ? ngx_atoi(slash + 1, last - slash - 1) : 0;
+        if (db < 0 || db > 1023) {
+            return "names no database between 0 and 1023";
+        }
+        mcf->redis_db = db;
+        last = slash;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url.data = p;
+    u.url.len = last - p;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"%V\" of \"render_redis\"",
+                           u.err ? u.err : "no address", &u.url);
+        return NGX_CONF_ERROR;
+    }
+
+    len = ngx_sock_ntop(u.addrs[0].sockaddr, u.addrs[0].socklen, text,
+                        NGX_SOCKADDR_STRLEN, 0);
+    mcf->redis_host.data = (u_char *) ngx_http_render_cstr(cf, (char *) text,
+                                                           len);
+    mcf->redis_host.len = len;
+    mcf->redis_port = u.port;
+
+    return mcf->redis_host.data != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    char             err[256];
+    ngx_str_t       *value;
+    const char      *path;
+    ngx_file_info_t  fi;
+
+    if (mcf->storage.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mcf->storage = value[1];
+
+    path = rn_store_path((char *) value[1].data, err, sizeof(err));
+    if (path == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value of \"render_storage\": %s", err);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_file_info(path, &fi) == NGX_FILE_ERROR || !ngx_is_dir(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "the directory \"%s\" of \"render_storage\" "
+                           "cannot be used", path);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->storage_path.data = (u_char *) path;
+    mcf->storage_path.len = ngx_strlen(path);
+
+    while (mcf->storage_path.len > 1
+           && mcf->storage_path.data[mcf->storage_path.len - 1] == '/')
+    {
+        mcf->storage_path.len--;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Keys are files, so that nginx -T prints none; read by the master. */
+
+static char *
+ngx_http_render_read_key(ngx_conf_t *cf, ngx_str_t *name, size_t min,
+    ngx_str_t *key)
+{
+    u_char           buf[4097];
+    ssize_t          n;
+    ngx_fd_t         fd;
+
+    if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", name);
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_read_fd(fd, buf, sizeof(buf));
+    (void) ngx_close_file(fd);
+
+    if (n < 0 || n == (ssize_t) sizeof(buf)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, n < 0 ? ngx_errno : 0,
+                           "the key file \"%V\" cannot be read, or is longer "
+                           "than 4096 bytes", name);
+        return NGX_CONF_ERROR;
+    }
+
+    while (n > 0 && (buf[n - 1] == LF || buf[n - 1] == CR)) {
+        n--;
+    }
+
+    if (n >= 10 && ngx_strncmp(buf, "-----BEGIN", 10) == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the key file \"%V\" holds a PEM key; here a "
+                           "shared secret is needed", name);
+        return NGX_CONF_ERROR;
+    }
+
+    if ((size_t) n < min) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the key file \"%V\" holds %z bytes, at least %uz "
+                           "are needed", name, n, min);
+        return NGX_CONF_ERROR;
+    }
+
+    key->data = (u_char *) ngx_http_render_cstr(cf, (char *) buf, n);
+    key->len = n;
+
+    return key->data != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_render_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->jwt_key.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    return ngx_http_render_read_key(cf, &value[1], 32, &mcf->jwt_key);
+}
+
+
+static char *
+ngx_http_render_link_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value, *key;
+
+    if (mcf->link_keys == NULL) {
+        mcf->link_keys = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+        if (mcf->link_keys == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (mcf->link_keys->nelts == 2) {
+        return "takes two keys at the most: the one that signs, and one that "
+               "is still accepted";
+    }
+
+    key = ngx_array_push(mcf->link_keys);
+    if (key == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    return ngx_http_render_read_key(cf, &value[1], RN_LINK_KEY_MIN, key);
+}
+
+
+static char *
+ngx_http_render_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                         *rv;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_render_main_conf_t  *mcf;
+
+    rv = ngx_conf_set_bitmask_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_render_api_handler;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_render_module);
+    mcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_render_check_prefix(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_str_t *s = data;
+
+    if (s->len == 0 || s->data[0] != '/') {
+        return "must begin with \"/\"";
+    }
+
+    while (s->len > 0 && s->data[s->len - 1] == '/') {
+        s->len--;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_render_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_render_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_render_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    mcf->pg_connections = 4;
+    mcf->jwt_ttl = NGX_CONF_UNSET;
+    mcf->link_ttl = NGX_CONF_UNSET;
+    mcf->bcrypt_cost = NGX_CONF_UNSET_UINT;
+
+    return mcf;
+}
+
+
+/*
+ * Pools of our own, so that hashing passwords cannot starve disk writes, made
+ * through the directive of the core unless the operator has written it.
+ */
+
+static ngx_thread_pool_t *
+ngx_http_render_pool(ngx_conf_t *cf, const char *name, const char *threads,
+    const char *queue)
+{
+    void          *conf;
+    ngx_str_t     *value;
+    ngx_conf_t     own;
+    ngx_array_t   *args;
+    ngx_str_t      pool;
+
+    pool.data = (u_char *) name;
+    pool.len = ngx_strlen(name);
+
+    if (ngx_thread_pool_get(cf->cycle, &pool) != NULL) {
+        return ngx_thread_pool_add(cf, &pool);
+    }
+
+    args = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+    if (args == NULL) {
+        return NULL;
+    }
+
+    value = ngx_array_push_n(args, 4);
+    if (value == NULL) {
+        return NULL;
+    }
+
+    ngx_str_set(&value[0], "thread_pool");
+    value[1] = pool;
+    value[2].data = (u_char *) threads;
+    value[2].len = ngx_strlen(threads);
+    value[3].data = (u_char *) queue;
+    value[3].len = ngx_strlen(queue);
+
+    own = *cf;
+    own.args = args;
+    conf = ngx_get_conf(cf->cycle->conf_ctx, ngx_thread_pool_module);
+
+    if (ngx_thread_pool_module.commands[0].set(&own,
+            &ngx_thread_pool_module.commands[0], conf) != NGX_CONF_OK)
+    {
+        return NULL;
+    }
+
+    return ngx_thread_pool_add(cf, &pool);
+}
+
+
+static char *
+ngx_http_render_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    const char  *missing;
+
+    ngx_conf_init_value(mcf->jwt_ttl, 86400);
+    ngx_conf_init_value(mcf->link_ttl, 900);
+    ngx_conf_init_uint_value(mcf->bcrypt_cost, 12);
+
+    if (mcf->link_ttl < 1 || mcf->link_ttl > 72 * 3600) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"render_link_ttl\" must be between 1s and 72h");
+        return NGX_CONF_ERROR;
+    }
+
+    if (mcf->jwt_ttl < 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"render_jwt_ttl\" must be at least 1s");
+        return NGX_CONF_ERROR;
+    }
+
+    if (!mcf->used) {
+        return NGX_CONF_OK;
+    }
+
+    missing = mcf->pg_keywords == NULL ? "render_postgres"
+              : mcf->redis_host.data == NULL ? "render_redis"
+              : mcf->storage.data == NULL ? "render_storage"
+              : mcf->jwt_key.data == NULL ? "render_jwt_key"
+              : mcf->link_keys == NULL ? "render_link_key" : NULL;
+
+    if (missing != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"render_api\" needs \"%s\" in the http block",
+                           missing);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->auth_pool = ngx_http_render_pool(cf, "render_auth", "threads=2",
+                                          "max_queue=64");
+    mcf->files_pool = ngx_http_render_pool(cf, "render_files", "threads=8",
+                                           "max_queue=4096");
+
+    if (mcf->auth_pool == NULL || mcf->files_pool == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_render_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_render_loc_conf_t  *lcf;
+
+    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_render_loc_conf_t));
+    if (lcf == NULL) {
+        return NULL;
+    }
+
+    lcf->auth = NGX_CONF_UNSET_UINT;
+
+    return lcf;
+}
+
+
+static char *
+ngx_http_render_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_render_loc_conf_t *prev = parent;
+    ngx_http_render_loc_conf_t *conf = child;
+
+    ngx_http_render_main_conf_t  *mcf;
+
+    /* resources are not inherited: a nested location names its own */
+
+    ngx_conf_merge_uint_value(conf->auth, prev->auth, ngx_http_render_anyone);
+
+    if (conf->prefix.data == NULL) {
+        conf->prefix = prev->prefix;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_render_module);
+
+    if (conf->auth != ngx_http_render_anyone && mcf->jwt_key.data == NULL) {
+        return "\"render_auth\" needs \"render_jwt_key\" in the http block";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_render_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_render_access_handler;
+
+    return NGX_OK;
+}
