@@ -17,6 +17,14 @@ LANGUAGE sql IMMUTABLE AS $$
         'queue', t.class || '.' || t.priority, 'job', t.job, 'task', t.id)))
 $$;
 
+-- "14/60": segments there are of those the film needs; null before the plan.
+CREATE OR REPLACE FUNCTION render.step_of(j render.job) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT count(scope) || '/' || count(*) FROM render.job_segment
+     WHERE job = j.id AND run = j.run AND track = 'video'
+    HAVING count(*) > 0
+$$;
+
 -- The state of a job, as the events of it begin: see docs/events.md.
 CREATE OR REPLACE FUNCTION render.event(j render.job, type text,
     stage text DEFAULT NULL) RETURNS jsonb
@@ -24,7 +32,8 @@ LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('events', jsonb_build_array(jsonb_build_object(
         'job_id', j.id, 'account', j.owner, 'kind', j.kind,
         'subject', j.subject, 'run', j.run, 'type', type, 'status', j.status,
-        'stage', stage, 'weight_done', j.weight_done,
+        'stage', stage, 'step', render.step_of(j),
+        'weight_done', j.weight_done,
         'weight_total', j.weight_total, 'error', j.error)))
 $$;
 

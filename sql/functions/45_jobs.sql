@@ -118,7 +118,8 @@ DECLARE
 BEGIN
     SELECT jsonb_agg(jsonb_build_object('id', NULL, 'job_id', j.id,
                'run', j.run, 'type', 'snapshot', 'status', j.status,
-               'class', 'json2video', 'stage', stage_of(j), 'step', NULL,
+               'class', 'json2video', 'stage', stage_of(j),
+               'step', step_of(j),
                'percent', percent(j), 'eta_s', NULL, 'preview_url', NULL,
                'blurhash', NULL, 'error', j.error, 'at', rfc3339(now())))
       INTO items

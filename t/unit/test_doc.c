@@ -46,7 +46,8 @@ static const char  full[] =
     "{\"asset\":{\"type\":\"image\",\"src\":\"asset:" UUID_B "\"},"
     "\"duration\":4,\"fit\":\"none\",\"transition\":{\"out\":\"fade\"}},"
     "{\"type\":\"transition\",\"transition_type\":\"cut\"},"
-    "{\"asset\":{\"type\":\"color\",\"color\":\"#00ff0088\"},\"duration\":\"end\"}"
+    "{\"asset\":{\"type\":\"color\",\"color\":\"#00ff0088\"},"
+    "\"duration\":\"end\"}"
     "]},"
     "{\"kind\":\"video\",\"clips\":[{\"asset\":{\"type\":\"text\",\"text\":"
     "\"Hello\",\"font\":{\"family\":\"DejaVu Sans\",\"size\":64.5,"
@@ -800,7 +801,8 @@ test_sources(void **state)
         bad(text, CLIP_AT "/asset/src", "a UUID in lower case");
     }
 
-    (void) sprintf(text, WITH_ASSET("{\"type\":\"image\",\"src\":\"d/a.png\"}"));
+    (void) strcpy(text, WITH_ASSET("{\"type\":\"image\","
+                                   "\"src\":\"d/a.png\"}"));
     bad(text, CLIP_AT "/asset/src", "must be \"asset:<id>\"");
     d = parse_good(text, true);
     assert_string_equal(d->refs[0].src, "d/a.png");

@@ -40,8 +40,8 @@ static const char *const  recipes[] = {
         X264 BT "num.mp4 && "
         FF "-i num.mp4 -vf \"select='gt(n,60)+not(mod(n,3))'\" -fps_mode vfr "
         X264 BT "vfr.mp4 && "
-        FF "-i num.mp4 -vf \"settb=1/90000,setpts='(N/30+0.012*random(1))/TB'\" "
-        "-fps_mode passthrough -enc_time_base 1:90000 "
+        FF "-i num.mp4 -vf \"settb=1/90000,setpts='(N/30+0.012*random(1))"
+        "/TB'\" -fps_mode passthrough -enc_time_base 1:90000 "
         "-video_track_timescale 90000 " X264 BT "jitter.mp4 && "
         FF "-ss 0.75 -i num.mp4 -c copy edit.mp4 && "
         FF "-i num.mp4 -c copy -output_ts_offset 95441 wrap.ts && "
@@ -517,7 +517,7 @@ test_text(void **state)
         free_film(&f);
     }
 
-    for (i = 4; i <= 60; i += 14) {                     /* grows with its size */
+    for (i = 4; i <= 60; i += 14) {     /* grows with its size */
         (void) snprintf(text, sizeof(text),
                         WORDS("MMM", ",\"font\":{\"size\":%d}", ""), i);
         render_film(text, &f);
@@ -1185,7 +1185,8 @@ test_container(void **state)
         "color_primaries=bt709\n", "r_frame_rate=30000/1001\n",
         "avg_frame_rate=30000/1001\n", "start_time=0.000000\n",
         "nb_frames=45\n", "codec_name=aac\n", "sample_rate=48000\n",
-        "channels=2\n", "start_time=0.000000\n", "TAG:title=A \"title\" \xc3\xa9\n",
+        "channels=2\n", "start_time=0.000000\n",
+        "TAG:title=A \"title\" \xc3\xa9\n",
     };
 
     (void) state;
@@ -1375,8 +1376,19 @@ test_damaged_pieces(void **state)
 
     static const char *const kinds[] = { "segments", "sound" };
 
+    /* 80 px: parameter sets of the same length as those of 64 */
+
+    static const char *const others[] = {
+        SMALL(COLOR("#0f0", ",\"duration\":\"44f\"")),
+        SMALL(COLOR("#0f0", ",\"duration\":\"46f\"")),
+        DOC("32", "64", "30", TRACK(COLOR("#f00", ",\"duration\":1.5"))),
+        DOC("80", "64", "30", TRACK(COLOR("#f00", ",\"duration\":1.5"))),
+        DOC("64", "64", "60", TRACK(COLOR("#f00", ",\"duration\":\"45f\""))),
+    };
+
     (void) state;
 
+    other = NULL;
     plan = render_plan(SMALL(VIDEO("sync.mov", ",\"duration\":2") ","
                              COLOR("#f00", ",\"duration\":1.5")), &l);
     env = env_of(&l);
@@ -1436,20 +1448,15 @@ test_damaged_pieces(void **state)
 
     /* a piece of another film: other frames, other canvas, sound for picture */
 
-    other = render_plan(SMALL(COLOR("#0f0", ",\"duration\":\"44f\"")), &o);
     key = key_at(json_object_get(plan, "segments"), 1);
     bytes = read_fd(lent_file(&l, key), &n);
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         if (i > 0) {
             take_back(&o);
             json_decref(other);
-            other = i == 1
-                    ? render_plan(SMALL(COLOR("#0f0", ",\"duration\":\"46f\"")),
-                                  &o)
-                    : render_plan(DOC("32", "64", "30", TRACK(COLOR("#f00",
-                                      ",\"duration\":1.5"))), &o);
         }
+        other = render_plan(others[i], &o);
         lend_instead(&l, key, dup(lent_file(&o, key_at(json_object_get(other,
                                                        "segments"), 0))));
         check_damaged(plan, &l, key, "of another film", NULL, 0);
@@ -1568,8 +1575,8 @@ test_inputs_gone_bad(void **state)
 
     (void) state;
 
-    plan = render_plan(SMALL(VIDEO("sync.mov", ",\"in_point\":2,\"duration\":2")),
-                       &l);
+    plan = render_plan(SMALL(VIDEO("sync.mov",
+                       ",\"in_point\":2,\"duration\":2")), &l);
 
     for (i = 0; i < 2; i++) {
         out = memory_file("", 0);

@@ -292,6 +292,28 @@ test_prefix_not_longer(void **state)
 }
 
 
+/* A signature over nothing opens nothing. */
+
+static void
+test_no_prefix(void **state)
+{
+    char    path[512], sign[64];
+    size_t  i, n;
+
+    static const char *const files[] = { "", "/", "/a", "/a/b", "/a/b/c",
+                                         "/a/b/c/" };
+
+    (void) state;
+
+    rn_link_sign(KEY, strlen(KEY), EXPIRY, "", 0, sign);
+
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        n = (size_t) snprintf(path, sizeof(path), "%s%s", sign, files[i]);
+        assert_false(verify(path, n));
+    }
+}
+
+
 static void
 test_long(void **state)
 {
@@ -352,6 +374,7 @@ main(void)
         cmocka_unit_test(test_other_key),
         cmocka_unit_test(test_ways_out),
         cmocka_unit_test(test_prefix_not_longer),
+        cmocka_unit_test(test_no_prefix),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_noise),
     };

@@ -407,7 +407,7 @@ test_moving_keeps_keys(void **state)
 }
 
 
-/* The grid of a long clip is counted in its source: a trim in front keeps it. */
+/* The grid of a long clip is counted in its source: a trim leaves it alone. */
 
 static void
 test_trim_keeps_keys(void **state)

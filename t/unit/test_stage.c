@@ -7,6 +7,7 @@
 #include "helpers.h"
 #include "stage.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -345,90 +346,73 @@ test_damaged_is_named(void **state)
 
 
 /*
- * A FIFO as specification makes no child hang, and a child that is stuck in
- * its input dies with one signal.
+ * A child at work on what takes it seconds: what is open here is not open
+ * there, and one signal ends it.
  */
 
 static void
-test_cancel(void **state)
+test_child_at_work(void **state)
 {
-    int          status, pipes[2];
-    pid_t        pid;
-    stage_file   file;
-    stage_task   t;
-
-    static const char spec[] = "{\"input\":\"in\"}";
+    int             i, status, pipes[2][2], fd;
+    char           *spec;
+    pid_t           pid;
+    json_t         *plan, *j;
+    stage_file      file;
+    stage_task      t;
+    struct pollfd   ear;
 
     (void) state;
 
-    assert_int_equal(pipe(pipes), 0);
-    memset(&t, 0, sizeof(t));
-    memset(&file, 0, sizeof(file));
-    (void) strcpy(file.name, "in");
-    file.fd = pipes[0];
+    plan = plan_good("{\"timeline\":{\"width\":3840,\"height\":2160,\"tracks\""
+                     ":[{\"clips\":[{\"asset\":{\"type\":\"color\",\"color\":"
+                     "\"#fff\"},\"duration\":6}]}]}}", NULL);
+    j = json_pack("{s:O}", "pieces", json_object_get(plan, "segments"));
+    spec = json_dumps(j, 0);
 
-    t.kind = "probe";
+    /* one pipe below the task's descriptors, and one above */
+
+    assert_int_equal(pipe(pipes[0]), 0);
+    fd = memory_file("", 0);
+    (void) snprintf(file.name, sizeof(file.name), "%s",
+                    key_at(json_object_get(plan, "segments"), 0));
+    file.fd = fd;
+
+    memset(&t, 0, sizeof(t));
+    t.kind = "render_segment";
     t.spec = memory_file(spec, strlen(spec));
     t.result = memory_file("", 0);
     t.status = -1;
     t.files = &file;
     t.n_files = 1;
 
+    assert_int_equal(pipe(pipes[1]), 0);
     pid = stage_fork(&t);
     assert_true(pid > 0);
-    (void) kill(pid, SIGTERM);
+
+    /* the child does not hold their writing ends, though it goes on */
+
+    for (i = 0; i < 2; i++) {
+        (void) close(pipes[i][1]);
+        ear.fd = pipes[i][0];
+        ear.events = POLLIN;
+        assert_int_equal(poll(&ear, 1, 5000), 1);
+        assert_true(ear.revents & POLLHUP);
+        (void) close(pipes[i][0]);
+    }
+
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+
+    assert_int_equal(kill(pid, SIGTERM), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) || WTERMSIG(status) == SIGTERM);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
 
-    (void) close(t.spec);
-    (void) close(t.result);
-    (void) close(pipes[0]);
-    (void) close(pipes[1]);
-}
-
-
-/*
- * What is open here is not open there: the writing end of a pipe that only
- * we and the child could hold is closed before the child does its work.
- */
-
-static void
-test_other_descriptors_closed(void **state)
-{
-    int          pipes[2], hold[2], status;
-    char         c;
-    pid_t        pid;
-    char        *spec;
-    stage_task   t;
-
-    (void) state;
-
-    assert_int_equal(pipe(pipes), 0);
-    assert_int_equal(pipe(hold), 0);
-
-    spec = plan_spec(WHITE);
-    memset(&t, 0, sizeof(t));
-    t.kind = "plan";
-    t.spec = memory_file(spec, strlen(spec));
-    t.result = memory_file("", 0);
-    t.status = hold[1];                     /* the child's own: stays open */
-
-    pid = stage_fork(&t);
-    assert_true(pid > 0);
-    (void) close(pipes[1]);
-    (void) close(hold[1]);
-
-    /* the first ends while the child still holds the second, or soon after */
-
-    assert_int_equal(read(pipes[0], &c, 1), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(WEXITSTATUS(status), 0);
-
-    (void) close(pipes[0]);
-    (void) close(hold[0]);
+    (void) close(fd);
     (void) close(t.spec);
     (void) close(t.result);
     free(spec);
+    json_decref(j);
+    json_decref(plan);
 }
 
 
@@ -443,8 +427,7 @@ main(void)
         cmocka_unit_test(test_piece),
         cmocka_unit_test(test_wrong_key),
         cmocka_unit_test(test_damaged_is_named),
-        cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_other_descriptors_closed),
+        cmocka_unit_test(test_child_at_work),
     };
 
     av_log_set_level(AV_LOG_QUIET);

@@ -179,7 +179,7 @@ test_keys(void **state)
     key[512] = '\0';
     assert_false(rn_store_key_ok(key));
 
-    memcpy(key, "../\0", 4);                /* what stands before a NUL counts */
+    memcpy(key, "../\0", 4);            /* what stands before a NUL counts */
     assert_false(rn_store_key_ok(key));
 }
 

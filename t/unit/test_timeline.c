@@ -426,7 +426,8 @@ test_cut(void **state)
 
     (void) state;
 
-    good(&r, ONE(COLOR(",\"duration\":4") "," CUT "," COLOR(",\"duration\":3")));
+    good(&r, ONE(COLOR(",\"duration\":4") "," CUT ","
+                 COLOR(",\"duration\":3")));
     check(&r, 0, 0, 120);
     check(&r, 1, 120, 210);
     assert_int_equal(r.tl.places[1].lead, 0);
@@ -525,6 +526,8 @@ test_overlaps(void **state)
 
     bad(ONE(COLOR(",\"duration\":4") "," COLOR(",\"start\":3.9")),
         CLIP_AT("1") "/start", "overlaps the clip before it by 0.100 s");
+    bad(ONE(COLOR(",\"duration\":4") "," COLOR(",\"start\":\"119f\"")),
+        CLIP_AT("1") "/start", "by 0.033 s");
     bad(ONE(COLOR(",\"start\":5") "," COLOR(",\"start\":1")),
         CLIP_AT("0") "/start", "overlaps");
     bad(ONE(COLOR(",\"start\":0,\"duration\":2") ","
