@@ -113,7 +113,7 @@ install: all
 	install -m 644 $(BUILD)/ngx_http_render_module.so $(DESTDIR)$(MODULES_DIR)
 	install -m 644 sql/*.sql $(DESTDIR)$(SQLDIR)
 	install -m 644 sql/functions/*.sql $(DESTDIR)$(SQLDIR)/functions
-	install -m 644 conf/*.conf $(DESTDIR)$(PREFIX)/share/nginx-render/conf
+	install -m 644 conf/*.conf conf/*.service conf/*.env $(DESTDIR)$(PREFIX)/share/nginx-render/conf
 
 clean:
 	rm -rf $(BUILD)

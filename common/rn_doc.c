@@ -275,7 +275,7 @@ read_asset(rn_reader *r, json_t *value, void *out)
         && json_object_get(value, "color") != NULL)
     {
         len = rn_enter(r, "color");
-        rn_report(r, "a %s has no colour", type_names[type]);
+        rn_report(r, "%s has no colour", type_names[type]);
         rn_leave(r, len);
     }
 }

@@ -91,3 +91,13 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN params->>'limit' ~ '^[0-9]{1,4}$'
            THEN greatest(1, least(100, (params->>'limit')::int)) ELSE 20 END
 $$;
+
+-- A page of a list: items in order, the cursor of the last one, and how many
+-- were asked for; the answer names a next cursor where there may be more.
+CREATE OR REPLACE FUNCTION render.page(items jsonb[], last_cursor text, n int)
+RETURNS render_api.answer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT render.ok(200, jsonb_build_object(
+        'items', coalesce(to_jsonb(items), '[]'), 'next_cursor',
+        CASE WHEN cardinality(items) = n THEN last_cursor END))
+$$;

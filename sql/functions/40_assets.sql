@@ -100,24 +100,23 @@ CREATE OR REPLACE FUNCTION render_api.assets_list(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
-    at     record;
-    items  jsonb;
-    last   record;
-    n      int := page_limit(params);
+    at      record;
+    answer  render_api.answer;
+    n       int := page_limit(params);
 BEGIN
     SELECT * INTO at FROM cursor_read(params->>'cursor');
 
-    WITH page AS (
+    WITH p AS (
         SELECT a.* FROM asset a
          WHERE a.owner = me(who) AND a.status <> 'uploading'
            AND (at.t IS NULL OR (a.created_at, a.id) < (at.t, at.id))
          ORDER BY a.created_at DESC, a.id DESC LIMIT n)
-    SELECT jsonb_agg(asset_json(page) ORDER BY created_at DESC, id DESC)
-      INTO items FROM page;
+    SELECT x.* INTO answer
+      FROM (SELECT array_agg(asset_json(p) ORDER BY created_at DESC, id DESC) AS items,
+                   (array_agg(cursor_of(created_at, id)
+                              ORDER BY created_at, id))[1] AS last
+              FROM p) one,
+           page(one.items, one.last, n) x;
 
-    SELECT created_at, id INTO last FROM asset
-     WHERE id = to_uuid(items->-1->>'id') AND jsonb_array_length(items) = n;
-
-    RETURN ok(200, jsonb_build_object('items', coalesce(items, '[]'),
-        'next_cursor', cursor_of(last.created_at, last.id)));
+    RETURN answer;
 END $$;

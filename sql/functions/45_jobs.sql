@@ -86,26 +86,25 @@ CREATE OR REPLACE FUNCTION render_api.jobs_list(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
-    at     record;
-    items  jsonb;
-    last   record;
-    n      int := page_limit(params);
+    at      record;
+    answer  render_api.answer;
+    n       int := page_limit(params);
 BEGIN
     SELECT * INTO at FROM cursor_read(params->>'cursor');
 
-    WITH page AS (
+    WITH p AS (
         SELECT j.* FROM job j
          WHERE j.owner = me(who)
            AND (at.t IS NULL OR (j.created_at, j.id) < (at.t, at.id))
          ORDER BY j.created_at DESC, j.id DESC LIMIT n)
-    SELECT jsonb_agg(job_json(page) ORDER BY created_at DESC, id DESC)
-      INTO items FROM page;
+    SELECT x.* INTO answer
+      FROM (SELECT array_agg(job_json(p) ORDER BY created_at DESC, id DESC) AS items,
+                   (array_agg(cursor_of(created_at, id)
+                              ORDER BY created_at, id))[1] AS last
+              FROM p) one,
+           page(one.items, one.last, n) x;
 
-    SELECT created_at, id INTO last FROM job
-     WHERE id = to_uuid(items->-1->>'id') AND jsonb_array_length(items) = n;
-
-    RETURN ok(200, jsonb_build_object('items', coalesce(items, '[]'),
-        'next_cursor', cursor_of(last.created_at, last.id)));
+    RETURN answer;
 END $$;
 
 -- The state of jobs as events, for a relay that begins (params.id, who may read
