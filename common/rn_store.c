@@ -3,15 +3,19 @@
 #include "rn_store.h"
 #include "rn_id.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 
-#define KEY_MAX  512
+#define KEY_MAX   512
+#define UNLOCKED  86400                 /* s, where there are no locks */
 
 
 const char *
@@ -133,6 +137,7 @@ rn_store_get(rn_store *s, const char *key)
 int
 rn_store_create(rn_store *s, char temp[RN_STORE_TEMP])
 {
+    int   fd;
     char  id[RN_UUID_LEN + 1];
 
     if (!rn_uuid(id)) {
@@ -142,7 +147,15 @@ rn_store_create(rn_store *s, char temp[RN_STORE_TEMP])
 
     (void) snprintf(temp, RN_STORE_TEMP, "temp/%s", id);
 
-    return openat(s->root, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    fd = openat(s->root, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+
+    /* whoever holds the descriptor, or a copy of it, is spared the sweep */
+
+    if (fd >= 0) {
+        (void) flock(fd, LOCK_SH | LOCK_NB);
+    }
+
+    return fd;
 }
 
 
@@ -225,6 +238,72 @@ void
 rn_store_discard(rn_store *s, const char *temp)
 {
     (void) unlinkat(s->root, temp, 0);
+}
+
+
+/* Nobody has it open: its lock is to be had, or, without locks, it is old. */
+
+static bool
+is_left(int dir, const char *name, double age)
+{
+    int          fd;
+    bool         left;
+    double       lain;
+    struct stat  st;
+
+    fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) {
+        return false;
+    }
+
+    left = false;
+
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        lain = difftime(time(NULL), st.st_mtime);
+
+        if (lain > age) {
+            left = flock(fd, LOCK_EX | LOCK_NB) == 0
+                   || (errno != EWOULDBLOCK && lain > UNLOCKED);
+        }
+    }
+
+    (void) close(fd);
+
+    return left;
+}
+
+
+size_t
+rn_store_sweep(rn_store *s, double age)
+{
+    int             fd;
+    DIR            *dir;
+    size_t          n;
+    struct dirent  *e;
+
+    fd = openat(s->root, "temp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (dir == NULL) {
+        if (fd >= 0) {
+            (void) close(fd);
+        }
+        return 0;
+    }
+
+    n = 0;
+
+    while ((e = readdir(dir)) != NULL) {
+        if (e->d_name[0] != '.' && is_left(dirfd(dir), e->d_name, age)
+            && unlinkat(dirfd(dir), e->d_name, 0) == 0)
+        {
+            n++;
+        }
+    }
+
+    (void) closedir(dir);
+
+    return n;
 }
 
 

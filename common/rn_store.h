@@ -46,6 +46,12 @@ int rn_store_commit(rn_store *s, int fd, const char *temp, const char *key);
 /* Removes a temporary file. */
 void rn_store_discard(rn_store *s, const char *temp);
 
+/*
+ * Removes temporary files that their makers died over: not written to for age
+ * seconds, and held by nobody.  How many they were.
+ */
+size_t rn_store_sweep(rn_store *s, double age);
+
 /* Removes an object; one that is not there is fine.  -1: errno */
 int rn_store_delete(rn_store *s, const char *key);
 

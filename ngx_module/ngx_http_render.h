@@ -159,6 +159,7 @@ struct ngx_http_render_query_s {
     ngx_event_t                 deadline;
     unsigned                    retried:1;
     unsigned                    waiting:1;      /* in the lane, not sent */
+    unsigned                    prepares:1;     /* its statement came with it */
     void                       *conn;
     ngx_http_render_lane_e      lane;
     ngx_http_render_answer_t    answer;

@@ -89,6 +89,11 @@ ngx_http_render_send(ngx_http_request_t *r, ngx_uint_t status,
     /* a body that was not read must not be taken for the next request */
 
     if (r->request_body == NULL) {
+        if (r->headers_in.expect != NULL && !r->expect_tested) {
+            r->expect_tested = 1;           /* it need not be sent at all */
+            r->keepalive = 0;
+        }
+
         rc = ngx_http_discard_request_body(r);
         if (rc != NGX_OK) {
             ngx_http_finalize_request(r, rc);

@@ -213,13 +213,21 @@ ngx_http_render_cstr(ngx_conf_t *cf, const char *s, size_t len)
 static char *
 ngx_http_render_resolve(ngx_conf_t *cf, const char *host, ngx_str_t *addr)
 {
-    u_char      text[NGX_SOCKADDR_STRLEN];
+    u_char      text[NGX_SOCKADDR_STRLEN], *p;
     size_t      len;
     ngx_url_t   u;
 
+    len = ngx_strlen(host);
+    p = ngx_pnalloc(cf->pool, len + sizeof("[]"));
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* nginx wants an address of IPv6 in brackets, libpq has it without */
+
     ngx_memzero(&u, sizeof(ngx_url_t));
-    u.url.data = (u_char *) host;
-    u.url.len = ngx_strlen(host);
+    u.url.data = p;
+    u.url.len = ngx_sprintf(p, ngx_strchr(host, ':') ? "[%s]" : "%s", host) - p;
     u.default_port = 1;
 
     if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
@@ -439,8 +447,11 @@ ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    ngx_set_errno(0);
+
     if (ngx_file_info(path, &fi) == NGX_FILE_ERROR || !ngx_is_dir(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+        ngx_conf_log_error(NGX_LOG_EMERG, cf,
+                           ngx_errno ? ngx_errno : NGX_ENOTDIR,
                            "the directory \"%s\" of \"render_storage\" "
                            "cannot be used", path);
         return NGX_CONF_ERROR;
@@ -761,7 +772,9 @@ ngx_http_render_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_render_module);
 
     if (conf->auth != ngx_http_render_anyone && mcf->jwt_key.data == NULL) {
-        return "\"render_auth\" needs \"render_jwt_key\" in the http block";
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"render_auth\" needs "
+                           "\"render_jwt_key\" in the http block");
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

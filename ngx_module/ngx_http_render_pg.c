@@ -291,7 +291,9 @@ ngx_http_render_pg_write(ngx_http_render_conn_t *conn,
     char        name[32], text[256];
     ngx_uint_t  s = q->statement;
 
-    if (conn->prepared[s] == 0) {
+    q->prepares = conn->prepared[s] == 0;
+
+    if (q->prepares) {
         conn->prepared[s] = ++conn->generation;
         (void) snprintf(text, sizeof(text), "SELECT status, body, "
                         "headers::text, effects::text, redirect "
@@ -314,6 +316,8 @@ ngx_http_render_pg_write(ngx_http_render_conn_t *conn,
     {
         return NGX_ERROR;
     }
+
+    conn->c->idle = 0;                  /* from now on it may not be closed */
 
     q->conn = conn;
     q->waiting = 0;
@@ -466,6 +470,8 @@ static void
 ngx_http_render_pg_poll(ngx_http_render_conn_t *conn)
 {
     ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_http_render_conn_t    *other;
     PostgresPollingStatusType  st;
 
     ngx_http_render_release(conn->c, 0);
@@ -511,6 +517,15 @@ ngx_http_render_pg_poll(ngx_http_render_conn_t *conn)
     conn->state = pg_ready;
     conn->pause = 0;
     conn->c->idle = 1;                  /* nothing in flight: may be closed */
+
+    /* what the others pause for is over: they need not sit it out */
+
+    for (i = 0; i < conn->pool->nconns; i++) {
+        other = &conn->pool->conns[i];
+        if (other->state == pg_idle && other->timer.timer_set) {
+            ngx_add_timer(&other->timer, 1);
+        }
+    }
 
     if (conn->pool->told) {
         conn->pool->told = 0;
@@ -711,7 +726,9 @@ ngx_http_render_pg_read(ngx_http_render_conn_t *conn)
             }
 
             if (PQstatus(pg) != CONNECTION_BAD) {
-                conn->prepared[q->statement] = 0;
+                if (q->prepares) {          /* it may be that which failed */
+                    conn->prepared[q->statement] = 0;
+                }
                 ngx_http_render_pg_error(q, r);
             }
             break;
@@ -756,6 +773,7 @@ ngx_http_render_pg_event(ngx_event_t *ev)
     ngx_http_render_conn_t  *conn = c->data;
 
     if (c->close) {
+        c->close = 0;                   /* else events would find it for good */
         if (c->error || conn->nflight == 0) {
             ngx_http_render_pg_lost(conn, "nginx is closing");
         }
@@ -820,7 +838,7 @@ ngx_http_render_pg_lost(ngx_http_render_conn_t *conn, const char *why)
                       : ngx_min(conn->pause * 2, NGX_HTTP_RENDER_PG_MAX_BACK);
         conn->timer.cancelable = 1;
         ngx_add_timer(&conn->timer,
-                      conn->pause / 2 + ngx_random() % conn->pause);
+                      conn->pause / 2 + ngx_random() % (conn->pause / 2));
     }
 
     ngx_queue_init(&gone);

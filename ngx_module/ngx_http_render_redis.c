@@ -108,7 +108,8 @@ ngx_http_render_link_event(ngx_event_t *ev)
         return;
     }
 
-    if (c->close) {
+    if (c->close) {                         /* quitting: needed to the end */
+        c->close = 0;
         return;
     }
 
@@ -210,7 +211,8 @@ ngx_http_render_link_pause(ngx_http_render_link_t *link, const char *why)
 
     link->pause = link->pause == 0 ? NGX_HTTP_RENDER_REDIS_MIN_BACK
                   : ngx_min(link->pause * 2, NGX_HTTP_RENDER_REDIS_MAX_BACK);
-    ngx_add_timer(&link->timer, link->pause / 2 + ngx_random() % link->pause);
+    ngx_add_timer(&link->timer,
+                  link->pause / 2 + ngx_random() % (link->pause / 2));
 }
 
 

@@ -73,11 +73,16 @@ ngx_http_render_result_send(ngx_http_request_t *r, ngx_open_file_info_t *of,
     ngx_chain_t  out;
     ngx_str_t    value;
 
+    ngx_http_render_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = of->size;
     r->headers_out.last_modified_time = of->mtime;
     r->allow_ranges = 1;
 
+    (void) ngx_http_render_header(r, "X-Request-Id", &ctx->id);
     ngx_str_set(&value, "private, max-age=3600");
     (void) ngx_http_render_header(r, "Cache-Control", &value);
     ngx_str_set(&value, "nosniff");

@@ -203,13 +203,18 @@ ngx_http_render_match(ngx_http_render_ctx_t *ctx, const ngx_str_t *pattern,
 }
 
 
-/* The query string; names are kept as they are, values are decoded. */
+/*
+ * The query string; names are kept as they are, values are decoded.  What the
+ * path has named stays: rights are asked for that, and for nothing else.
+ */
 
 static ngx_int_t
 ngx_http_render_query_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 {
-    u_char  *p, *end, *amp, *eq, *dst, *src;
+    u_char      *p, *end, *amp, *eq, *dst, *src;
+    ngx_uint_t   i, npath;
 
+    npath = ctx->nparams;
     p = r->args.data;
     end = p + r->args.len;
 
@@ -220,6 +225,14 @@ ngx_http_render_query_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
         }
 
         eq = ngx_strlchr(p, amp, '=');
+
+        for (i = 0; eq != NULL && i < npath; i++) {
+            if (ctx->params[i].name.len == (size_t) (eq - p)
+                && ngx_strncmp(ctx->params[i].name.data, p, eq - p) == 0)
+            {
+                eq = NULL;
+            }
+        }
 
         if (eq != NULL && eq > p) {
             src = eq + 1;
@@ -278,6 +291,26 @@ ngx_http_render_request_id(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
     ctx->id = ngx_http_render_dup(r->pool, uuid, RN_UUID_LEN);
 
     return ctx->id.data != NULL ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Of printable ASCII, as its draft standard has it; SQL minds its length. */
+
+static ngx_uint_t
+ngx_http_render_key_ok(ngx_http_request_t *r)
+{
+    size_t      i;
+    ngx_str_t  *key;
+
+    key = ngx_http_render_find_header(r, "Idempotency-Key");
+
+    for (i = 0; key != NULL && i < key->len; i++) {
+        if (key->data[i] < 0x20 || key->data[i] > 0x7e) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -432,6 +465,13 @@ ngx_http_render_api_handler(ngx_http_request_t *r)
 
     if (ctx->route->who != ANYONE && !ctx->identity->valid) {
         (void) ngx_http_render_unauthorized(r);
+        return ngx_http_render_done(r);
+    }
+
+    if (!ngx_http_render_key_ok(r)) {
+        ngx_http_render_problem(r, 422, "Bad Idempotency-Key",
+                                "Idempotency-Key must be printable ASCII",
+                                NULL);
         return ngx_http_render_done(r);
     }
 

@@ -368,9 +368,12 @@ ngx_http_render_upload_take(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         }
 
         n = ngx_min((size_t) (b->last - b->pos), sizeof(u->buf) - u->n);
-        ngx_memcpy(u->buf + u->n, b->pos, n);
-        u->n += n;
-        b->pos += n;
+
+        if (n != 0) {                       /* the last of chunks holds none */
+            ngx_memcpy(u->buf + u->n, b->pos, n);
+            u->n += n;
+            b->pos += n;
+        }
 
         if (b->pos < b->last) {
             r->request_body->bufs = cl;

@@ -375,6 +375,7 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     ngx_connection_t           *c;
     ngx_http_cleanup_t         *cln;
     ngx_http_render_ws_t       *w;
+    ngx_http_render_ctx_t      *ctx;
     ngx_http_core_loc_conf_t   *clcf;
 
     if (a->failed || a->status != NGX_HTTP_OK) {
@@ -391,6 +392,13 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
                               || ngx_strcmp(status, "cancelled") == 0);
     text = json_dumps(json_array_get(list, 0),
                       JSON_COMPACT | JSON_REAL_PRECISION(6));
+
+    /* as SQL writes it: the one of the path may be in capitals */
+
+    value.data = (u_char *) json_string_value(
+                     json_object_get(json_array_get(list, 0), "job_id"));
+    value.len = value.data != NULL ? ngx_strlen(value.data) : 0;
+    id = ngx_http_render_dup(r->pool, (char *) value.data, value.len);
     json_decref(list);
 
     w = ngx_pcalloc(r->pool, sizeof(ngx_http_render_ws_t));
@@ -440,6 +448,8 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     (void) ngx_http_render_header(r, "Sec-WebSocket-Accept", &value);
     ngx_str_set(&value, "websocket");
     (void) ngx_http_render_header(r, "Upgrade", &value);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    (void) ngx_http_render_header(r, "X-Request-Id", &ctx->id);
 
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
     r->headers_out.content_length_n = -1;
@@ -477,7 +487,6 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     free(text);
 
     if (!last) {
-        id = ngx_http_render_param(r, "id");
         if (ngx_http_render_relay_join(&id, &w->listener) != NGX_OK) {
             ngx_http_render_ws_close(w, 1011);
         }

@@ -9,7 +9,8 @@
 
 
 #define PAUSE_MIN  0.2
-#define PAUSE_MAX  5.0
+#define PAUSE_MAX  2.0                  /* s: back, at half as much again, before
+                                           a janitor that came first reclaims */
 
 
 double

@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 
+#define SWEEP_AGE  10.0                 /* s without a write */
+
+
 static void
 answer(int sock, json_int_t id, int err, const char *temp, int fd)
 {
@@ -29,6 +32,7 @@ static void
 serve(rn_store *store, int sock, json_t *msg, int fd)
 {
     int          got, rc;
+    size_t       n;
     char         temp[RN_STORE_TEMP];
     json_int_t   id;
     const char  *op;
@@ -62,6 +66,13 @@ serve(rn_store *store, int sock, json_t *msg, int fd)
         if (rn_store_delete(store, rw_str(msg, "key")) != 0) {
             rn_log(RN_LOG_WARN, "mover: delete %s: %s", rw_str(msg, "key"),
                    strerror(errno));
+        }
+
+    } else if (strcmp(op, "sweep") == 0) {
+        n = rn_store_sweep(store, SWEEP_AGE);
+        if (n != 0) {
+            rn_log(RN_LOG_INFO, "mover: %zu temporary files of the dead removed",
+                   n);
         }
 
     } else {

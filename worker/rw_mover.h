@@ -7,6 +7,7 @@
  *   {"id", "op": "commit", "temp", "key"} + fd  -> {"id", "errno"}
  *   {"op": "discard", "temp"}                   no answer
  *   {"op": "delete", "key"}                     no answer
+ *   {"op": "sweep"}                             no answer
  */
 
 #ifndef RW_MOVER_H

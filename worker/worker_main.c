@@ -27,6 +27,8 @@
 #define VERSION       "0.1.0"
 #define ALIVE_EVERY   0.5               /* s: a cancel is heard within this */
 #define JANITOR_EVERY 1.0
+#define SWEEP_EVERY   10.0
+#define GOODBYE       2.0               /* s for killed children to be gone */
 #define LEASE         5.0               /* s, as render.lease() in SQL */
 #define CLAIM_EVERY   5.0               /* s: without any bell */
 #define CLASSES       "{image2json,json2video,publish}"
@@ -37,7 +39,7 @@ typedef struct {
     bool       draining, quiet, now;    /* now: a second SIGTERM */
     bool       claim;                   /* look for work in this round */
     bool       janitor;
-    double     drain_until, alive_at, janitor_at, claim_at;
+    double     drain_until, alive_at, janitor_at, claim_at, sweep_at;
     pid_t      mover_pid, zygote_pid;
 } supervisor;
 
@@ -241,6 +243,11 @@ keep_house(supervisor *s)
                                            "key", key), NULL, 0);
     }
 
+    if (rw_now() >= s->sweep_at) {
+        s->sweep_at = rw_now() + SWEEP_EVERY;
+        (void) rw_send(w->mover, json_pack("{s:s}", "op", "sweep"), NULL, 0);
+    }
+
     /* bells for a worker that Redis does not reach: itself */
 
     if (w->bell.cmd == NULL && json_array_size(json_object_get(
@@ -306,7 +313,7 @@ take_signals(supervisor *s, int sfd)
 
 
 static void
-hand_back(supervisor *s)
+stop_all(supervisor *s)
 {
     rw_run      *r;
     json_t      *j;
@@ -395,6 +402,27 @@ round_of_loop(supervisor *s, int sfd)
 }
 
 
+/* What is handed back is not left half written: its files go with it. */
+
+static void
+hand_back(supervisor *s, int sfd)
+{
+    double      until;
+    rw_worker  *w = &s->w;
+
+    stop_all(s);
+
+    until = rw_now() + GOODBYE;
+    rw_run_settle(w);
+
+    while (w->n_runs > 0 && rw_now() < until) {
+        s->alive_at = s->claim_at = rw_now() + 0.1;
+        round_of_loop(s, sfd);
+        rw_run_settle(w);
+    }
+}
+
+
 static void
 work(supervisor *s, int sfd)
 {
@@ -431,7 +459,8 @@ work(supervisor *s, int sfd)
 
         if (now >= s->janitor_at) {
             s->janitor_at = now + JANITOR_EVERY;
-            if (w->db.conn != NULL && !s->draining) {
+            /* a draining janitor holds the lock, so nobody else could */
+            if (w->db.conn != NULL && (s->janitor || !s->draining)) {
                 keep_house(s);
             }
         }
@@ -452,7 +481,7 @@ work(supervisor *s, int sfd)
         round_of_loop(s, sfd);
     }
 
-    hand_back(s);
+    hand_back(s, sfd);
 }
 
 

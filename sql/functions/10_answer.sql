@@ -55,7 +55,7 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT coalesce((who->>'account')::uuid = owner, false)
            OR v = 'public'
            OR (v = 'link' AND share_token IS NOT NULL
-               AND share_token = given_token)
+               AND share_token IS NOT DISTINCT FROM given_token)
            OR coalesce(who->>'role' = 'admin', false)
 $$;
 

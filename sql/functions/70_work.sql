@@ -8,7 +8,8 @@ CREATE OR REPLACE FUNCTION render.lease() RETURNS interval
 LANGUAGE sql IMMUTABLE AS $$ SELECT interval '5 seconds' $$;
 
 -- Registers or renews a worker.  `running` is [{task, fence}]; the answer is
--- the ids of those that are no longer the worker's: cancelled or lost.
+-- the ids of those that are no longer the worker's: cancelled or lost.  What
+-- it should run and does not goes back unspent; the janitor rings.
 CREATE OR REPLACE FUNCTION render_work.alive(w uuid, info jsonb, running jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
@@ -21,6 +22,16 @@ BEGIN
             now() + lease(), (info->>'draining')::boolean)
     ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until,
         slots = excluded.slots, draining = excluded.draining;
+
+    -- a claim whose answer was lost on its way: nobody works on it, and nobody
+    -- would, as long as this worker lives
+
+    UPDATE task SET status = 'ready', worker = NULL,
+           attempt = greatest(0, attempt - 1), not_before = now()
+     WHERE worker = w AND status = 'leased'
+       AND NOT EXISTS (SELECT FROM jsonb_array_elements(running) r
+                        WHERE (r->>'task')::uuid = task.id
+                          AND (r->>'fence')::bigint = task.fence);
 
     RETURN (SELECT coalesce(jsonb_agg(r->>'task'), '[]')
               FROM jsonb_array_elements(running) r
