@@ -406,9 +406,12 @@ read_transition_type(rn_reader *r, json_t *value, void *out)
 {
     int  word;
 
-    /* the xfade names; a negative value is known and not drawn yet */
+    /*
+     * The xfade names; a negative value is known and not drawn yet.  How the
+     * others are drawn stands in worker/render/rn_transition.c.
+     */
     static const rn_word words[] = {
-        { "fade", 0 }, { "cut", 1 }, { "wipeleft", -1 }, { "wiperight", -1 },
+        { "fade", 0 }, { "cut", 0 }, { "wipeleft", -1 }, { "wiperight", -1 },
         { "wipeup", -1 }, { "wipedown", -1 }, { "slideleft", -1 },
         { "slideright", -1 }, { "slideup", -1 }, { "slidedown", -1 },
         { "circlecrop", -1 }, { "rectcrop", -1 }, { "distance", -1 },
@@ -426,7 +429,7 @@ read_transition_type(rn_reader *r, json_t *value, void *out)
 
     word = rn_read_word(r, value, words);
     if (word >= 0) {
-        *(bool *) out = word == 1;
+        *(const char **) out = json_string_value(value);
     }
 }
 
@@ -438,7 +441,8 @@ read_transition(rn_reader *r, json_t *value, rn_clip *c)
 
     static const rn_field fields[] = {
         { "type",            read_item_type,       0 },
-        { "transition_type", read_transition_type, AT(rn_clip, cut) },
+        { "transition_type", read_transition_type,
+                             AT(rn_clip, transition_type) },
         { "duration",        rn_read_time,         AT(rn_clip, duration) },
         { "id",              rn_read_ignored,      0 },
         { NULL, NULL, 0 }

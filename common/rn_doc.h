@@ -66,7 +66,7 @@ typedef struct {
 typedef struct {
     char            pointer[96];
     bool            transition;         /* a transition item, not a clip */
-    bool            cut;                /* its transition_type is "cut" */
+    const char     *transition_type;    /* "fade", ...; "cut": none at all */
     rn_asset        asset;
     rn_time         start, duration, in_point, out_point;
     rn_fit          fit;

@@ -229,7 +229,7 @@ place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
         c = &track->clips[i];
 
         if (c->transition) {
-            tr = c->cut ? NULL : c;
+            tr = strcmp(c->transition_type, "cut") == 0 ? NULL : c;
             continue;
         }
 
@@ -303,6 +303,7 @@ place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
             }
 
             prev->tail = p->lead;
+            p->transition = tr->transition_type;
         }
 
         if (len >= 0) {

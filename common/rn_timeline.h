@@ -29,6 +29,7 @@ typedef struct {
     int64_t          start, end;        /* ticks of the canvas */
     int64_t          in;                /* ticks into the source */
     int64_t          lead, tail;        /* shared with the clip before, after */
+    const char      *transition;        /* its type, where lead is not 0 */
     int64_t          fade_in, fade_out; /* of the sound */
     int64_t          show_in, show_out; /* of the picture */
 } rn_place;

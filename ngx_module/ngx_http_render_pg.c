@@ -60,6 +60,7 @@ static void ngx_http_render_pg_timer(ngx_event_t *ev);
 static void ngx_http_render_pg_refuse(ngx_event_t *ev);
 static void ngx_http_render_pg_connect(ngx_http_render_conn_t *conn);
 static void ngx_http_render_pg_poll(ngx_http_render_conn_t *conn);
+static void ngx_http_render_pg_close(ngx_http_render_conn_t *conn);
 static void ngx_http_render_pg_lost(ngx_http_render_conn_t *conn,
     const char *why);
 static void ngx_http_render_pg_dispatch(ngx_http_render_pg_t *pool,
@@ -183,6 +184,14 @@ static void
 ngx_http_render_pg_later(ngx_http_render_pg_t *pool,
     ngx_http_render_query_t *q, ngx_int_t status, const char *why)
 {
+    /* it is on no lane's list any more, and no deadline may count it there */
+
+    q->waiting = 0;
+
+    if (q->deadline.timer_set) {
+        ngx_del_timer(&q->deadline);
+    }
+
     q->answer.failed = status;
     q->answer.why = why;
     ngx_queue_insert_tail(&pool->refused, &q->queue);
@@ -198,11 +207,31 @@ ngx_http_render_pg_later(ngx_http_render_pg_t *pool,
 static void
 ngx_http_render_pg_deadline(ngx_event_t *ev)
 {
-    ngx_http_render_pg_t     *pool;
-    ngx_http_render_query_t  *q = ev->data;
+    ngx_http_render_pg_t      *pool;
+    ngx_http_render_conn_t    *conn;
+    ngx_http_render_query_t   *q = ev->data;
+    ngx_http_render_query_pt   callback;
+
+    conn = q->conn;
+
+    if (!q->waiting && &q->queue == ngx_queue_head(&conn->flight)) {
+        ngx_http_render_pg_lost(conn, "no answer in time");
+        return;
+    }
 
     if (!q->waiting) {
-        ngx_http_render_pg_lost(q->conn, "no answer in time");
+
+        /* those before it took the time; it is answered alone, and its own
+           answer, when it comes, goes nowhere */
+
+        q->answer.failed = NGX_HTTP_SERVICE_UNAVAILABLE;
+        q->answer.why = "the database is too busy";
+
+        if (q->callback != NULL && q->data != NULL) {
+            callback = q->callback;
+            q->callback = NULL;
+            callback(q->data, &q->answer);
+        }
         return;
     }
 
@@ -638,7 +667,7 @@ ngx_http_render_pg_synced(ngx_http_render_conn_t *conn)
 {
     ngx_queue_t              *x;
     ngx_http_render_pg_t     *pool = conn->pool;
-    ngx_http_render_query_t  *q;
+    ngx_http_render_query_t  *q, *next;
 
     if (ngx_queue_empty(&conn->flight)) {
         return;
@@ -661,6 +690,14 @@ ngx_http_render_pg_synced(ngx_http_render_conn_t *conn)
     if (q->answer.failed == 0 && q->answer.status == 0) {
         q->answer.failed = NGX_HTTP_INTERNAL_SERVER_ERROR;
         q->answer.why = "the database gave no answer";
+    }
+
+    /* the next one's time begins now: its turn has come */
+
+    if (!ngx_queue_empty(&conn->flight)) {
+        x = ngx_queue_head(&conn->flight);
+        next = ngx_queue_data(x, ngx_http_render_query_t, queue);
+        ngx_add_timer(&next->deadline, NGX_HTTP_RENDER_PG_DEADLINE);
     }
 
     ngx_http_render_pg_end(q);
@@ -733,8 +770,13 @@ ngx_http_render_pg_read(ngx_http_render_conn_t *conn)
             }
             break;
 
-        default:                            /* COMMAND_OK of a Prepare, or
-                                               ABORTED behind an error */
+        case PGRES_COMMAND_OK:              /* the Prepare has been done */
+            if (q != NULL) {
+                q->prepares = 0;
+            }
+            break;
+
+        default:                            /* ABORTED behind an error */
             break;
         }
 
@@ -755,14 +797,23 @@ ngx_http_render_pg_read(ngx_http_render_conn_t *conn)
     if (conn->nflight == 0
         && (conn->nsent > NGX_HTTP_RENDER_PG_RECYCLE || conn->pool->quitting))
     {
-        ngx_http_render_release(conn->c, 0);
-        conn->c = NULL;
-        PQfinish(conn->pg);
-        conn->pg = NULL;
-        conn->state = pg_idle;
+        ngx_http_render_pg_close(conn);
     }
 
     ngx_http_render_pg_dispatch(conn->pool, conn->lane);
+}
+
+
+/* Nothing is wrong with it: it is idle, and may be opened again at once. */
+
+static void
+ngx_http_render_pg_close(ngx_http_render_conn_t *conn)
+{
+    ngx_http_render_release(conn->c, 0);
+    conn->c = NULL;
+    PQfinish(conn->pg);
+    conn->pg = NULL;
+    conn->state = pg_idle;
 }
 
 
@@ -774,8 +825,10 @@ ngx_http_render_pg_event(ngx_event_t *ev)
 
     if (c->close) {
         c->close = 0;                   /* else events would find it for good */
-        if (c->error || conn->nflight == 0) {
+        if (c->error || conn->state == pg_connecting) {
             ngx_http_render_pg_lost(conn, "nginx is closing");
+        } else if (conn->nflight == 0) {
+            ngx_http_render_pg_close(conn);
         }
         return;
     }
@@ -833,13 +886,14 @@ ngx_http_render_pg_lost(ngx_http_render_conn_t *conn, const char *why)
         ngx_del_timer(&conn->timer);
     }
 
-    if (!ngx_exiting && !ngx_terminate && !pool->quitting) {
-        conn->pause = conn->pause == 0 ? NGX_HTTP_RENDER_PG_MIN_BACK
-                      : ngx_min(conn->pause * 2, NGX_HTTP_RENDER_PG_MAX_BACK);
-        conn->timer.cancelable = 1;
-        ngx_add_timer(&conn->timer,
-                      conn->pause / 2 + ngx_random() % (conn->pause / 2));
-    }
+    /* also while quitting: without a pause, dispatch would connect again at
+       once, from within this call; the timer does not hold the worker */
+
+    conn->pause = conn->pause == 0 ? NGX_HTTP_RENDER_PG_MIN_BACK
+                  : ngx_min(conn->pause * 2, NGX_HTTP_RENDER_PG_MAX_BACK);
+    conn->timer.cancelable = 1;
+    ngx_add_timer(&conn->timer,
+                  conn->pause / 2 + ngx_random() % (conn->pause / 2));
 
     ngx_queue_init(&gone);
 
@@ -870,7 +924,7 @@ ngx_http_render_pg_timer(ngx_event_t *ev)
 {
     ngx_http_render_conn_t  *conn = ev->data;
 
-    if (ngx_exiting) {
+    if (ngx_exiting && ngx_queue_empty(&conn->pool->waiting[conn->lane])) {
         return;
     }
 
@@ -890,19 +944,7 @@ ngx_http_render_pg_timer(ngx_event_t *ev)
 void
 ngx_http_render_pg_quit(ngx_http_render_pg_t *pool)
 {
-    ngx_uint_t               i;
-    ngx_http_render_conn_t  *conn;
-
-    pool->quitting = 1;
-
-    for (i = 0; i < pool->nconns; i++) {
-        conn = &pool->conns[i];
-        if (conn->state != pg_ready && conn->timer.timer_set
-            && conn->state == pg_idle)
-        {
-            ngx_del_timer(&conn->timer);
-        }
-    }
+    pool->quitting = 1;                 /* connections end as they fall idle */
 }
 
 

@@ -246,16 +246,57 @@ ngx_http_render_disconnected(const redisAsyncContext *ac, int status)
 }
 
 
+/* It answers: only now the link is up, and its pauses begin anew. */
+
+static void
+ngx_http_render_link_up(ngx_http_render_link_t *link)
+{
+    link->up = 1;
+    link->pause = 0;
+
+    if (link->told) {
+        link->told = 0;
+        if (!link->pubsub) {
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "render: Redis is back");
+        }
+    }
+}
+
+
+/* It answers, but will not serve: told once, and tried again by the beat. */
+
+static void
+ngx_http_render_refused(ngx_http_render_link_t *link, const char *why)
+{
+    if (!link->told && why != NULL) {
+        link->told = 1;
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "render: Redis refuses: %s", why);
+    }
+}
+
+
 static void
 ngx_http_render_script_loaded(redisAsyncContext *ac, void *reply, void *data)
 {
     redisReply               *r = reply;
     ngx_http_render_redis_t  *redis = data;
 
-    if (r != NULL && r->type == REDIS_REPLY_STRING) {
-        (void) ngx_cpystrn((u_char *) redis->sha, (u_char *) r->str,
-                           sizeof(redis->sha));
+    if (r == NULL) {
+        return;
     }
+
+    if (r->type != REDIS_REPLY_STRING) {    /* no right to, or read-only: the
+                                               beat will not renew it */
+        ngx_http_render_refused(&redis->cmd, r->str);
+        return;
+    }
+
+    (void) ngx_cpystrn((u_char *) redis->sha, (u_char *) r->str,
+                       sizeof(redis->sha));
+    ngx_http_render_link_up(&redis->cmd);
+    ngx_add_timer(&redis->cmd.timer, NGX_HTTP_RENDER_REDIS_BEAT);
 }
 
 
@@ -286,18 +327,9 @@ ngx_http_render_connected(const redisAsyncContext *ac, int status)
 
     redis = link->redis;
     a = link->ac;
-    link->up = 1;
-    link->pause = 0;
     link->beats = 0;
-    ngx_add_timer(&link->timer, NGX_HTTP_RENDER_REDIS_BEAT);
 
-    if (link->told) {
-        link->told = 0;
-        if (!link->pubsub) {
-            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                          "render: Redis is back");
-        }
-    }
+    /* until it has answered, the time to connect runs on */
 
     if (redis->conf->redis_password.len != 0) {
         (void) redisAsyncCommand(a, ngx_http_render_ignore, NULL, "AUTH %b",
@@ -308,7 +340,6 @@ ngx_http_render_connected(const redisAsyncContext *ac, int status)
     if (link->pubsub) {
         (void) redisAsyncCommand(a, ngx_http_render_message, link,
                                  "SUBSCRIBE %s", redis->beat);
-        ngx_http_render_relay_resubscribe();
         return;
     }
 
@@ -432,6 +463,11 @@ ngx_http_render_message(redisAsyncContext *ac, void *reply, void *data)
     channel.len = r->element[1]->len;
 
     if (ngx_strcmp(r->element[0]->str, "subscribe") == 0) {
+        if (!link->up) {                    /* its first: the beat's */
+            ngx_http_render_link_up(link);
+            ngx_add_timer(&link->timer, NGX_HTTP_RENDER_REDIS_BEAT);
+            ngx_http_render_relay_resubscribe();
+        }
         ngx_http_render_relay_subscribed(&channel);
 
     } else if (ngx_strcmp(r->element[0]->str, "message") == 0
@@ -559,6 +595,25 @@ ngx_http_render_redis_cancel(void *handle)
 /* Bells and events */
 
 
+/* A flush of scripts: this event is lost, the next one is not. */
+
+static void
+ngx_http_render_told(redisAsyncContext *ac, void *reply, void *data)
+{
+    redisReply               *r = reply;
+    ngx_http_render_redis_t  *redis = data;
+
+    ngx_http_render_ignore(ac, reply, NULL);
+
+    if (r != NULL && r->type == REDIS_REPLY_ERROR
+        && ngx_strncmp(r->str, "NOSCRIPT", 8) == 0)
+    {
+        (void) redisAsyncCommand(ac, ngx_http_render_script_loaded, redis,
+                                 "SCRIPT LOAD %s", rn_progress_script);
+    }
+}
+
+
 static void
 ngx_http_render_tell(ngx_http_render_redis_t *redis, json_t *event)
 {
@@ -584,7 +639,7 @@ ngx_http_render_tell(ngx_http_render_redis_t *redis, json_t *event)
     text = json_dumps(event, JSON_COMPACT);
 
     if (text != NULL && redis->sha[0] != '\0') {
-        (void) redisAsyncCommand(redis->cmd.ac, ngx_http_render_ignore, NULL,
+        (void) redisAsyncCommand(redis->cmd.ac, ngx_http_render_told, redis,
                                  "EVALSHA %s 2 %s %s %s", redis->sha, key,
                                  events, text);
     }

@@ -472,6 +472,7 @@ ngx_http_render_relay_destroy(ngx_http_render_relay_t *relay)
         x = ngx_queue_head(&relay->nodes);
         ngx_queue_remove(x);
         n = ngx_queue_data(x, ngx_http_render_node_t, queue);
+        ngx_rbtree_delete(&relay->tree, &n->sn.node);
         free(n);
     }
 }

@@ -523,6 +523,11 @@ ngx_http_render_take_body(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 
     size = 0;
 
+    if (r->request_body == NULL) {          /* a subrequest without one */
+        ngx_str_set(&ctx->body, "");
+        return NGX_OK;
+    }
+
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
         size += ngx_buf_size(cl->buf);
     }
@@ -806,20 +811,26 @@ ngx_http_render_call(ngx_http_request_t *r, ngx_int_t statement,
 
     ctx->query = q;
 
-    /* notice a client that leaves; its query is detached by the cleanup */
+    /*
+     * Notice a client that leaves; its query is detached by the cleanup.  Not
+     * while a body is being read, or read away: those have their own handler.
+     */
 
-    if (!r->reading_body) {
-        r->read_event_handler = ngx_http_test_reading;
-    }
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    if (r->connection->read->ready && !r->reading_body) {
-        ngx_post_event(r->connection->read, &ngx_posted_events);
-    } else if (!r->reading_body
-               && ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
-    {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
+    if (!r->reading_body && !r->discard_body) {
+        r->read_event_handler = ngx_http_test_reading;
+
+        if (r->connection->read->ready) {
+            ngx_post_event(r->connection->read, &ngx_posted_events);
+
+        } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+            ctx->query = NULL;
+            q->data = NULL;
+            ngx_http_render_pg_send(q);
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
     }
 
     ngx_http_render_pg_send(q);

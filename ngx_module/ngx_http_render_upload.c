@@ -323,6 +323,11 @@ ngx_http_render_upload_init(ngx_http_request_t *r)
 {
     ngx_http_render_ctx_t  *ctx;
 
+    if (r->request_body == NULL) {          /* a subrequest without one */
+        ngx_http_finalize_request(r, NGX_HTTP_BAD_REQUEST);
+        return;
+    }
+
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
     r->read_event_handler = ngx_http_render_upload_read;
     ngx_http_render_upload_pump(r, ctx->state);

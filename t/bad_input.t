@@ -217,7 +217,7 @@ my %bytes = (
     'a playlist among bytes'   => "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n$bait\n\0\1\2\3\xff\n",
     'a list to join'           => "ffconcat version 1.0\nfile '/etc/passwd'\n",
     'a list among bytes'       => "ffconcat version 1.0\nfile $bait\n\0\1\2\xff",
-    'a session'                => "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
+    'an SDP file'              => "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
     'a manifest'               => "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\"><BaseURL>$bait</BaseURL></MPD>",
     'random bytes'             => join('', map { chr int rand 256 } 1 .. 50_000),
     'zeros'                    => "\0" x 1000,

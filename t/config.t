@@ -56,7 +56,7 @@ http {
     @needed
     $http
     server {
-        listen 127.0.0.1:1;
+        listen unix:$dir/socket;
         $server
         location / {
             $location

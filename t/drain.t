@@ -141,7 +141,6 @@ subtest 'a janitor keeps house until it is gone' => sub {
     my @slow = mid_render($s, $job, workers => [$janitor]);
     freeze(@slow);
     $s->stack(qw(start worker-1));
-    $s->{env}{RENDER_SLOTS} = 2;
     kill TERM => $janitor;
     wait_until(sub { $s->log('worker-2') =~ /draining/ }, 5, 'draining');
     my $other = submit($s, $u, film(asset => $asset, seconds => 5));

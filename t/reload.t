@@ -140,7 +140,6 @@ subtest 'a query' => sub {
 subtest 'a query on a connection that has answered before' => sub {
     # The very connection of the pool that was idle a moment ago: it counts as idle no more.
     slow_inserts(2);
-    my $quick = encode_json({ version => 1 });
     my @answers;
     my $body = encode_json(film(seconds => 1));
     # Refused by SQL, it makes the write connection of both processes come up and answer once.

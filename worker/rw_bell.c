@@ -108,7 +108,8 @@ lost(rw_bell *b, const char *why)
 }
 
 
-/* A command whose answer does not matter; false when the connection broke. */
+/* False when the connection broke, or Redis will not; that a group is there
+   already is no refusal. */
 
 static bool
 plain(redisContext *c, const char *fmt, const char *arg)
@@ -117,7 +118,14 @@ plain(redisContext *c, const char *fmt, const char *arg)
     redisReply  *r;
 
     r = redisCommand(c, fmt, arg);
-    ok = r != NULL;
+    ok = r != NULL && (r->type != REDIS_REPLY_ERROR
+                       || strncmp(r->str, "BUSYGROUP", 9) == 0);
+
+    if (r != NULL && !ok) {                 /* what lost() will tell */
+        c->err = REDIS_ERR_OTHER;
+        (void) snprintf(c->errstr, sizeof(c->errstr), "%.120s", r->str);
+    }
+
     freeReplyObject(r);
 
     return ok;
@@ -204,19 +212,23 @@ rw_bell_ready(rw_bell *b, double now)
     b->cmd = open_one(b);
 
     if (b->wait == NULL || b->cmd == NULL || b->wait->err || b->cmd->err
-        || !make_groups(b) || !load_script(b))
+        || !make_groups(b) || !load_script(b)
+        || !plain(b->cmd, "XREADGROUP GROUP workers %s COUNT 1 STREAMS "
+                          "queue.publish.low 0", b->consumer))
     {
         lost(b, b->wait != NULL && b->wait->err ? b->wait->errstr
              : b->cmd != NULL && b->cmd->err ? b->cmd->errstr : "no memory");
         return false;
     }
 
+    /* it serves what will be asked of it: only now it is back */
+
+    b->pause = 0;
+
     if (b->told) {
         rn_log(RN_LOG_INFO, "Redis is back");
         b->told = false;
     }
-
-    b->pause = 0;
 
     return true;
 }
@@ -310,6 +322,12 @@ rw_bell_take(rw_bell *b)
 {
     redisReply  *r;
 
+    /* it may have been lost since it was polled, by somebody's progress */
+
+    if (b->wait == NULL || !b->reading) {
+        return false;
+    }
+
     if (redisBufferRead(b->wait) != REDIS_OK
         || redisGetReplyFromReader(b->wait, (void **) &r) != REDIS_OK)
     {
@@ -328,7 +346,9 @@ rw_bell_take(rw_bell *b)
             || strncmp(r->str, "UNBLOCKED", 9) == 0)
         {
             rn_log(RN_LOG_WARN, "Redis lost its streams; they are made again");
-            (void) make_groups(b);
+            if (!make_groups(b)) {
+                lost(b, b->cmd->errstr);
+            }
         } else {
             lost(b, r->str);                /* with a pause, never at once */
         }

@@ -119,6 +119,10 @@ rw_recv(int sock, int fds[RW_FDS_MAX], size_t *n)
     msg = json_loadb(text, (size_t) got, 0, NULL);
     free(text);
 
+    if (msg != NULL && (h.msg_flags & MSG_CTRUNC)) {    /* no room for them */
+        (void) json_object_set_new(msg, "errno", json_integer(EMFILE));
+    }
+
     if (msg == NULL) {
         while (*n > 0) {
             (void) close(fds[--*n]);

@@ -21,6 +21,8 @@
 #define RESULT_MAX  (64 * 1024 * 1024)
 #define FILES_MAX   1000000             /* of one task */
 #define ASKED_MAX   64
+#define REFUSED_MAX 3
+#define REFUSED_GAP 1.0                 /* s */
 
 
 static json_t *
@@ -113,12 +115,12 @@ ask_all(rw_worker *w)
 
 
 static rw_run *
-find(rw_worker *w, const char *task)
+find(rw_worker *w, const char *tag)
 {
     rw_run  *r;
 
     for (r = w->runs; r != NULL; r = r->next) {
-        if (strcmp(r->task, task) == 0 && r->state == RW_RUNNING) {
+        if (strcmp(r->tag, tag) == 0 && r->state == RW_RUNNING) {
             return r;
         }
     }
@@ -201,7 +203,7 @@ begin_child(rw_worker *w, rw_run *r)
     fds[2] = status[1];
 
     if (!rw_send(w->zygote, json_pack("{s:s, s:s, s:s, s:I}", "op", "begin",
-                 "task", r->task, "kind", r->kind, "files",
+                 "task", r->tag, "kind", r->kind, "files",
                  (json_int_t) r->n_files), fds, 3))
     {
         (void) close(status[1]);
@@ -221,7 +223,7 @@ begin_child(rw_worker *w, rw_run *r)
         }
 
         if (!rw_send(w->zygote, json_pack("{s:s, s:s, s:o}", "op", "files",
-                     "task", r->task, "names", names), fds, n))
+                     "task", r->tag, "names", names), fds, n))
         {
             return false;
         }
@@ -372,6 +374,7 @@ rw_run_begin(rw_worker *w, json_t *order)
     (void) snprintf(r->job, sizeof(r->job), "%s", rw_str(order, "job"));
     (void) snprintf(r->kind, sizeof(r->kind), "%s", rw_str(order, "kind"));
     (void) json_object_set_new(order, "id", json_integer(++w->next_id));
+    (void) snprintf(r->tag, sizeof(r->tag), "%lld", (long long) w->next_id);
 
     pieces = json_object_get(json_object_get(order, "spec"), "pieces");
     if (pieces == NULL) {
@@ -616,6 +619,27 @@ rw_run_check(rw_worker *w, double now)
 }
 
 
+/*
+ * A film that came too late lies under a prefix of its own, which nothing will
+ * ever name; segments are shared, and stay.
+ */
+
+static void
+delete_films(rw_worker *w, rw_run *r)
+{
+    size_t  i;
+
+    for (i = r->n_inputs;
+         strcmp(r->kind, "assemble") == 0 && r->error == NULL
+         && i < r->n_files;
+         i++)
+    {
+        (void) rw_send(w->mover, json_pack("{s:s, s:s}", "op", "delete", "key",
+                                           r->files[i].key), NULL, 0);
+    }
+}
+
+
 /* False: SQL is away; the run stays, and is told of later. */
 
 static bool
@@ -641,7 +665,24 @@ tell_sql(rw_worker *w, rw_run *r)
     free(error);
 
     if (reply == NULL) {
-        return false;
+        if (w->db.conn == NULL) {
+            return false;                   /* away: it waits for its return */
+        }
+
+        /* SQL is there and will not have it: then the answer is at fault, and
+           a slot must not be lost for it */
+
+        r->refused_at = rw_now();
+
+        if (++r->refused == REFUSED_MAX) {
+            json_decref(r->answer);
+            json_decref(r->error);
+            r->answer = NULL;
+            r->error = make_error(RN_E_INTERNAL, "the answer of the task was "
+                                  "refused by the database", NULL);
+        }
+
+        return r->refused > 2 * REFUSED_MAX;
     }
 
     if (json_is_true(json_object_get(reply, "accepted"))) {
@@ -654,6 +695,7 @@ tell_sql(rw_worker *w, rw_run *r)
     } else {
         rn_log(RN_LOG_WARN, "task %s: %s of job %s is no longer ours", r->task,
                r->kind, r->job);
+        delete_films(w, r);
     }
 
     json_decref(reply);
@@ -689,7 +731,9 @@ rw_run_settle(rw_worker *w)
     rw_run  *r, **p;
 
     for (p = &w->runs; (r = *p) != NULL; /* void */ ) {
-        if (r->state == RW_FINISHING && w->db.conn != NULL && tell_sql(w, r)) {
+        if (r->state == RW_FINISHING && w->db.conn != NULL
+            && rw_now() - r->refused_at >= REFUSED_GAP && tell_sql(w, r))
+        {
             r->state = RW_ENDED;
         }
 

@@ -36,6 +36,9 @@ typedef struct rw_run  rw_run;
 struct rw_run {
     rw_run      *next;
     rw_state     state;
+    char         tag[24];               /* this run, to the zygote: a task may
+                                           be claimed again while the child
+                                           of its last run still dies */
     char         task[40], job[40], kind[32];
     json_int_t   fence;
     json_t      *order;                 /* as the claim gave it, owned */
@@ -45,9 +48,8 @@ struct rw_run {
     size_t       pending;               /* answers of the mover to come */
     int          spec, result, status, pidfd;
     bool         stopped;               /* cancelled or lost: say nothing */
-    bool         drained;               /* to be handed back */
-    double       units, total, told_at, heard_at;
-    double       told;
+    int          refused;               /* times SQL would not have our end */
+    double       units, total, told_at, heard_at, refused_at;
     json_t      *answer, *error;        /* what SQL will be told */
 };
 

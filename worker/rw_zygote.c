@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -181,7 +180,6 @@ run(int sock)
     zygote                   *z;
     sigset_t                  set;
     struct pollfd             p[2];
-    struct rlimit             files;
     struct signalfd_siginfo   info;
 
     z = calloc(1, sizeof(zygote));
@@ -190,11 +188,6 @@ run(int sock)
     }
 
     z->sock = sock;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;    /* a film may have many pieces */
-        (void) setrlimit(RLIMIT_NOFILE, &files);
-    }
 
     (void) FcInit();                        /* once, not in every child */
 
@@ -237,6 +230,21 @@ run(int sock)
 }
 
 
+/* clearenv() forgets where the strings are; they would still lie there. */
+
+static void
+forget_environment(void)
+{
+    char  **e;
+
+    for (e = environ; e != NULL && *e != NULL; e++) {
+        explicit_bzero(*e, strlen(*e));
+    }
+
+    (void) clearenv();
+}
+
+
 pid_t
 rw_zygote_start(int *sock)
 {
@@ -254,7 +262,7 @@ rw_zygote_start(int *sock)
         (void) signal(SIGTERM, SIG_IGN);
         (void) signal(SIGINT, SIG_IGN);
         (void) close(pair[0]);
-        (void) clearenv();
+        forget_environment();
         run(pair[1]);
     }
 

@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,8 +118,10 @@ running(rw_worker *w)
     list = json_array();
 
     for (r = w->runs; r != NULL; r = r->next) {
-        (void) json_array_append_new(list, json_pack("{s:s, s:I}", "task",
-                                     r->task, "fence", r->fence));
+        if (!r->stopped) {
+            (void) json_array_append_new(list, json_pack("{s:s, s:I}", "task",
+                                         r->task, "fence", r->fence));
+        }
     }
 
     return list;
@@ -441,6 +445,7 @@ work(supervisor *s, int sfd)
             s->janitor = false;             /* the lock went with the session */
             s->alive_at = 0;
             s->claim = true;
+            rw_run_settle(w);               /* what ended meanwhile, first */
         }
 
         if (rw_bell_ready(&w->bell, now) && !s->draining
@@ -547,8 +552,9 @@ block_signals(void)
 int
 main(int argc, char **argv)
 {
-    int         sfd;
-    supervisor  s;
+    int            sfd;
+    supervisor     s;
+    struct rlimit  files;
 
     rn_log_init("render-worker");
 
@@ -565,6 +571,15 @@ main(int argc, char **argv)
     }
 
     memset(&s, 0, sizeof(s));
+
+    /* a film may have many pieces, and secrets are nobody else's to read */
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &files);
+    }
+
+    (void) prctl(PR_SET_DUMPABLE, 0);
 
     /* the zygote is forked before a secret is read */
 

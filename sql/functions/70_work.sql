@@ -23,6 +23,14 @@ BEGIN
     ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until,
         slots = excluded.slots, draining = excluded.draining;
 
+    -- given back by the janitor while we were out of touch, but not claimed by
+    -- anyone: the work goes on
+
+    UPDATE task SET status = 'leased'
+      FROM jsonb_array_elements(running) r
+     WHERE task.id = (r->>'task')::uuid AND task.status = 'ready'
+       AND task.worker = w AND task.fence = (r->>'fence')::bigint;
+
     -- a claim whose answer was lost on its way: nobody works on it, and nobody
     -- would, as long as this worker lives
 
@@ -197,6 +205,7 @@ DECLARE
     list   jsonb := '[]';
     tried  uuid[] := '{}';
     e      jsonb;
+    o      jsonb;
 BEGIN
     WHILE jsonb_array_length(list) < n LOOP
         SELECT x.id, x.job INTO c FROM candidate(engine,
@@ -204,9 +213,19 @@ BEGIN
         EXIT WHEN NOT FOUND;
         tried := tried || c.id;
 
-        -- job before task, as everywhere; then look again
+        -- job before task, as everywhere; then look again.  Only the first
+        -- may wait: who holds one job and waits for another can deadlock.
 
-        SELECT * INTO j FROM job WHERE job.id = c.job FOR UPDATE;
+        IF list = '[]' THEN
+            SELECT * INTO j FROM job WHERE job.id = c.job FOR UPDATE;
+        ELSE
+            SELECT * INTO j FROM job WHERE job.id = c.job
+               FOR UPDATE SKIP LOCKED;
+            CONTINUE WHEN NOT FOUND;
+            PERFORM FROM task WHERE task.id = c.id AND status = 'ready'
+                FOR UPDATE SKIP LOCKED;
+            CONTINUE WHEN NOT FOUND;
+        END IF;
 
         UPDATE task SET status = 'leased', worker = w, fence = fence + 1,
                attempt = attempt + 1, started_at = now(), ended_at = NULL
@@ -214,6 +233,13 @@ BEGIN
         RETURNING * INTO t;
 
         CONTINUE WHEN NOT FOUND;
+
+        o := order_of(t, j);
+        IF o IS NULL THEN                   -- what it is about was deleted
+            PERFORM fail_task(j, t, jsonb_build_object('status', 'input',
+                'retry', false, 'text', 'what this job is about is gone'));
+            CONTINUE;
+        END IF;
 
         e := '{}';
         IF j.status IN ('pending', 'queued') THEN
@@ -223,7 +249,7 @@ BEGIN
             e := event(j, 'status', t.kind);
         END IF;
 
-        list := list || (order_of(t, j) || jsonb_build_object('task', t.id,
+        list := list || (o || jsonb_build_object('task', t.id,
             'job', j.id, 'account', j.owner, 'kind', t.kind,
             'job_kind', j.kind, 'subject', j.subject, 'number', t.number,
             'fence', t.fence, 'attempt', t.attempt, 'run', j.run,

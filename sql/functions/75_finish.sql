@@ -220,8 +220,9 @@ DECLARE
     e    jsonb;
     why  jsonb;
 BEGIN
-    IF jsonb_array_length(coalesce(error->'detail'->'damaged', '[]')) > 0
-       AND t.attempt < t.max_attempts
+    IF jsonb_typeof(error->'detail'->'damaged') = 'array'
+       AND error->'detail'->'damaged' <> '[]'
+       AND t.kind = 'assemble' AND t.attempt < t.max_attempts
     THEN
         RETURN render_again(j, t, error->'detail'->'damaged');
     END IF;

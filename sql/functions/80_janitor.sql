@@ -5,7 +5,7 @@ SET LOCAL ROLE render_owner;
 
 -- Whether the calling session is (now) the janitor.
 CREATE OR REPLACE FUNCTION render_work.elect() RETURNS boolean
-LANGUAGE sql SECURITY DEFINER AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_try_advisory_lock(7245638102)
 $$;
 

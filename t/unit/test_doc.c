@@ -240,7 +240,8 @@ test_full(void **state)
     assert_int_equal(c->show_duration.frames, 12);
 
     c = &d->tracks[0].clips[1];
-    assert_true(c->transition && !c->cut);
+    assert_true(c->transition);
+    assert_string_equal(c->transition_type, "fade");
     assert_near(c->duration.seconds, 1.5, 0);
 
     c = &d->tracks[0].clips[2];
@@ -248,7 +249,8 @@ test_full(void **state)
     assert_true(!c->show_in && c->show_out);
 
     c = &d->tracks[0].clips[3];
-    assert_true(c->transition && c->cut);
+    assert_true(c->transition);
+    assert_string_equal(c->transition_type, "cut");
     assert_near(c->duration.seconds, 0.5, 0);
 
     c = &d->tracks[0].clips[4];

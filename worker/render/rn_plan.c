@@ -397,9 +397,9 @@ add_layers(planner *p, json_t *list, const rn_place *c, int64_t a, int64_t b)
             }
 
             if (!append(p, list,
-                        json_pack("{s:s, s:I, s:I, s:I, s:[i, I, i, i],"
+                        json_pack("{s:s, s:s, s:I, s:I, s:I, s:[i, I, i, i],"
                                   " s:o, s:o}",
-                                  "type", "mix",
+                                  "type", "mix", "transition", c->transition,
                                   "from", (json_int_t) (mix_from - a),
                                   "len", (json_int_t) (mix_to - mix_from),
                                   "at", (json_int_t) (mix_from - c->start),

@@ -10,6 +10,7 @@
 #include "rn_id.h"
 #include "rn_picture.h"
 #include "rn_text.h"
+#include "rn_transition.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct layer {
     const char   *input;
     json_t       *text;
     layer        *a, *b;                /* of a mix */
+    rn_transition_pt  mix;
     rn_picture   *picture;
     AVFrame      *drawn;                /* of a text */
 };
@@ -128,7 +130,10 @@ read_layer(layer *l, json_t *o, rn_fault *fault)
             return false;
         }
 
-        if (strcmp(type, "mix") != 0
+        l->mix = rn_transition(json_string_value(json_object_get(o,
+                                                             "transition")));
+
+        if (strcmp(type, "mix") != 0 || l->mix == NULL
             || !json_is_object(json_object_get(o, "a"))
             || !json_is_object(json_object_get(o, "b"))
             || !read_layer(l->a, json_object_get(o, "a"), fault)
@@ -332,7 +337,7 @@ draw_mix(segment *s, layer *l, int64_t k, rn_fault *fault)
     i = l->at + k - l->from;
     n = l->show[1];
 
-    rn_mix(s->canvas, s->side, (int) ((2 * i + 1) * RN_OPAQUE / (2 * n)));
+    l->mix(s->canvas, s->side, (int) ((2 * i + 1) * RN_OPAQUE / (2 * n)));
 
     return RN_OK;
 }

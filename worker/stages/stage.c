@@ -13,9 +13,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <libavutil/mem.h>
 
 
 #define SPEC_MAX      (64 * 1024 * 1024)
+#define FILE_MAX      (256ULL * 1024 * 1024 * 1024)
+#define ALLOC_MAX     (512 * 1024 * 1024)       /* one block of libav's */
 #define PROGRESS_GAP  0.1               /* seconds between two records */
 
 
@@ -286,16 +289,24 @@ confine(void)
 {
     int            i;
     struct rlimit  none = { 0, 0 };
+    struct rlimit  size;
 
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     (void) setrlimit(RLIMIT_CORE, &none);
+
+    if (getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur > FILE_MAX) {
+        size.rlim_cur = size.rlim_max = FILE_MAX;
+        (void) setrlimit(RLIMIT_FSIZE, &size);
+    }
+
     (void) setpgid(0, 0);
 
     for (i = 1; i < NSIG; i++) {
         (void) signal(i, SIG_DFL);
     }
     (void) signal(SIGPIPE, SIG_IGN);
+    (void) signal(SIGXFSZ, SIG_IGN);        /* a write fails, and says so */
 
     {
         sigset_t  all;
@@ -335,6 +346,7 @@ stage_fork(const stage_task *task)
     }
 
     av_log_set_level(AV_LOG_FATAL);
+    av_max_alloc(ALLOC_MAX);
 
     _exit(stage_run(task));
 }
