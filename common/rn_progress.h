@@ -13,8 +13,9 @@
  *
  * update: JSON {job_id, account, kind, subject, run, type, status, stage, step,
  * weight_done, weight_total, error, at} and, from a worker, {task, fence,
- * part}: the weight that the task has done so far, absent when it has ended.
- * Answers 1, or 0 for what is older than what is known.
+ * part}: the weight that the task has done so far, absent when it has ended;
+ * and floor, the percent it was last answered: what Redis forgot in a flush.
+ * Answers the job's per mille, or -1 for what is older than what is known.
  */
 extern const char  rn_progress_script[];
 

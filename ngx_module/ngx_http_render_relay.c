@@ -24,6 +24,7 @@ typedef struct {
     ngx_msec_t         heard;           /* the last event, or the last look */
     ngx_msec_t         left;            /* when the last listener left */
     char               state[64];       /* as SQL last told it */
+    ngx_int_t          run, percent;    /* the furthest told, percent x 10 */
     u_char             id[RN_UUID_LEN];
 } ngx_http_render_node_t;
 
@@ -173,6 +174,68 @@ ngx_http_render_has(ngx_str_t *doc, const char *text)
 }
 
 
+/* The number behind `name` in the event, times ten; -1: there is none. */
+
+static ngx_int_t
+ngx_http_render_number(ngx_str_t *doc, const char *name)
+{
+    u_char     *p, *end;
+    ngx_int_t   v;
+
+    end = doc->data + doc->len;
+    p = ngx_strnstr(doc->data, (char *) name, doc->len);
+
+    if (p == NULL) {
+        return -1;
+    }
+
+    v = 0;
+
+    for (p += ngx_strlen(name); p < end && *p >= '0' && *p <= '9'; p++) {
+        v = v * 10 + (*p - '0');
+        if (v > 100000000) {
+            return -1;
+        }
+    }
+
+    v *= 10;
+
+    if (p + 1 < end && *p == '.' && p[1] >= '0' && p[1] <= '9') {
+        v += p[1] - '0';
+    }
+
+    return v;
+}
+
+
+/*
+ * After a flush Redis knows less for a moment; percent must not run backwards
+ * for who has seen more of this run.
+ */
+
+static ngx_uint_t
+ngx_http_render_runs_back(ngx_http_render_node_t *n, ngx_str_t *doc)
+{
+    ngx_int_t  run, percent;
+
+    run = ngx_http_render_number(doc, "\"run\":");
+    percent = ngx_http_render_number(doc, "\"percent\":");
+
+    if (run == n->run && percent < n->percent
+        && ngx_http_render_has(doc, "\"type\":\"progress\""))
+    {
+        return 1;
+    }
+
+    if (run != n->run || percent > n->percent) {
+        n->run = run;
+        n->percent = percent;
+    }
+
+    return 0;
+}
+
+
 static void
 ngx_http_render_relay_deliver(ngx_http_render_node_t *n, ngx_str_t *doc)
 {
@@ -182,6 +245,11 @@ ngx_http_render_relay_deliver(ngx_http_render_node_t *n, ngx_str_t *doc)
     ngx_http_render_listener_t  *l;
 
     n->heard = ngx_current_msec;
+
+    if (ngx_http_render_runs_back(n, doc)) {
+        return;
+    }
+
     ngx_http_render_event_id(doc, &ms, &seq);
 
     last = ngx_http_render_has(doc, "\"status\":\"completed\"")

@@ -19,8 +19,10 @@ sub backends {
     return map { split /\n/ } $s->psql("SELECT pid FROM pg_stat_activity WHERE usename = 'render_web'");
 }
 
-# Every process of nginx, for reading and for writing: enough requests to meet each.
+# Every process of nginx, for reading and for writing: enough requests to meet each, and each that
+# told of the outage has told of its end.
 sub all_back {
+    return 0 if log_count($s, 'nginx-error', 'PostgreSQL is away') != log_count($s, 'nginx-error', 'PostgreSQL is back');
     my %refused = (version => 1, timeline => { width => 64, height => 64, fps => 30, tracks => [{ kind => 'video',
         clips => [{ asset => { type => 'video', src => 'asset:00000000-0000-4000-8000-000000000000' }, duration => 1 }] }] });
     for (1 .. 8) {

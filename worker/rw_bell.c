@@ -383,16 +383,48 @@ stamp(json_t *update)
 }
 
 
+/* What Redis last said of the job, so that progress need not run backwards when
+   it has forgotten that, and what the job's other tasks told it. */
+
+static rw_seen *
+seen_of(rw_bell *b, json_t *update)
+{
+    size_t       i;
+    rw_seen     *s;
+    json_int_t   run;
+
+    run = json_integer_value(json_object_get(update, "run"));
+
+    for (i = 0; i < RW_BELL_JOBS; i++) {
+        s = &b->seen[i];
+        if (s->run == run && strcmp(s->job, rw_str(update, "job_id")) == 0) {
+            return s;
+        }
+    }
+
+    s = &b->seen[b->next_seen++ % RW_BELL_JOBS];
+    s->run = run;
+    s->percent = 0;
+    (void) snprintf(s->job, sizeof(s->job), "%s", rw_str(update, "job_id"));
+
+    return s;
+}
+
+
 void
 rw_bell_tell(rw_bell *b, json_t *update)
 {
     int          again;
     char         progress[80], events[80], *text;
+    rw_seen     *seen;
     redisReply  *r;
 
     if (b->cmd == NULL) {
         return;
     }
+
+    seen = seen_of(b, update);
+    (void) json_object_set_new(update, "floor", json_real(seen->percent));
 
     (void) snprintf(progress, sizeof(progress), "progress:%.40s",
                     rw_str(update, "job_id"));
@@ -410,6 +442,9 @@ rw_bell_tell(rw_bell *b, json_t *update)
         }
 
         if (r->type != REDIS_REPLY_ERROR) {
+            if (r->type == REDIS_REPLY_INTEGER && r->integer >= 0) {
+                seen->percent = (double) r->integer / 10;
+            }
             freeReplyObject(r);
             break;
         }

@@ -12,6 +12,15 @@
 #include <stdbool.h>
 
 
+#define RW_BELL_JOBS  64                /* whose percent is remembered */
+
+
+typedef struct {
+    char        job[40];
+    json_int_t  run;
+    double      percent;
+} rw_seen;
+
 typedef struct {
     char           host[256];
     int            port, db;
@@ -23,6 +32,8 @@ typedef struct {
     double         next_try, pause;
     bool           told;
     char           sha[41];             /* of the progress script */
+    rw_seen        seen[RW_BELL_JOBS];
+    size_t         next_seen;
 } rw_bell;
 
 

@@ -640,6 +640,33 @@ delete_films(rw_worker *w, rw_run *r)
 }
 
 
+/*
+ * What is done of a job grows with each finish; those that still run for it
+ * tell it with their progress, so that it is right after a flush of Redis.
+ */
+
+static void
+learn_weights(rw_worker *w, rw_run *r, json_t *effects)
+{
+    size_t   i;
+    json_t  *e, *list;
+    rw_run  *o;
+
+    list = json_object_get(effects, "events");
+
+    json_array_foreach(list, i, e) {
+        for (o = w->runs; o != NULL; o = o->next) {
+            if (o != r && strcmp(o->job, rw_str(e, "job_id")) == 0) {
+                (void) json_object_set(o->order, "weight_done",
+                                       json_object_get(e, "weight_done"));
+                (void) json_object_set(o->order, "weight_total",
+                                       json_object_get(e, "weight_total"));
+            }
+        }
+    }
+}
+
+
 /* False: SQL is away; the run stays, and is told of later. */
 
 static bool
@@ -686,6 +713,7 @@ tell_sql(rw_worker *w, rw_run *r)
     }
 
     if (json_is_true(json_object_get(reply, "accepted"))) {
+        learn_weights(w, r, json_object_get(reply, "effects"));
         rn_log(r->error != NULL ? RN_LOG_WARN : RN_LOG_INFO,
                "task %s: %s of job %s %s%s", r->task, r->kind, r->job,
                r->error != NULL ? "failed: " : "done",
