@@ -452,6 +452,7 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     (void) ngx_http_render_header(r, "X-Request-Id", &ctx->id);
 
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
     r->headers_out.content_length_n = -1;
     r->keepalive = 0;
 
