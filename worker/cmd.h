@@ -3,12 +3,28 @@
 #ifndef CMD_H
 #define CMD_H
 
+#include "local.h"
+
 
 /* What each returns is the exit code: 0, 1 (failed), 2 (usage). */
 int cmd_compose(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
+
+
+/* A document on this machine, its sources and its plan. */
+
+typedef struct {
+    const char  *file;
+    char         dir[4096];             /* of the document */
+    json_t      *assets;                /* {src: {"sha256", "probe", "path"}},
+                                           owned, also after a failure */
+    json_t      *plan;                  /* owned */
+} cmd_film;
+
+/* Reads film->file, probes its sources and plans it; false with messages. */
+bool cmd_make_plan(cmd_film *film);
 
 
 #endif /* CMD_H */

@@ -1,19 +1,13 @@
 /*
- * render compose, plan, probe: the engine with no server.  Inputs are paths
- * relative to the document; segments go to a cache folder under their keys, so
- * that with --cache only what changed is rendered again.
+ * render compose: the engine with no server.  Segments go to a cache folder
+ * under their keys, so that with --cache only what changed is rendered again.
  */
 
 #include "cmd.h"
-#include "local.h"
-#include "rn_id.h"
-#include "rn_timeline.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <libgen.h>
-#include <openssl/evp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,251 +23,17 @@
 
 
 typedef struct {
-    const char  *file, *out;
-    char         dir[4096];             /* of the document */
+    cmd_film     film;
+    const char  *out;
     char         cache[4096];
     bool         keep;                  /* the cache is the caller's */
     int          jobs;
-    json_t      *assets;                /* {src: {"sha256", "probe", "path"}} */
-    json_t      *plan;
     json_t      *claimed;               /* keys begun in this run */
     double       cost, done;            /* of what is rendered */
     size_t       rendered, reused;
     bool         bar;
     int          percent;
 } compose;
-
-
-static bool
-file_sha256(const char *path, char hex[65])
-{
-    int             fd;
-    char            buf[65536];
-    ssize_t         n;
-    EVP_MD_CTX     *md;
-    unsigned char   digest[EVP_MAX_MD_SIZE];
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-
-    md = EVP_MD_CTX_new();
-    n = md != NULL ? 0 : -1;
-
-    if (md != NULL) {
-        (void) EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-
-        while ((n = read(fd, buf, sizeof(buf))) > 0) {
-            (void) EVP_DigestUpdate(md, buf, (size_t) n);
-        }
-
-        (void) EVP_DigestFinal_ex(md, digest, NULL);
-        rn_hex(digest, 32, hex);
-        EVP_MD_CTX_free(md);
-    }
-
-    (void) close(fd);
-
-    return n == 0;
-}
-
-
-static json_t *
-probe_path(const char *path, char *err, size_t err_len)
-{
-    json_t      *result;
-    local_task   t;
-
-    memset(&t, 0, sizeof(t));
-    t.kind = "probe";
-    t.spec = json_pack("{s:s}", "input", "input");
-    result = NULL;
-
-    if (!local_lend(&t, "input", path, O_RDONLY)) {
-        (void) snprintf(err, err_len, "cannot be opened");
-    } else if (local_run(&t, &result, err, err_len) == RN_OK) {
-        json_incref(result);
-    } else {
-        result = NULL;
-    }
-
-    local_free(&t);
-
-    return result;
-}
-
-
-int
-cmd_probe(int argc, char **argv)
-{
-    char     err[512];
-    json_t  *probe;
-
-    if (argc != 2) {
-        fprintf(stderr, "usage: render probe FILE\n");
-        return 2;
-    }
-
-    probe = probe_path(argv[1], err, sizeof(err));
-    if (probe == NULL) {
-        fprintf(stderr, "render: %s: %s\n", argv[1], err);
-        return 1;
-    }
-
-    (void) json_dumpf(probe, stdout, JSON_INDENT(2));
-    (void) putchar('\n');
-    json_decref(probe);
-
-    return 0;
-}
-
-
-static void
-print_problems(const char *file, json_t *problems)
-{
-    size_t   i;
-    json_t  *p;
-
-    json_array_foreach(problems, i, p) {
-        fprintf(stderr, "%s: %s: %s\n", file,
-                json_string_value(json_object_get(p, "pointer")) ?: "",
-                json_string_value(json_object_get(p, "detail")) ?: "");
-    }
-}
-
-
-/* Digest and facts of every source the document names. */
-
-static bool
-read_assets(compose *c, const char *text, size_t len)
-{
-    char         path[8300], hex[65], err[512];
-    size_t       i;
-    json_t      *probe, *list;
-    rn_doc      *doc;
-    rn_problems  problems;
-
-    memset(&problems, 0, sizeof(problems));
-
-    if (rn_doc_parse(text, len, &rn_limits_default, true, &problems, &doc)
-        != RN_OK)
-    {
-        list = rn_problems_json(&problems);
-        print_problems(c->file, list);
-        json_decref(list);
-        rn_problems_free(&problems);
-        return false;
-    }
-
-    for (i = 0; i < doc->n_refs; i++) {
-        (void) snprintf(path, sizeof(path), "%s/%s", c->dir, doc->refs[i].src);
-
-        if (json_object_get(c->assets, doc->refs[i].src) != NULL
-            || access(path, F_OK) != 0)
-        {
-            continue;                   /* the plan reports what is missing */
-        }
-
-        probe = NULL;
-        err[0] = '\0';
-
-        if (!file_sha256(path, hex)) {
-            (void) snprintf(err, sizeof(err), "%s", strerror(errno));
-        } else {
-            probe = probe_path(path, err, sizeof(err));
-        }
-
-        (void) json_object_set_new(c->assets, doc->refs[i].src,
-                                   probe != NULL
-                                   ? json_pack("{s:s, s:o, s:s}", "sha256",
-                                               hex, "probe", probe, "path",
-                                               path)
-                                   : json_pack("{s:s}", "error", err));
-    }
-
-    rn_doc_free(doc);
-
-    return true;
-}
-
-
-static bool
-make_plan(compose *c)
-{
-    char        err[512], *text, *copy;
-    size_t      len;
-    json_t     *result;
-    rn_status   rc;
-    local_task  t;
-
-    text = local_read(c->file, &len);
-    if (text == NULL) {
-        return false;
-    }
-
-    copy = strdup(strcmp(c->file, "-") == 0 ? "./-" : c->file);
-    (void) snprintf(c->dir, sizeof(c->dir), "%s",
-                    copy != NULL ? dirname(copy) : ".");
-    free(copy);
-
-    c->assets = json_object();
-
-    if (!read_assets(c, text, len)) {
-        free(text);
-        return false;
-    }
-
-    memset(&t, 0, sizeof(t));
-    t.kind = "plan";
-    t.spec = json_pack("{s:s%, s:b, s:O}", "config", text, len, "paths", 1,
-                       "assets", c->assets);
-    free(text);
-
-    rc = local_run(&t, &result, err, sizeof(err));
-
-    if (rc == RN_OK) {
-        c->plan = json_incref(result);
-    } else if (json_is_array(json_object_get(t.answer, "detail"))) {
-        print_problems(c->file, json_object_get(t.answer, "detail"));
-    } else {
-        fprintf(stderr, "render: %s: %s\n", c->file, err);
-    }
-
-    local_free(&t);
-
-    return rc == RN_OK;
-}
-
-
-int
-cmd_plan(int argc, char **argv)
-{
-    compose  c;
-
-    if (argc != 2) {
-        fprintf(stderr, "usage: render plan FILE\n");
-        return 2;
-    }
-
-    memset(&c, 0, sizeof(c));
-    c.file = argv[1];
-
-    if (!make_plan(&c)) {
-        json_decref(c.assets);
-        return 1;
-    }
-
-    (void) json_dumpf(c.plan, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-    (void) putchar('\n');
-    json_decref(c.plan);
-    json_decref(c.assets);
-
-    return 0;
-}
-
-
-/* Rendering what the plan asks for and the cache does not hold */
 
 
 static void
@@ -290,7 +50,7 @@ path_of_digest(const compose *c, const char *sha256)
     json_t      *a;
     const char  *src, *s;
 
-    json_object_foreach(c->assets, src, a) {
+    json_object_foreach(c->film.assets, src, a) {
         s = json_string_value(json_object_get(a, "sha256"));
         if (s != NULL && strcmp(s, sha256) == 0) {
             return json_string_value(json_object_get(a, "path"));
@@ -522,8 +282,8 @@ render_pieces(compose *c)
 
     static const char *const kinds[] = { "audio", "render_segment" };
 
-    lists[0] = json_object_get(c->plan, "sound");
-    lists[1] = json_object_get(c->plan, "segments");
+    lists[0] = json_object_get(c->film.plan, "sound");
+    lists[1] = json_object_get(c->film.plan, "segments");
     c->cost = cost_of_pieces(lists[0]) + cost_of_pieces(lists[1]);
 
     tasks = calloc((size_t) c->jobs, sizeof(local_task));
@@ -652,11 +412,11 @@ assemble(compose *c)
 
     memset(&t, 0, sizeof(t));
     t.kind = "assemble";
-    t.spec = json_incref(c->plan);
+    t.spec = json_incref(c->film.plan);
 
     ok = local_lend(&t, "final.mp4", part, O_RDWR | O_CREAT | O_TRUNC)
-         && lend_pieces(c, &t, json_object_get(c->plan, "segments"))
-         && lend_pieces(c, &t, json_object_get(c->plan, "sound"));
+         && lend_pieces(c, &t, json_object_get(c->film.plan, "segments"))
+         && lend_pieces(c, &t, json_object_get(c->film.plan, "sound"));
 
     if (ok && local_run(&t, &result, err, sizeof(err)) != RN_OK) {
         fprintf(stderr, "render: %s\n", err);
@@ -686,8 +446,8 @@ remove_pieces(compose *c)
     json_t      *p, *lists[2];
     const char  *key;
 
-    lists[0] = json_object_get(c->plan, "sound");
-    lists[1] = json_object_get(c->plan, "segments");
+    lists[0] = json_object_get(c->film.plan, "sound");
+    lists[1] = json_object_get(c->film.plan, "segments");
 
     for (k = 0; k < 2; k++) {
         json_array_foreach(lists[k], i, p) {
@@ -750,7 +510,7 @@ read_options(compose *c, int argc, char **argv)
         return false;
     }
 
-    c->file = argv[optind];
+    c->film.file = argv[optind];
 
     return true;
 }
@@ -781,8 +541,8 @@ cmd_compose(int argc, char **argv)
 
     c.bar = isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL;
 
-    if (!make_plan(&c)) {
-        json_decref(c.assets);
+    if (!cmd_make_plan(&c.film)) {
+        json_decref(c.film.assets);
         return 1;
     }
 
@@ -808,14 +568,14 @@ cmd_compose(int argc, char **argv)
         (void) clock_gettime(CLOCK_MONOTONIC, &b);
         fprintf(stderr, "render: %s: %.3f s of film, %zu pieces rendered, "
                 "%zu reused, in %.2f s\n", c.out,
-                json_real_value(json_object_get(c.plan, "duration")),
+                json_real_value(json_object_get(c.film.plan, "duration")),
                 c.rendered, c.reused,
                 (double) (b.tv_sec - a.tv_sec)
                 + (double) (b.tv_nsec - a.tv_nsec) / 1e9);
     }
 
-    json_decref(c.plan);
-    json_decref(c.assets);
+    json_decref(c.film.plan);
+    json_decref(c.film.assets);
 
     return ok ? 0 : 1;
 }

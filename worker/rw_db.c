@@ -9,8 +9,8 @@
 
 
 #define PAUSE_MIN  0.2
-#define PAUSE_MAX  2.0                  /* s: back, at half as much again, before
-                                           a janitor that came first reclaims */
+#define PAUSE_MAX  2.0                  /* s; half as much again is still less
+                                           than a new janitor lets pass */
 
 
 double

@@ -71,8 +71,8 @@ serve(rn_store *store, int sock, json_t *msg, int fd)
     } else if (strcmp(op, "sweep") == 0) {
         n = rn_store_sweep(store, SWEEP_AGE);
         if (n != 0) {
-            rn_log(RN_LOG_INFO, "mover: %zu temporary files of the dead removed",
-                   n);
+            rn_log(RN_LOG_INFO, "mover: %zu temporary files of the dead "
+                   "removed", n);
         }
 
     } else {

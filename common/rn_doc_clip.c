@@ -1,0 +1,312 @@
+/*
+ * Clips and transitions of a composition: where and when an asset is shown, and
+ * which fields go with which type of it.
+ */
+
+#include "rn_doc_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+
+static void
+read_size(rn_reader *r, json_t *value, void *out)
+{
+    rn_length  l;
+
+    memset(&l, 0, sizeof(l));
+    rn_read_length(r, value, &l);
+
+    if (l.set && l.value <= 0) {
+        rn_report(r, "must be more than 0");
+    } else if (l.set) {
+        *(rn_length *) out = l;
+    }
+}
+
+
+static void
+read_fit(rn_reader *r, json_t *value, void *out)
+{
+    int  word;
+
+    static const rn_word words[] = {
+        { "cover", RN_FIT_COVER }, { "contain", RN_FIT_CONTAIN },
+        { "fill", RN_FIT_FILL }, { "none", RN_FIT_NONE },
+        { "contain-blur", -1 }, { NULL, 0 }
+    };
+
+    word = rn_read_word(r, value, words);
+    if (word >= 0) {
+        *(rn_fit *) out = (rn_fit) word;
+    }
+}
+
+
+static void
+read_position(rn_reader *r, json_t *value, void *out)
+{
+    int       word;
+    rn_clip  *c = out;
+
+    static const rn_field fields[] = {
+        { "x", rn_read_length, AT(rn_clip, x) },
+        { "y", rn_read_length, AT(rn_clip, y) },
+        { NULL, NULL, 0 }
+    };
+
+    static const rn_word words[] = {        /* value: 3 * vertical + across */
+        { "top-left", 0 }, { "top", 1 }, { "top-right", 2 },
+        { "left", 3 }, { "center", 4 }, { "right", 5 },
+        { "bottom-left", 6 }, { "bottom", 7 }, { "bottom-right", 8 },
+        { NULL, 0 }
+    };
+
+    if (json_is_object(value)) {
+        c->placed = true;
+        (void) rn_read_object(r, value, fields, c);
+        return;
+    }
+
+    word = rn_read_word(r, value, words);
+    if (word >= 0) {
+        c->h = (rn_align) (word % 3);
+        c->v = (rn_align) (word / 3);
+    }
+}
+
+
+static void
+read_offset(rn_reader *r, json_t *value, void *out)
+{
+    static const rn_field fields[] = {
+        { "x", rn_read_length, AT(rn_clip, dx) },
+        { "y", rn_read_length, AT(rn_clip, dy) },
+        { NULL, NULL, 0 }
+    };
+
+    (void) rn_read_object(r, value, fields, out);
+}
+
+
+static void
+read_fade_name(rn_reader *r, json_t *value, void *out)
+{
+    static const rn_word words[] = { { "fade", 1 }, { NULL, 0 } };
+
+    if (rn_read_word(r, value, words) == 1) {
+        *(bool *) out = true;
+    }
+}
+
+
+static void
+read_show(rn_reader *r, json_t *value, void *out)
+{
+    static const rn_field fields[] = {
+        { "in",       read_fade_name, AT(rn_clip, show_in) },
+        { "out",      read_fade_name, AT(rn_clip, show_out) },
+        { "duration", rn_read_time,   AT(rn_clip, show_duration) },
+        { NULL, NULL, 0 }
+    };
+
+    (void) rn_read_object(r, value, fields, out);
+}
+
+
+static void
+read_item_type(rn_reader *r, json_t *value, void *out)
+{
+    static const rn_word words[] = {
+        { "clip", 0 }, { "transition", 1 }, { NULL, 0 }
+    };
+
+    (void) out;
+    (void) rn_read_word(r, value, words);
+}
+
+
+static void
+read_transition_type(rn_reader *r, json_t *value, void *out)
+{
+    int  word;
+
+    /*
+     * The xfade names; a negative value is known and not drawn yet.  How the
+     * others are drawn stands in worker/render/rn_transition.c.
+     */
+    static const rn_word words[] = {
+        { "fade", 0 }, { "cut", 0 }, { "wipeleft", -1 }, { "wiperight", -1 },
+        { "wipeup", -1 }, { "wipedown", -1 }, { "slideleft", -1 },
+        { "slideright", -1 }, { "slideup", -1 }, { "slidedown", -1 },
+        { "circlecrop", -1 }, { "rectcrop", -1 }, { "distance", -1 },
+        { "fadeblack", -1 }, { "fadewhite", -1 }, { "radial", -1 },
+        { "smoothleft", -1 }, { "smoothright", -1 }, { "smoothup", -1 },
+        { "smoothdown", -1 }, { "circleopen", -1 }, { "circleclose", -1 },
+        { "vertopen", -1 }, { "vertclose", -1 }, { "horzopen", -1 },
+        { "horzclose", -1 }, { "dissolve", -1 }, { "pixelize", -1 },
+        { "diagtl", -1 }, { "diagtr", -1 }, { "diagbl", -1 },
+        { "diagbr", -1 }, { "hlslice", -1 }, { "hrslice", -1 },
+        { "vuslice", -1 }, { "vdslice", -1 }, { "hblur", -1 },
+        { "fadegrays", -1 }, { "squeezev", -1 }, { "squeezeh", -1 },
+        { "zoomin", -1 }, { NULL, 0 }
+    };
+
+    word = rn_read_word(r, value, words);
+    if (word >= 0) {
+        *(const char **) out = json_string_value(value);
+    }
+}
+
+
+void
+rn_read_transition(rn_reader *r, json_t *value, rn_clip *c)
+{
+    size_t  len;
+
+    static const rn_field fields[] = {
+        { "type",            read_item_type,       0 },
+        { "transition_type", read_transition_type,
+                             AT(rn_clip, transition_type) },
+        { "duration",        rn_read_time,         AT(rn_clip, duration) },
+        { "id",              rn_read_ignored,      0 },
+        { NULL, NULL, 0 }
+    };
+
+    c->transition = true;
+    c->duration.kind = RN_TIME_SECONDS;
+    c->duration.seconds = 0.5;
+
+    (void) rn_read_object(r, value, fields, c);
+
+    if (json_object_get(value, "transition_type") == NULL) {
+        rn_report(r, "a transition needs a \"transition_type\"");
+    }
+
+    if (c->duration.kind == RN_TIME_AUTO || c->duration.kind == RN_TIME_END) {
+        len = rn_enter(r, "duration");
+        rn_report(r, "must be seconds such as 0.5, or frames such as \"15f\"");
+        rn_leave(r, len);
+    }
+}
+
+
+static void
+refuse_word(rn_reader *r, const rn_time *t, const char *name, bool end)
+{
+    size_t  len;
+
+    if (t->kind == RN_TIME_END || (end && t->kind == RN_TIME_AUTO)) {
+        len = rn_enter(r, name);
+        rn_report(r, "must be seconds such as 1.5, or frames such as \"90f\"");
+        rn_leave(r, len);
+    }
+}
+
+
+void
+rn_read_clip(rn_reader *r, json_t *value, rn_clip *c, rn_track_kind kind)
+{
+    size_t              i, len;
+    rn_asset_type       type;
+
+    static const rn_field fields[] = {
+        { "type",       read_item_type,  0 },
+        { "id",         rn_read_ignored, 0 },
+        { "title",      rn_read_ignored, 0 },
+        { "metadata",   rn_read_ignored, 0 },
+        { "asset",      rn_read_asset,   AT(rn_clip, asset) },
+        { "start",      rn_read_time,    AT(rn_clip, start) },
+        { "duration",   rn_read_time,    AT(rn_clip, duration) },
+        { "in_point",   rn_read_time,    AT(rn_clip, in_point) },
+        { "out_point",  rn_read_time,    AT(rn_clip, out_point) },
+        { "fit",        read_fit,        AT(rn_clip, fit) },
+        { "position",   read_position,   0 },
+        { "offset",     read_offset,     0 },
+        { "width",      read_size,       AT(rn_clip, width) },
+        { "height",     read_size,       AT(rn_clip, height) },
+        { "opacity",    rn_read_unit,    AT(rn_clip, opacity) },
+        { "volume",     rn_read_volume,  AT(rn_clip, volume) },
+        { "fade_in",    rn_read_time,    AT(rn_clip, fade_in) },
+        { "fade_out",   rn_read_time,    AT(rn_clip, fade_out) },
+        { "transition", read_show,       0 },
+        { "speed", NULL, 0 }, { "rotate", NULL, 0 }, { "crop", NULL, 0 },
+        { "radius", NULL, 0 }, { "keyframes", NULL, 0 },
+        { "effects", NULL, 0 },
+        { NULL, NULL, 0 }
+    };
+
+    static const struct {
+        const char *name;
+        unsigned    types;              /* bits of rn_asset_type */
+    } only[] = {
+        { "in_point",   1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
+        { "out_point",  1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
+        { "volume",     1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
+        { "fade_in",    1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
+        { "fade_out",   1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
+        { "fit",        1 << RN_ASSET_VIDEO | 1 << RN_ASSET_IMAGE },
+        { "position",   ~(1u << RN_ASSET_AUDIO) },
+        { "offset",     ~(1u << RN_ASSET_AUDIO) },
+        { "width",      ~(1u << RN_ASSET_AUDIO) },
+        { "height",     ~(1u << RN_ASSET_AUDIO | 1u << RN_ASSET_TEXT) },
+        { "opacity",    ~(1u << RN_ASSET_AUDIO) },
+        { "transition", ~(1u << RN_ASSET_AUDIO) },
+    };
+
+    c->h = c->v = RN_ALIGN_CENTER;
+    c->fit = RN_FIT_COVER;
+    c->opacity = 1;
+    c->volume = 1;
+    c->fade_in.kind = c->fade_out.kind = RN_TIME_SECONDS;
+    c->in_point.kind = RN_TIME_SECONDS;
+    c->show_duration.kind = RN_TIME_SECONDS;
+    c->show_duration.seconds = 0.5;
+
+    (void) rn_read_object(r, value, fields, c);
+
+    if (json_object_get(value, "asset") == NULL) {
+        rn_report(r, "a clip needs an \"asset\"");
+        return;
+    }
+
+    refuse_word(r, &c->start, "start", false);
+    refuse_word(r, &c->in_point, "in_point", true);
+    refuse_word(r, &c->out_point, "out_point", false);
+    refuse_word(r, &c->fade_in, "fade_in", true);
+    refuse_word(r, &c->fade_out, "fade_out", true);
+
+    len = rn_enter(r, "transition");
+    refuse_word(r, &c->show_duration, "duration", true);
+    rn_leave(r, len);
+
+    type = c->asset.type;
+    if (type == RN_ASSET_NONE) {
+        return;
+    }
+
+    if (kind == RN_TRACK_AUDIO && type != RN_ASSET_AUDIO) {
+        len = rn_enter(r, "asset");
+        rn_report(r, "an audio track holds audio clips only, not a %s",
+                  rn_asset_type_name(type));
+        rn_leave(r, len);
+    }
+
+    if (kind == RN_TRACK_VIDEO && type == RN_ASSET_AUDIO) {
+        len = rn_enter(r, "asset");
+        rn_report(r, "a video track holds pictures; put the audio clip on a "
+                     "track of kind \"audio\"");
+        rn_leave(r, len);
+    }
+
+    for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
+        if (!(only[i].types & 1u << type)
+            && json_object_get(value, only[i].name) != NULL)
+        {
+            len = rn_enter(r, only[i].name);
+            rn_report(r, "has no meaning for a clip of type \"%s\"",
+                      rn_asset_type_name(type));
+            rn_leave(r, len);
+        }
+    }
+}

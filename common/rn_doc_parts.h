@@ -1,0 +1,22 @@
+/* The parts of the composition parser; for rn_doc*.c alone. */
+
+#ifndef RN_DOC_PARTS_H
+#define RN_DOC_PARTS_H
+
+#include "rn_fields.h"
+
+
+/* The place of a member in the structure that a table of fields fills. */
+#define AT(type, member)  offsetof(type, member)
+
+
+/* rn_doc_asset.c; out is an rn_asset */
+void rn_read_asset(rn_reader *r, json_t *value, void *out);
+
+/* rn_doc_clip.c */
+void rn_read_transition(rn_reader *r, json_t *value, rn_clip *c);
+void rn_read_clip(rn_reader *r, json_t *value, rn_clip *c,
+    rn_track_kind kind);
+
+
+#endif /* RN_DOC_PARTS_H */

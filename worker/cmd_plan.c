@@ -1,0 +1,246 @@
+/*
+ * render plan and probe, and the plan that render compose begins with.  Inputs
+ * are paths relative to the document.
+ */
+
+#include "cmd.h"
+#include "rn_id.h"
+#include "rn_timeline.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+
+static bool
+file_sha256(const char *path, char hex[65])
+{
+    int             fd;
+    char            buf[65536];
+    ssize_t         n;
+    EVP_MD_CTX     *md;
+    unsigned char   digest[EVP_MAX_MD_SIZE];
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+
+    md = EVP_MD_CTX_new();
+    n = md != NULL ? 0 : -1;
+
+    if (md != NULL) {
+        (void) EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+
+        while ((n = read(fd, buf, sizeof(buf))) > 0) {
+            (void) EVP_DigestUpdate(md, buf, (size_t) n);
+        }
+
+        (void) EVP_DigestFinal_ex(md, digest, NULL);
+        rn_hex(digest, 32, hex);
+        EVP_MD_CTX_free(md);
+    }
+
+    (void) close(fd);
+
+    return n == 0;
+}
+
+
+static json_t *
+probe_path(const char *path, char *err, size_t err_len)
+{
+    json_t      *result;
+    local_task   t;
+
+    memset(&t, 0, sizeof(t));
+    t.kind = "probe";
+    t.spec = json_pack("{s:s}", "input", "input");
+    result = NULL;
+
+    if (!local_lend(&t, "input", path, O_RDONLY)) {
+        (void) snprintf(err, err_len, "cannot be opened");
+    } else if (local_run(&t, &result, err, err_len) == RN_OK) {
+        json_incref(result);
+    } else {
+        result = NULL;
+    }
+
+    local_free(&t);
+
+    return result;
+}
+
+
+int
+cmd_probe(int argc, char **argv)
+{
+    char     err[512];
+    json_t  *probe;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: render probe FILE\n");
+        return 2;
+    }
+
+    probe = probe_path(argv[1], err, sizeof(err));
+    if (probe == NULL) {
+        fprintf(stderr, "render: %s: %s\n", argv[1], err);
+        return 1;
+    }
+
+    (void) json_dumpf(probe, stdout, JSON_INDENT(2));
+    (void) putchar('\n');
+    json_decref(probe);
+
+    return 0;
+}
+
+
+static void
+print_problems(const char *file, json_t *problems)
+{
+    size_t   i;
+    json_t  *p;
+
+    json_array_foreach(problems, i, p) {
+        fprintf(stderr, "%s: %s: %s\n", file,
+                json_string_value(json_object_get(p, "pointer")) ?: "",
+                json_string_value(json_object_get(p, "detail")) ?: "");
+    }
+}
+
+
+/* Digest and facts of every source the document names. */
+
+static bool
+read_assets(cmd_film *f, const char *text, size_t len)
+{
+    char         path[8300], hex[65], err[512];
+    size_t       i;
+    json_t      *probe, *list;
+    rn_doc      *doc;
+    rn_problems  problems;
+
+    memset(&problems, 0, sizeof(problems));
+
+    if (rn_doc_parse(text, len, &rn_limits_default, true, &problems, &doc)
+        != RN_OK)
+    {
+        list = rn_problems_json(&problems);
+        print_problems(f->file, list);
+        json_decref(list);
+        rn_problems_free(&problems);
+        return false;
+    }
+
+    for (i = 0; i < doc->n_refs; i++) {
+        (void) snprintf(path, sizeof(path), "%s/%s", f->dir, doc->refs[i].src);
+
+        if (json_object_get(f->assets, doc->refs[i].src) != NULL
+            || access(path, F_OK) != 0)
+        {
+            continue;                   /* the plan reports what is missing */
+        }
+
+        probe = NULL;
+        err[0] = '\0';
+
+        if (!file_sha256(path, hex)) {
+            (void) snprintf(err, sizeof(err), "%s", strerror(errno));
+        } else {
+            probe = probe_path(path, err, sizeof(err));
+        }
+
+        (void) json_object_set_new(f->assets, doc->refs[i].src,
+                                   probe != NULL
+                                   ? json_pack("{s:s, s:o, s:s}", "sha256",
+                                               hex, "probe", probe, "path",
+                                               path)
+                                   : json_pack("{s:s}", "error", err));
+    }
+
+    rn_doc_free(doc);
+
+    return true;
+}
+
+
+bool
+cmd_make_plan(cmd_film *f)
+{
+    char        err[512], *text, *copy;
+    size_t      len;
+    json_t     *result;
+    rn_status   rc;
+    local_task  t;
+
+    text = local_read(f->file, &len);
+    if (text == NULL) {
+        return false;
+    }
+
+    copy = strdup(strcmp(f->file, "-") == 0 ? "./-" : f->file);
+    (void) snprintf(f->dir, sizeof(f->dir), "%s",
+                    copy != NULL ? dirname(copy) : ".");
+    free(copy);
+
+    f->assets = json_object();
+
+    if (!read_assets(f, text, len)) {
+        free(text);
+        return false;
+    }
+
+    memset(&t, 0, sizeof(t));
+    t.kind = "plan";
+    t.spec = json_pack("{s:s%, s:b, s:O}", "config", text, len, "paths", 1,
+                       "assets", f->assets);
+    free(text);
+
+    rc = local_run(&t, &result, err, sizeof(err));
+
+    if (rc == RN_OK) {
+        f->plan = json_incref(result);
+    } else if (json_is_array(json_object_get(t.answer, "detail"))) {
+        print_problems(f->file, json_object_get(t.answer, "detail"));
+    } else {
+        fprintf(stderr, "render: %s: %s\n", f->file, err);
+    }
+
+    local_free(&t);
+
+    return rc == RN_OK;
+}
+
+
+int
+cmd_plan(int argc, char **argv)
+{
+    cmd_film  f;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: render plan FILE\n");
+        return 2;
+    }
+
+    memset(&f, 0, sizeof(f));
+    f.file = argv[1];
+
+    if (!cmd_make_plan(&f)) {
+        json_decref(f.assets);
+        return 1;
+    }
+
+    (void) json_dumpf(f.plan, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
+    (void) putchar('\n');
+    json_decref(f.plan);
+    json_decref(f.assets);
+
+    return 0;
+}
