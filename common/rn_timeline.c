@@ -21,7 +21,7 @@ typedef struct {
     const rn_limits  *limits;
     rn_problems      *problems;
     rn_timeline      *tl;
-    double            end;      /* of the last clip that is not "end", seconds */
+    double            end;      /* s: of the last clip that is not "end" */
 } resolver;
 
 

@@ -11,7 +11,7 @@
 
 
 #define NGX_HTTP_RENDER_PASSWORD_MIN  8
-#define NGX_HTTP_RENDER_PASSWORD_MAX  72        /* bytes: what bcrypt looks at */
+#define NGX_HTTP_RENDER_PASSWORD_MAX  72        /* bytes that bcrypt reads */
 
 
 typedef struct {

@@ -144,7 +144,7 @@ ngx_http_render_ws_recv(wslay_event_context_ptr ctx, uint8_t *buf, size_t len,
     ngx_connection_t      *c;
     ngx_http_render_ws_t  *w = data;
 
-    b = w->r->header_in;                /* frames that came with the handshake */
+    b = w->r->header_in;            /* frames that came with the handshake */
     n = b->last - b->pos;
 
     if (n > 0) {

@@ -529,7 +529,7 @@ cmd_compose(int argc, char **argv)
     (void) clock_gettime(CLOCK_MONOTONIC, &a);
 
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;        /* a film may have many pieces */
+        files.rlim_cur = files.rlim_max;    /* a film may have many pieces */
         (void) setrlimit(RLIMIT_NOFILE, &files);
     }
 

@@ -56,8 +56,8 @@ serve(rn_store *store, int sock, json_t *msg, int fd)
 
     } else if (strcmp(op, "commit") == 0) {
         rc = fd >= 0 ? rn_store_commit(store, fd, rw_str(msg, "temp"),
-                                       rw_str(msg, "key")) : (errno = EBADF, -1);
-        answer(sock, id, rc != 0 ? errno : 0, NULL, -1);
+                                       rw_str(msg, "key")) : -1;
+        answer(sock, id, fd < 0 ? EBADF : rc != 0 ? errno : 0, NULL, -1);
 
     } else if (strcmp(op, "discard") == 0) {
         rn_store_discard(store, rw_str(msg, "temp"));

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 
-#define RW_STALL  120.0                 /* s without progress: the child hangs */
+#define RW_STALL  120.0                 /* s without progress: it hangs */
 
 
 typedef enum {

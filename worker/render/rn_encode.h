@@ -12,7 +12,7 @@
 #include "rn_mux.h"
 
 
-#define RN_ENGINE       1       /* raised with any change of pixels or packets */
+#define RN_ENGINE       1       /* raised when pixels or packets change */
 #define RN_DTS_DELAY    2       /* ticks by which decoding precedes showing */
 
 

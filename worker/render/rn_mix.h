@@ -12,7 +12,7 @@
 
 #define RN_AAC_FRAME    1024            /* samples a packet */
 #define RN_AAC_PREROLL  4               /* packets coded and dropped */
-#define RN_AAC_AHEAD    3               /* packets of sound the coder looks on */
+#define RN_AAC_AHEAD    3               /* packets that the coder looks on */
 #define RN_AAC_PIECE    2816            /* packets a piece: 60.07 s */
 
 

@@ -7,7 +7,7 @@
 #include "rn_timeline.h"
 
 
-/* The pieces of the sound, an empty array for a silent film; NULL on failure. */
+/* The pieces of the sound, empty for a silent film; NULL on failure. */
 json_t *rn_plan_sound(const rn_doc *doc, const rn_timeline *tl,
     int64_t samples, rn_fault *fault);
 

@@ -27,7 +27,7 @@ typedef struct {
 rn_status rn_segment_render(json_t *spec, const rn_env *env, int out_fd,
     int64_t *bytes, rn_fault *fault);
 
-/* The key of a specification: SHA-256 of its canonical JSON. False: no memory */
+/* A specification's key: SHA-256 of its canonical JSON. False: no memory. */
 bool rn_spec_key(json_t *spec, char hex[65]);
 
 
