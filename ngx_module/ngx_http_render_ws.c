@@ -11,6 +11,8 @@
 
 #define NGX_HTTP_RENDER_WS_MESSAGE  4096        /* what a client may send */
 #define NGX_HTTP_RENDER_WS_QUEUED   16384       /* bytes; past it: the newest */
+#define NGX_HTTP_RENDER_WS_ANSWERS  32          /* queued, to what it sends */
+#define NGX_HTTP_RENDER_WS_ROUNDS   16          /* of reading in one event */
 #define NGX_HTTP_RENDER_WS_PING     20000       /* ms */
 #define NGX_HTTP_RENDER_WS_CLOSE    1000        /* ms for the peer's Close */
 #define NGX_HTTP_RENDER_WS_SEND     30000       /* ms without progress */
@@ -30,6 +32,7 @@ typedef struct {
     unsigned                     in:1;          /* within wslay */
     unsigned                     ended:1;
     unsigned                     broken:1;
+    unsigned                     full:1;        /* reading has to wait */
     unsigned                     finish:1;      /* close when all is sent */
 } ngx_http_render_ws_t;
 
@@ -143,6 +146,14 @@ ngx_http_render_ws_recv(wslay_event_context_ptr ctx, uint8_t *buf, size_t len,
     ngx_buf_t             *b;
     ngx_connection_t      *c;
     ngx_http_render_ws_t  *w = data;
+
+    /* each ping is answered: who does not read the answers is not read either */
+
+    if (wslay_event_get_queued_msg_count(ctx) > NGX_HTTP_RENDER_WS_ANSWERS) {
+        w->full = 1;
+        wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
 
     b = w->r->header_in;            /* frames that came with the handshake */
     n = b->last - b->pos;
@@ -507,6 +518,7 @@ static void
 ngx_http_render_ws_run(ngx_http_render_ws_t *w)
 {
     ngx_str_t            doc;
+    ngx_uint_t           rounds;
     ngx_connection_t    *c;
     ngx_http_request_t  *r = w->r;
 
@@ -525,16 +537,30 @@ ngx_http_render_ws_run(ngx_http_render_ws_t *w)
         }
     }
 
-    if (!w->broken && wslay_event_want_read(w->ws)
-        && wslay_event_recv(w->ws) != 0)
-    {
-        w->broken = 1;
-    }
+    rounds = 0;
 
-    if (!w->broken && !c->buffered && r->out == NULL
-        && wslay_event_want_write(w->ws) && wslay_event_send(w->ws) != 0)
-    {
-        w->broken = 1;
+    do {
+        w->full = 0;
+
+        if (!w->broken && wslay_event_want_read(w->ws)
+            && wslay_event_recv(w->ws) != 0 && !w->broken)
+        {
+            (void) wslay_event_send(w->ws);     /* the Close that it queued */
+            w->broken = 1;
+        }
+
+        if (!w->broken && !c->buffered && r->out == NULL
+            && wslay_event_want_write(w->ws) && wslay_event_send(w->ws) != 0)
+        {
+            w->broken = 1;
+        }
+
+    } while (!w->broken && w->full && wslay_event_get_queued_msg_count(w->ws)
+             <= NGX_HTTP_RENDER_WS_ANSWERS
+             && ++rounds < NGX_HTTP_RENDER_WS_ROUNDS);
+
+    if (!w->broken && w->full && rounds == NGX_HTTP_RENDER_WS_ROUNDS) {
+        ngx_post_event(c->read, &ngx_posted_events);    /* others first */
     }
 
     if (!w->broken && w->newest.data != NULL

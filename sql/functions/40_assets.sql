@@ -24,21 +24,28 @@ DECLARE
     id     uuid := gen_random_uuid();
     want   bigint := coalesce((params->>'length')::bigint, 0);
 BEGIN
-    SELECT * INTO a FROM account WHERE account.id = me(who) AND active;
+    -- one at a time an account: uploads side by side count one another
+    SELECT * INTO a FROM account WHERE account.id = me(who) AND active
+       FOR NO KEY UPDATE;
 
     IF NOT FOUND THEN
         RETURN problem(401, 'Unauthorized', 'the account is gone', request);
     END IF;
 
-    SELECT coalesce(sum(bytes), 0) INTO used FROM asset WHERE owner = a.id;
+    -- what is announced is reserved for a quarter of an hour; what takes
+    -- longer is counted when it has come
+    SELECT coalesce(sum(bytes), 0) INTO used FROM asset
+     WHERE owner = a.id AND (status <> 'uploading'
+                             OR created_at > now() - interval '15 minutes');
 
     IF used + want > a.quota_bytes THEN
         RETURN problem(413, 'Over quota', format('the account may store %s '
                        'bytes and stores %s', a.quota_bytes, used), request);
     END IF;
 
-    INSERT INTO asset (id, owner, filename, title, storage_key)
-    VALUES (id, a.id, left(coalesce(params->>'filename', ''), 255),
+    INSERT INTO asset (id, owner, bytes, filename, title, storage_key)
+    VALUES (id, a.id, nullif(want, 0),
+            left(coalesce(params->>'filename', ''), 255),
             left(coalesce(params->>'filename', ''), 255),
             'inputs/' || a.id || '/' || id);
 
@@ -56,12 +63,24 @@ DECLARE
     made   record;
     u      jsonb := request->'upload';
     media  boolean := u->>'kind' IN ('video', 'audio', 'image');
+    owner  account;
 BEGIN
+    SELECT * INTO owner FROM account WHERE account.id = me(who)
+       FOR NO KEY UPDATE;
+
+    IF (u->>'bytes')::bigint + (SELECT coalesce(sum(x.bytes), 0) FROM asset x
+           WHERE x.owner = me(who) AND x.status <> 'uploading')
+       > owner.quota_bytes
+    THEN                                    -- the janitor takes the object
+        RETURN problem(413, 'Over quota', format('the account may store %s '
+                       'bytes in all', owner.quota_bytes), request);
+    END IF;
+
     UPDATE asset SET bytes = (u->>'bytes')::bigint, sha256 = u->>'sha256',
            content_type = u->>'content_type', kind = u->>'kind',
            status = CASE WHEN media THEN 'probing' ELSE 'ready' END,
            updated_at = now()
-     WHERE id = (u->>'asset')::uuid AND owner = me(who)
+     WHERE id = (u->>'asset')::uuid AND asset.owner = me(who)
        AND status = 'uploading'
     RETURNING * INTO a;
 

@@ -37,7 +37,7 @@ open_swr(rn_sound *s, rn_fault *fault)
 {
     int              rc;
     AVFrame         *f = s->frame;
-    AVChannelLayout  in, out = AV_CHANNEL_LAYOUT_STEREO;
+    AVChannelLayout  in = { 0 }, out = AV_CHANNEL_LAYOUT_STEREO;
 
     swr_free(&s->swr);
 

@@ -302,8 +302,14 @@ confine(void)
 
     (void) setpgid(0, 0);
 
+    /* faults keep their handlers: only a sanitizer has any, and must report */
+
     for (i = 1; i < NSIG; i++) {
-        (void) signal(i, SIG_DFL);
+        if (i != SIGSEGV && i != SIGBUS && i != SIGFPE && i != SIGILL
+            && i != SIGABRT)
+        {
+            (void) signal(i, SIG_DFL);
+        }
     }
     (void) signal(SIGPIPE, SIG_IGN);
     (void) signal(SIGXFSZ, SIG_IGN);        /* a write fails, and says so */
