@@ -59,7 +59,10 @@ sub handshake {
     }
 
     cmp_ok $sent, '<', 64e6, sprintf 'who reads no answers is not read for ever (%.1f MB)', $sent / 1e6;
-    cmp_ok rss() - $before, '<', 20_000, 'and costs no memory' or diag rss() - $before;
+    SKIP: {
+        skip 'AddressSanitizer keeps what was freed', 1 if $ENV{RENDER_ASAN};
+        cmp_ok rss() - $before, '<', 20_000, 'and costs no memory' or diag rss() - $before;
+    }
     is $s->req(GET => '/health')->{status}, 200, 'nobody else is held up';
     close $socket;
 }
