@@ -289,7 +289,6 @@ ngx_http_render_sse_start(ngx_http_render_sse_t *s)
     }
 
     r->write_event_handler = ngx_http_render_sse_write;
-    ngx_http_render_sse_say(s, "retry: 2000\n\n");
 
     return NGX_OK;
 }
@@ -334,6 +333,7 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     ngx_queue_insert_tail(&ngx_http_render_streams, &s->queue);
     ngx_add_timer(&s->beat, NGX_HTTP_RENDER_SSE_BEAT);
 
+    ngx_http_render_sse_say(s, "retry: 2000\n\n");
     ngx_http_render_relay_resume(r, &s->listener);
 
     gone = 0;

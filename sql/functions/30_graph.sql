@@ -164,7 +164,8 @@ BEGIN
         RETURN bell(t);
     END IF;
 
-    t := add_task(j, 'plan', 0, 0, 0.05, '{}');
+    t := add_task(j, 'plan', 0, 0, 0.05, '{}',
+                  CASE j.kind WHEN 'validate' THEN 'high'::priority END);
     UPDATE job SET weight_total = 0.05 WHERE id = j.id;
 
     -- wait for what is not probed yet; the lock keeps a probe from ending

@@ -117,9 +117,10 @@ BEGIN
                     'outputs', '{}'::jsonb)
                   FROM asset WHERE id = j.subject);
 
-    WHEN 'plan' THEN
+    WHEN 'plan' THEN                        -- of a validation: no composition
         RETURN (SELECT jsonb_build_object('spec', jsonb_build_object(
-                    'config', c.config_text, 'assets',
+                    'config', coalesce(j.spec->>'config', c.config_text),
+                    'assets',
                     (SELECT coalesce(jsonb_object_agg('asset:' || a.id,
                          jsonb_strip_nulls(jsonb_build_object(
                              'sha256', a.sha256, 'probe', a.probe,
@@ -127,7 +128,9 @@ BEGIN
                        FROM asset a WHERE a.id IN (SELECT to_uuid(i) FROM
                             jsonb_array_elements_text(j.spec->'assets') i))),
                     'inputs', '{}'::jsonb, 'outputs', '{}'::jsonb)
-                  FROM composition c WHERE c.id = j.subject);
+                  FROM (SELECT) one
+                  LEFT JOIN composition c ON c.id = j.subject
+                 WHERE c.id IS NOT NULL OR j.kind = 'validate');
 
     WHEN 'assemble' THEN
         prefix := format('outputs/%s/%s-%s', j.id, j.run, t.fence);

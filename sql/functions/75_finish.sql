@@ -69,6 +69,36 @@ BEGIN
     END IF;
 END $$;
 
+-- What would be rendered: the answer of a validation.
+CREATE OR REPLACE FUNCTION render.plan_summary(j render.job, plan jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    WITH pieces AS (
+        SELECT x.track, (p->>'cost')::float8 AS cost,
+               (p->>'frames')::bigint AS frames,
+               s.key IS NOT NULL OR row_number() OVER (PARTITION BY p->>'key'
+                   ORDER BY p->>'number') > 1 AS held
+          FROM (VALUES ('video', plan->'segments'), ('sound', plan->'sound'))
+               x(track, list)
+         CROSS JOIN jsonb_array_elements(x.list) p
+          LEFT JOIN render.segment s
+            ON s.scope = j.owner AND s.key = p->>'key')
+    SELECT jsonb_build_object('valid', true, 'duration', plan->'duration',
+        'frames', coalesce(sum(frames) FILTER (WHERE track = 'video'), 0),
+        'segments', jsonb_build_object(
+            'total', count(*) FILTER (WHERE track = 'video'),
+            'by_mode', jsonb_strip_nulls(jsonb_build_object(
+                'reuse', nullif(count(*) FILTER (WHERE track = 'video'
+                                                 AND held), 0),
+                'render', nullif(count(*) FILTER (WHERE track = 'video'
+                                                  AND NOT held), 0)))),
+        'sound', count(*) FILTER (WHERE track = 'sound') > 0,
+        'cost', round(coalesce(sum(cost) FILTER (WHERE NOT held), 0)::numeric,
+                      2),
+        'warnings', coalesce(plan->'warnings', '[]'))
+      FROM pieces
+$$;
+
 -- Missing pieces in runs: a new run where the track or the neighbourhood
 -- breaks, and about every max(2 s, an even share for the slots there are).
 CREATE OR REPLACE FUNCTION render.render_runs(j render.job)
@@ -148,10 +178,11 @@ BEGIN
     SELECT * INTO c FROM composition WHERE id = j.subject FOR UPDATE;
 
     IF c.id IS NOT NULL AND c.revision = j.revision THEN
-        INSERT INTO asset (id, owner, visibility, title, filename, status,
-                           origin, kind, storage_key, bytes, content_type,
-                           probe)
-        VALUES (film, j.owner, c.visibility, c.title, 'final.mp4', 'ready',
+        INSERT INTO asset (id, owner, visibility, share_token, title,
+                           filename, status, origin, kind, storage_key, bytes,
+                           content_type, probe)
+        VALUES (film, j.owner, c.visibility, c.share_token, c.title,
+                'final.mp4', 'ready',
                 'render', 'video', k, (result->>'bytes')::bigint, 'video/mp4',
                 jsonb_build_object('kind', 'video',
                                    'duration', plan->'duration'));
@@ -299,6 +330,12 @@ BEGIN
         e := effects_add(e, end_job(j.id, 'completed', NULL));
 
     WHEN 'plan' THEN
+        IF j.kind = 'validate' THEN
+            UPDATE job SET results = plan_summary(j, result) WHERE id = j.id;
+            RETURN jsonb_build_object('accepted', true, 'effects',
+                                      end_job(j.id, 'completed', NULL));
+        END IF;
+
         SELECT * INTO plan FROM accept_plan(j, result);
         UPDATE job SET weight_total = weight_done + plan.weight
          WHERE id = j.id RETURNING * INTO j;
