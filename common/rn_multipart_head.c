@@ -494,7 +494,11 @@ read_encoding(params *ps)
 }
 
 
-/* Whether all the block may be read as text; NUL has a sentence of its own. */
+/*
+ * What no header may hold.  A line that begins with a space would be a part of
+ * the one before, which no sender of forms writes and RFC 9112, section 5.2,
+ * lets us refuse.
+ */
 
 static const char *
 check_bytes(const char *s, size_t n)
@@ -504,6 +508,10 @@ check_bytes(const char *s, size_t n)
 
     for (i = 0; i < n; i++) {
         c = (unsigned char) s[i];
+
+        if (is_space((char) c) && (i == 0 || s[i - 1] == '\n')) {
+            return "a header of a part is folded into two lines";
+        }
 
         if (c == '\0') {
             return "a header of a part holds a NUL";
@@ -542,11 +550,6 @@ rn_multipart_head(rn_multipart *m)
 
     for ( /* void */ ; m->error == NULL && p < end; p = line_end + 2) {
         line_end = memchr(p, '\r', (size_t) (end - p));
-
-        if (is_space(*p)) {             /* and RFC 9112, section 5.2 */
-            m->error = "a header of a part is folded into two lines";
-            break;
-        }
 
         name = p;
         while (is_token(*p)) {
