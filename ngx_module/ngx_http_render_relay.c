@@ -438,7 +438,11 @@ ngx_http_render_relay_resume(ngx_http_request_t *r,
             digits++;
         }
 
-        if (digits == 0 || digits > 18 || (p < end && *p++ != '-')) {
+        if (digits == 0 || digits > 18) {
+            return;
+        }
+
+        if (i == 0 && p < end && (*p++ != '-' || p == end)) {
             return;
         }
     }

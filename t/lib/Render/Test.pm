@@ -30,6 +30,7 @@ use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
 
+use Render::Test::SSE;
 use Render::Test::WS;
 
 our @EXPORT = qw(wait_until ffprobe make_media);
@@ -290,6 +291,14 @@ sub ws {
     my %headers = %{ $opt{headers} || {} };
     $headers{Authorization} = "Bearer $opt{token}" if defined $opt{token};
     return Render::Test::WS->connect('127.0.0.1', $self->port, $path, \%headers);
+}
+
+# sse($path, token => ..., headers => {}): a Render::Test::SSE
+sub sse {
+    my ($self, $path, %opt) = @_;
+    my %headers = %{ $opt{headers} || {} };
+    $headers{Authorization} = "Bearer $opt{token}" if defined $opt{token};
+    return Render::Test::SSE->connect('127.0.0.1', $self->port, $path, \%headers);
 }
 
 # Watches a job to its end over the WebSocket; the job as GET tells it then. An ended connection
