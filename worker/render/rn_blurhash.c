@@ -67,7 +67,7 @@ quantised(double v, double max)
 
 /*
  * The cosines are taken in the middle of each px: then those of a flat picture
- * sum up to nothing, of whatever size it is.
+ * sum up to nothing.  What is finer than the px are says nothing of them.
  */
 
 static void
@@ -79,6 +79,10 @@ transform(const uint8_t *rgb, size_t stride, int w, int h, int i, int j,
     const uint8_t  *p;
 
     factor[0] = factor[1] = factor[2] = 0;
+
+    if (i >= w || j >= h) {
+        return;
+    }
 
     for (y = 0; y < h; y++) {
         p = rgb + (size_t) y * stride;
