@@ -39,6 +39,17 @@ LANGUAGE sql STABLE AS $$
                 THEN 'WAIT_IMAGE2JSON' ELSE 'WAIT_JSON2VIDEO' END
 $$;
 
+-- What went wrong without keeping the job from its end.
+CREATE OR REPLACE FUNCTION render.warnings_json(j render.job) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('code', error->>'status',
+               'detail', 'there is no preview: ' || (error->>'text'),
+               'stage', kind, 'attempts', attempt)), '[]')
+      FROM render.task
+     WHERE job = j.id AND run = j.run AND kind = 'preview'
+       AND status = 'failed'
+$$;
+
 CREATE OR REPLACE FUNCTION render.job_json(j render.job) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('id', j.id, 'kind', j.kind,
@@ -46,7 +57,9 @@ LANGUAGE sql STABLE AS $$
         'legacy_status', render.legacy_status(j), 'run', j.run,
         'priority', j.priority, 'stage', render.stage_of(j),
         'percent', render.percent(j), 'results', render.results_json(j),
-        'segments', render.segments_json(j), 'error', j.error,
+        'segments', render.segments_json(j),
+        'preview_url', render.preview_url(j), 'blurhash', j.blurhash,
+        'warnings', render.warnings_json(j), 'error', j.error,
         'attempts', (SELECT coalesce(max(attempt), 0) FROM render.task
                       WHERE job = j.id AND run = j.run),
         'created_at', render.rfc3339(j.created_at),
@@ -140,8 +153,9 @@ BEGIN
                'run', j.run, 'type', 'snapshot', 'status', j.status,
                'class', 'json2video', 'stage', stage_of(j),
                'step', step_of(j),
-               'percent', percent(j), 'eta_s', NULL, 'preview_url', NULL,
-               'blurhash', NULL, 'error', j.error, 'at', rfc3339(now())))
+               'percent', percent(j), 'eta_s', NULL,
+               'preview_url', preview_url(j), 'blurhash', j.blurhash,
+               'error', j.error, 'at', rfc3339(now())))
       INTO items
       FROM job j
      WHERE j.id = ANY (which)
