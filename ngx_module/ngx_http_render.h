@@ -33,7 +33,8 @@
 #define NGX_HTTP_RENDER_RESULTS       0x0020
 #define NGX_HTTP_RENDER_PROGRESS      0x0040
 #define NGX_HTTP_RENDER_HEALTH        0x0080
-#define NGX_HTTP_RENDER_ALL           0x7fff
+#define NGX_HTTP_RENDER_METRICS       0x0100
+#define NGX_HTTP_RENDER_ALL           0x7eff      /* without metrics */
 
 
 typedef enum {
@@ -94,6 +95,7 @@ typedef struct {
     ngx_uint_t                  bcrypt_cost;
     ngx_thread_pool_t          *auth_pool;
     ngx_thread_pool_t          *files_pool;
+    ngx_shm_zone_t             *metrics;
     ngx_uint_t                  used;           /* a location has render_api */
 } ngx_http_render_main_conf_t;
 
@@ -160,6 +162,7 @@ struct ngx_http_render_query_s {
     unsigned                    retried:1;
     unsigned                    waiting:1;      /* in the lane, not sent */
     unsigned                    prepares:1;     /* its statement came with it */
+    uint64_t                    began;          /* ngx_http_render_clock() */
     void                       *conn;
     ngx_http_render_lane_e      lane;
     ngx_http_render_answer_t    answer;
@@ -184,6 +187,7 @@ extern ngx_http_render_process_t  *ngx_http_render_process;
 /* ngx_http_render_route.c */
 
 ngx_int_t ngx_http_render_api_handler(ngx_http_request_t *r);
+const ngx_http_render_route_t *ngx_http_render_route_table(ngx_uint_t *n);
 extern const char *const  ngx_http_render_statements[];
 extern const ngx_http_render_lane_e  ngx_http_render_statement_lanes[];
 extern const ngx_uint_t  ngx_http_render_nstatements;
@@ -192,6 +196,7 @@ enum {
     ngx_http_render_sql_signup = 0,
     ngx_http_render_sql_login_hash,
     ngx_http_render_sql_me,
+    ngx_http_render_sql_metrics,
     ngx_http_render_sql_assets_begin,
     ngx_http_render_sql_assets_create,
     ngx_http_render_sql_assets_get,
@@ -236,6 +241,8 @@ void ngx_http_render_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *title, const char *detail, json_t *errors);
 void ngx_http_render_answer(ngx_http_request_t *r,
     ngx_http_render_answer_t *a);
+void ngx_http_render_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, ngx_str_t *body);
 void ngx_http_render_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body);
 ngx_int_t ngx_http_render_header(ngx_http_request_t *r, const char *name,
@@ -366,6 +373,9 @@ void ngx_http_render_ws_quit(void);
 ngx_connection_t *ngx_http_render_adopt(int fd, void *data,
     ngx_event_handler_pt handler);
 void ngx_http_render_release(ngx_connection_t *c, ngx_uint_t closed);
+
+
+#include "ngx_http_render_metrics.h"
 
 
 #endif /* NGX_HTTP_RENDER_H */

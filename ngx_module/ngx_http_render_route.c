@@ -16,6 +16,7 @@
 
 const char *const  ngx_http_render_statements[] = {
     "auth_signup", "auth_login_hash", "users_me",
+    "metrics",
     "assets_begin", "assets_create", "assets_get", "assets_list",
     "compositions_create", "compositions_get", "compositions_list",
     "compositions_download",
@@ -29,6 +30,7 @@ const char *const  ngx_http_render_statements[] = {
 
 const ngx_http_render_lane_e  ngx_http_render_statement_lanes[] = {
     W, R, R,
+    R,
     W, W, R, S,
     W, R, S,
     R,
@@ -106,11 +108,24 @@ static const ngx_http_render_route_t  ngx_http_render_routes[] = {
       ngx_http_render_health },
     { GET, PATH("/health/ready"), NGX_HTTP_RENDER_HEALTH, ANYONE, NONE,
       SQL(health), ngx_http_render_ready },
+    { GET, PATH("/metrics"), NGX_HTTP_RENDER_METRICS, ANYONE, NONE,
+      SQL(metrics), ngx_http_render_metrics },
 };
 
 
 static void ngx_http_render_body_handler(ngx_http_request_t *r);
 static void ngx_http_render_proceed(ngx_http_request_t *r);
+
+
+/* All rows; counters are kept by their place. */
+
+const ngx_http_render_route_t *
+ngx_http_render_route_table(ngx_uint_t *n)
+{
+    *n = sizeof(ngx_http_render_routes) / sizeof(ngx_http_render_routes[0]);
+
+    return ngx_http_render_routes;
+}
 
 
 ngx_str_t
@@ -432,6 +447,7 @@ ngx_http_render_api_handler(ngx_http_request_t *r)
     r->main->count++;
 
     ctx->route = ngx_http_render_find(r, ctx, lcf->api, &path, &allowed);
+    ngx_http_render_note(r);
 
     if (ctx->route == NULL) {
         if (allowed == 0) {

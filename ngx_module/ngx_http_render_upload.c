@@ -97,6 +97,7 @@ ngx_http_render_upload_cleanup(void *data)
 {
     ngx_http_render_upload_t *u = data;
 
+    ngx_http_render_gauge(uploads, -1);
     u->r = NULL;
 
     if (!u->busy) {
@@ -173,6 +174,7 @@ ngx_http_render_upload_write(void *data)
     }
 
     u->bytes += u->n;
+    ngx_http_render_count_by(upload_bytes, u->n);
     u->n = 0;
 
     if (!u->last) {
@@ -283,6 +285,7 @@ ngx_http_render_upload_begun(ngx_http_request_t *r,
     u->md = EVP_MD_CTX_new();
     cln->handler = ngx_http_render_upload_cleanup;
     cln->data = u;
+    ngx_http_render_gauge(uploads, 1);
     ctx->state = u;
 
     j = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
