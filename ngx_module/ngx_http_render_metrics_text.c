@@ -527,7 +527,7 @@ ngx_http_render_weight(ngx_str_t *params, const char *version)
 static ngx_uint_t
 ngx_http_render_wants_openmetrics(ngx_http_request_t *r)
 {
-    ngx_int_t   open, text;
+    ngx_int_t   open, text, q;
     ngx_str_t  *accept, rest, item, type;
 
     accept = ngx_http_render_find_header(r, "Accept");
@@ -543,10 +543,12 @@ ngx_http_render_wants_openmetrics(ngx_http_request_t *r)
         type = ngx_http_render_next(&item, ';');
 
         if (ngx_http_render_is(&type, "application/openmetrics-text")) {
-            open = ngx_max(open, ngx_http_render_weight(&item, "1.0.0"));
+            q = ngx_http_render_weight(&item, "1.0.0");
+            open = ngx_max(open, q);
 
         } else if (ngx_http_render_is(&type, "text/plain")) {
-            text = ngx_max(text, ngx_http_render_weight(&item, "0.0.4"));
+            q = ngx_http_render_weight(&item, "0.0.4");
+            text = ngx_max(text, q);
         }
     }
 
