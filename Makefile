@@ -138,12 +138,14 @@ MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULES_DIR) \
-	    $(DESTDIR)$(SQLDIR)/functions $(DESTDIR)$(PREFIX)/share/nginx-render/conf
+	    $(DESTDIR)$(SQLDIR)/functions \
+	    $(DESTDIR)$(PREFIX)/share/nginx-render/conf/snippets
 	install -m 755 $(BUILD)/render $(BUILD)/render-worker $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(BUILD)/ngx_http_render_module.so $(DESTDIR)$(MODULES_DIR)
 	install -m 644 sql/*.sql $(DESTDIR)$(SQLDIR)
 	install -m 644 sql/functions/*.sql $(DESTDIR)$(SQLDIR)/functions
 	install -m 644 conf/*.conf conf/*.service conf/*.env $(DESTDIR)$(PREFIX)/share/nginx-render/conf
+	install -m 644 conf/snippets/*.conf $(DESTDIR)$(PREFIX)/share/nginx-render/conf/snippets
 
 clean:
 	rm -rf $(BUILD)
