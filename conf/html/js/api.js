@@ -1,62 +1,51 @@
-// Requests to the server. The cookie that signs in is out of reach of scripts;
-// only that there may be one is remembered, to ask for nothing in vain.
+// Requests. The cookie that signs in is out of reach of scripts; only that there
+// may be one is remembered, so as to ask for nothing in vain.
 
-import { t } from './messages.js';
 import { wait } from './dom.js';
+import { fill, m } from './messages.js';
 
-// The API lies beside the page's folder: / for /app/, /media/ for /media/app/.
+// The API lies around the page's folder: at / for /app/, /media/ for /media/app/.
 export const base = new URL('../', document.baseURI).pathname;
 export const backOff = [1000, 3000, 5000];
+export const over = (status) => ['completed', 'failed', 'cancelled'].includes(status);
 
-// An answer that is no success: status (0: there was none), message, errors.
+// An answer that is no success; status 0: there was none.
 export class Problem extends Error {
-	constructor(status, body, retryAfter) {
-		super(body?.detail || body?.title || (status ? t('oddAnswer', status) : t('offline')));
+	constructor(status, body, after) {
+		super(body?.detail || body?.title || (status ? fill(m.odd, status) : m.offline));
 		this.status = status;
 		this.errors = body?.errors ?? [];
-		this.retryAfter = Number(retryAfter) || 0;
+		this.after = 1000 * after || 0;
 	}
+
+	get passing() { return [0, 408, 429].includes(this.status) || this.status >= 500 || (this.status === 409 && this.after); }
 }
 
 const flag = 'render-signed-in';
+export const remembered = () => localStorage.getItem(flag);
+export const remember = (on) => localStorage[on ? 'setItem' : 'removeItem'](flag, 1);
 
-export function remembered(on) {
-	try {
-		if (on === undefined) return localStorage.getItem(flag) === '1';
-		if (on) localStorage.setItem(flag, '1'); else localStorage.removeItem(flag);
-	} catch { return true; }
-	return on;
-}
+// A name for an attempt, so that sending it twice does it once.
+export const uid = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 
-// A name for one attempt of something, so that sending it twice does it once.
-export const uid = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
-
-// call('POST', 'compositions', {…}): the answer's JSON, or null where it has
-// none; throws a Problem. `body` may be text, which is sent as it is.
+// The answer's JSON, or null; throws a Problem. A body that is text is sent as it is.
 export async function call(method, path, body, headers) {
 	for (let n = 0; ; n++) {
-		const problem = new Problem(0);
 		try {
 			const r = await fetch(base + path, {
 				method,
-				headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
-				body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
-				cache: 'no-store',
-			});
-			const data = /json/.test(r.headers.get('Content-Type')) ? await r.json() : null;
+				headers: { ...(body && { 'Content-Type': 'application/json' }), ...headers },
+				body: typeof body === 'object' ? JSON.stringify(body) : body,
+			}).catch(() => { throw new Problem(0); });
+			const data = await r.json().catch(() => null);
 			if (r.ok) return data;
 			throw new Problem(r.status, data, r.headers.get('Retry-After'));
 		} catch (e) {
-			const p = e instanceof Problem ? e : problem;
-			if (p.status === 401 && !path.startsWith('auth/')) {
-				remembered(false);
-				dispatchEvent(new Event('signed-out'));
-			}
-			if (method !== 'GET' || n === backOff.length || ![0, 429, 502, 503, 504].includes(p.status)) throw p;
-			await wait(Math.max(backOff[n], 1000 * p.retryAfter));
+			if (e.status === 401 && !path.startsWith('auth/')) dispatchEvent(new Event('signed-out'));
+			if (method !== 'GET' || n === 3 || !e.passing) throw e;
+			await wait(Math.max(backOff[n], e.after));
 		}
 	}
 }
 
 export const get = (path) => call('GET', path);
-export const over = (status) => ['completed', 'failed', 'cancelled'].includes(status);

@@ -1,92 +1,70 @@
-// Elements, icons, and what speaks to the person: status, notice, question.
-// Knows nothing of films.
+// Elements, icons, and what speaks to the person. Knows nothing of films.
 
-import { t } from './messages.js';
+import { m } from './messages.js';
 
-// h('button', {class: 'x', onclick: f, disabled: true}, 'text', child): null and
-// false, as a property or as a child, are left out.
-export function h(tag, props, ...kids) {
+// h('button.small', {onclick: f, disabled: true}, 'text', child): properties may
+// be left out; null and false, there and among the children, count as absent.
+export function h(what, props, ...kids) {
+	const [tag, ...classes] = what.split('.');
 	const el = document.createElement(tag);
-	for (const [name, v] of Object.entries(props ?? {})) {
-		if (v == null || v === false) continue;
+	const given = props?.constructor === Object;
+	if (classes.length) el.className = classes.join(' ');
+	for (const [name, v] of given ? Object.entries(props) : []) {
 		if (name.startsWith('on')) el.addEventListener(name.slice(2), v);
-		else el.setAttribute(name, v === true ? '' : v);
+		else if (v != null && v !== false) el.setAttribute(name, v === true ? '' : v);
 	}
-	el.append(...kids.flat().filter((k) => k != null && k !== false));
-	if (props?.value != null) el.value = props.value;
+	el.append(...[given || props, kids].flat(2).filter((k) => k?.nodeType || typeof k === 'string'));
+	if (given && props.value != null) el.value = props.value;
 	return el;
 }
 
 const shapes = {
 	up: 'M6 15l6-6 6 6', down: 'M6 9l6 6 6-6', x: 'M7 7l10 10M17 7L7 17',
 	grip: 'M9 7h.01M15 7h.01M9 12h.01M15 12h.01M9 17h.01M15 17h.01',
-	note: 'M9 18V6l10-2v12M9 18a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM19 16a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0z',
-	film: 'M4 5h16v14H4zM4 9.7h16M4 14.3h16M9 5v14M15 5v14',
-	add: 'M12 16V5M7 10l5-5 5 5M5 19h14',
+	audio: 'M9 18V6l10-2v12M9 18a2 2 0 1 1-5 0 2 2 0 0 1 5 0zM19 16a2 2 0 1 1-5 0 2 2 0 0 1 5 0z',
+	video: 'M4 5h16v14H4zM4 10h16M4 14h16M9 5v14M15 5v14',
 };
+shapes.image = shapes.video;
 
 export function icon(name) {
-	const ns = 'http://www.w3.org/2000/svg';
-	const svg = document.createElementNS(ns, 'svg');
-	const path = document.createElementNS(ns, 'path');
+	const [svg, path] = ['svg', 'path'].map((n) => document.createElementNS('http://www.w3.org/2000/svg', n));
 	svg.setAttribute('viewBox', '0 0 24 24');
 	svg.setAttribute('aria-hidden', 'true');
-	svg.classList.add('icon');
 	path.setAttribute('d', shapes[name]);
 	svg.append(path);
 	return svg;
 }
 
-// A button that shows an icon and says `label`.
-export const iconButton = (name, label, onclick, props) =>
-	h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick, ...props }, icon(name));
+export const button = (label, onclick, kind = '') => h(`button${kind}`, { type: 'button', onclick }, label);
 
-export const button = (label, onclick, props) => h('button', { type: 'button', onclick, ...props }, label);
+export const iconButton = (name, label, onclick) => h('button.icon', { type: 'button', 'aria-label': label, title: label, onclick }, icon(name));
 
 let serial = 0;
 export const newId = () => `n${++serial}`;
 
-// A label over its control.
 export function field(label, control, hint) {
-	control.id ||= newId();
-	const note = hint && h('small', { id: newId() }, hint);
-	if (note) control.setAttribute('aria-describedby', note.id);
-	return h('div', { class: 'field' }, h('label', { for: control.id }, label), control, note);
+	control.id = newId();
+	return h('div.field', h('label', { for: control.id }, label), control, hint && h('small', hint));
 }
 
-// For screen readers; the same text twice is said twice.
-export function say(text) {
-	const el = document.getElementById('status');
-	el.textContent = el.textContent === text ? `${text}\u00a0` : text;
-}
+// For screen readers alone.
+export const say = (text) => { document.getElementById('status').textContent = text; };
 
 let fading;
 
-// For everybody, at the lower edge: bad news stays until it is dismissed or the
-// next comes, good news goes.
+// For everybody; bad news stays until it is dismissed, good news goes.
 export function notice(text, bad) {
-	const el = document.getElementById('notice');
 	clearTimeout(fading);
-	el.replaceChildren(text ? h('div', null, h('p', null, text), iconButton('x', t('dismiss'), () => notice())) : '');
-	if (text && !bad) fading = setTimeout(notice, 6000);
-}
-
-// True if the person agrees.
-export function sure(text, yes) {
-	return new Promise((done) => {
-		const box = h('dialog', { 'aria-label': text, onclose: () => { box.remove(); done(box.returnValue === 'yes'); } }, h('p', null, text),
-			h('form', { method: 'dialog', class: 'row end' }, h('button', { value: '' }, t('keep')), h('button', { value: 'yes', class: 'danger' }, yes)));
-		document.body.append(box);
-		box.showModal();
-	});
+	document.getElementById('notice').replaceChildren(text ? h('div', h('p', text), iconButton('x', m.close, () => notice())) : '');
+	if (!bad) fading = setTimeout(() => notice(), 6000);
 }
 
 // Runs it, and tells what went wrong.
 export const tried = (work) => work().catch((e) => notice(e.message, true));
 
-// To another view; again: even if it is the one that is shown.
-export function go(where, again) {
-	if (again && location.hash === `#/${where}`) dispatchEvent(new Event('hashchange'));
+// To another view, or again to the one that is shown.
+export function go(where) {
+	if (location.hash === `#/${where}`) dispatchEvent(new Event('hashchange'));
 	else location.hash = `#/${where}`;
 }
 

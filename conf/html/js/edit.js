@@ -1,354 +1,248 @@
 // The view in which a film is put together: what was added, in which order, how
-// much of it; checked and handed in. rows.js draws an item, jsonmode.js the text.
+// much of it; checked, and handed in.
 
 import { call, get, uid } from './api.js';
-import { button, field, go, h, icon, newId, notice, say, sure } from './dom.js';
-import { assetIds, fromDocument, newFilm, ownerOf, sizes, toDocument } from './film.js';
-import { jsonMode } from './jsonmode.js';
-import { bytes, count, duration, percent, t } from './messages.js';
+import { button, field, go, h, newId, notice, say } from './dom.js';
+import { fromDocument, newFilm, ownerOf, sizes, toDocument } from './film.js';
+import { jsonMode } from './json.js';
+import { bytes, count, duration, fill, m } from './messages.js';
 import { makeRow } from './rows.js';
 import { sortable } from './sort.js';
-import * as uploads from './uploads.js';
+import { drop, enqueue, idle, kindOf, onChange, totals } from './uploads.js';
 
 let film = newFilm();
-let json = null;                    // the JSON mode, while it is on
+let id = null;                      // of the composition that is edited again
+let json = null;                    // the text, while it is edited as one
 let view = null;                    // kept while other views are shown
 let account = null;
-let attempt = null;                 // Idempotency-Key: [document, key]
+let attempt = [];                   // [document, Idempotency-Key]
 
-export const setAccount = (a) => { account = a; };
+export const setAccount = (a) => { account = a; reset(); };
 
-const both = () => [...film.clips, ...film.sounds];
+const items = () => [...film.clips, ...film.sounds];
 const listOf = (item) => (item.kind === 'audio' ? film.sounds : film.clips);
 
-// ---- adding
-
 function addFiles(files) {
-	let room = account?.quota_bytes ? account.quota_bytes - (account.used_bytes ?? 0) : Infinity;
 	const refused = [];
 	for (const file of files) {
-		const kind = uploads.kindOf(file);
-		const why = !kind ? 'notMedia' : !file.size ? 'empty' : file.size > room ? 'tooLarge' : null;
-		if (why) { refused.push(t(why, file.name, bytes(Math.max(0, room)))); continue; }
-		room -= file.size;
-		const item = { file, kind, name: file.name || kind, size: file.size, url: URL.createObjectURL(file),
-			in: 0, out: null, seconds: 4, volume: kind === 'audio' ? 0.6 : 1 };
+		const kind = kindOf(file);
+		if (!kind || file.size > account.quota_bytes - (account.used_bytes ?? 0)) { refused.push(fill(kind ? m.tooLarge : m.notMedia, file.name)); continue; }
+		const item = { file, kind, name: file.name, size: file.size, url: URL.createObjectURL(file), in: 0, out: null, seconds: 4, volume: 0.6 };
 		listOf(item).push(item);
-		uploads.enqueue(item);
-		say(t('added', item.name));
+		enqueue(item);
+		say(fill(m.added, item.name));
 	}
 	notice(refused.join(' '), true);
 	draw();
 }
 
-// Files may come from anywhere on the page, and a view that is not this one.
+// Files come by drop and paste anywhere; show() brings this view.
 export function takeDrops(show) {
-	let depth = 0;
-	const over = (on) => document.body.classList.toggle('over', on);
-	const has = (e) => e.dataTransfer?.types.includes('Files');
-	const take = (files) => { show(); addFiles([...files]); };
-
-	addEventListener('dragenter', (e) => { if (has(e)) { depth++; over(true); } });
-	addEventListener('dragleave', (e) => { if (has(e) && --depth <= 0) { depth = 0; over(false); } });
-	addEventListener('dragover', (e) => { if (has(e)) e.preventDefault(); });
-	addEventListener('drop', (e) => {
-		depth = 0;
-		over(false);
-		if (!has(e)) return;
+	const on = (name, f) => addEventListener(name, f);
+	const over = (e) => { e.preventDefault(); document.body.classList.add('over'); };
+	const take = (e, data) => {
+		document.body.classList.remove('over');
+		if (!data?.files.length) return;
 		e.preventDefault();
-		if (account) take(e.dataTransfer.files);
-	});
-	addEventListener('paste', (e) => {
-		const files = e.clipboardData?.files;
-		if (account && files?.length) { e.preventDefault(); take(files); }
-	});
-	addEventListener('beforeunload', (e) => { if (uploads.totals().active) e.preventDefault(); });
+		if (account) { show(); addFiles(data.files); }
+	};
+	on('dragover', (e) => { if (e.dataTransfer.types.includes('Files')) over(e); });
+	on('dragleave', (e) => { if (!e.relatedTarget) document.body.classList.remove('over'); });
+	on('drop', (e) => take(e, e.dataTransfer));
+	on('paste', (e) => take(e, e.clipboardData));
+	on('beforeunload', (e) => { if (totals().active) e.preventDefault(); });
 }
 
-// ---- drawing
+// ---- what is there
 
 const rowOf = (item) => (item.row ??= makeRow(item, {
-	move: (by) => move(item, listOf(item).indexOf(item) + by, by),
-	remove: () => remove(item),
-	again: () => uploads.enqueue(item),
-	changed: () => view.checked.replaceChildren(),
+	move: (by) => move(item, listOf(item).indexOf(item) + by, by), remove: () => remove(item), again: () => enqueue(item),
 }));
 
 function draw() {
 	if (!view) return;
-	for (const [list, items] of [[view.clips, film.clips], [view.sounds, film.sounds]]) {
-		list.replaceChildren(...items.map((i) => rowOf(i).el));
-		list.nextElementSibling.hidden = items.length > 0;
-		items.forEach((i, n) => rowOf(i).place(n, items.length));
+	for (const kind of ['clips', 'sounds']) {
+		view[kind].replaceChildren(...film[kind].map((i) => rowOf(i).el));
+		view[kind].nextSibling.hidden = film[kind].length;
+		film[kind].forEach((i, n, all) => rowOf(i).place(!n, n === all.length - 1));
 	}
-	drawTotal();
-	view.start.hidden = !film.id && !both().length && !json;
-	view.render.textContent = film.id ? t('renderAgain') : t('render');
-	view.form.hidden = !!json;
-	view.jsonBox.hidden = !json;
-	view.mode.textContent = json ? t('asForm') : t('asJson');
-	json?.files(both());
+	total();
 }
 
-function drawTotal() {
-	const { files, done, size, sent, active } = uploads.totals();
+function total() {
+	const { active, files, sent, size, pause } = totals();
 	view.total.hidden = !active;
-	view.bar.value = size ? sent / size : 0;
-	view.bar.textContent = percent(view.bar.value);
-	view.totalText.textContent = uploads.busyFor() ? t('pausedFor', uploads.busyFor())
-		: t('uploadsState', done, files, bytes(sent), bytes(size));
+	view.bar.value = size && sent / size;
+	view.text.textContent = pause > 0 ? fill(m.paused, pause) : fill(m.total, files - active, files, bytes(sent), bytes(size));
 }
 
 function move(item, to, by) {
 	const list = listOf(item);
-	if (to < 0 || to >= list.length) return;
-	list.splice(list.indexOf(item), 1);
-	list.splice(to, 0, item);
+	list.splice(to, 0, ...list.splice(list.indexOf(item), 1));
 	draw();
 	rowOf(item).focus(by);
-	say(t('moved', item.name, to + 1, list.length));
+	say(fill(m.moved, item.name, to + 1, list.length));
 }
 
 function remove(item) {
 	const list = listOf(item);
 	const at = list.indexOf(item);
 	list.splice(at, 1);
-	uploads.drop(item);
-	if (item.file) URL.revokeObjectURL(item.url);
+	drop(item);
 	draw();
-	const next = list[Math.min(at, list.length - 1)];
-	if (next) rowOf(next).focus(0); else view.choose.focus();
-	say(t('removed', item.name));
+	const next = list[at] ?? list[at - 1];
+	if (next) rowOf(next).focus(); else view.choose.focus();
+	say(fill(m.removed, item.name));
 }
 
-uploads.onChange((item) => {
+onChange((item) => {
 	if (!view) return;
-	if (item?.row) item.row.update();
-	drawTotal();
-	if (item?.status === 'ready') json?.files(both());
-	if (item?.status === 'failed' && !item.told) {
-		item.told = true;
-		say(`${item.name}: ${item.error}`);
-	}
+	total();
+	item?.row?.update();
+	if (item?.status === 'failed') say(`${item.name}: ${item.error}`);
 });
 
 // ---- checking and handing in
 
-function clearErrors() {
-	both().forEach((i) => rowOf(i).errors([]));
-	view.titleError.textContent = '';
-	view.problems.replaceChildren();
-	view.checked.replaceChildren();
-	json?.errors([]);
-}
+const checked = (...what) => view.checked.replaceChildren(...what);
 
-// The document to send, or null after saying why there is none.
+// {text, places} of what to send, or undefined after saying why there is nothing.
 async function ready() {
-	clearErrors();
+	items().forEach((i) => rowOf(i).errors([]));
+	view.problems.replaceChildren();
 	notice();
-	if (uploads.totals().active) {
-		say(t('waitUploads'));
-		view.checked.replaceChildren(h('p', null, t('waitUploads')));
-		await uploads.idle();
-		view.checked.replaceChildren();
-	}
-	if (json) return json.read();
-	if (!film.clips.length) { notice(t('needOne'), true); return null; }
-	const failed = both().find((i) => i.status === 'failed');
-	if (failed) { notice(t('fixUploads'), true); rowOf(failed).focus(0); return null; }
-	return toDocument(film);
+	checked(totals().active ? m.waitUploads : '');
+	await idle();
+	checked();
+	const failed = items().find((i) => i.status === 'failed');
+	if (json) return json.read() ? { text: json.text() } : null;
+	if (failed) rowOf(failed).focus();
+	if (failed || !film.clips.length) return notice(failed ? m.fixUploads : m.needOne, true);
+	const made = toDocument(film);
+	return { places: made.places, text: JSON.stringify(made.document) };
 }
 
 // The server's errors, each at its place.
-function showErrors(e, made, first = true) {
+function showErrors(e, places) {
 	const errors = e.errors.map((x) => ({ ...x, pointer: x.pointer.replace(/^\/config(?=\/)/, '') }));
-	if (!errors.length) { notice(e.message, true); return; }
-	if (json) { json.errors(errors); return; }
-
-	const general = [];
-	const byItem = new Map();
-	for (const x of errors) {
-		const owner = ownerOf(made.places, x.pointer);
-		if (owner === 'title') view.titleError.textContent = x.detail;
-		else if (owner) byItem.set(owner, [...(byItem.get(owner) ?? []), x]);
-		else general.push(x);
-	}
-	byItem.forEach((list, item) => rowOf(item).errors(list));
-	view.problems.replaceChildren(h('p', null, t('needFix')), h('ul', null, [...byItem].flatMap(([item, list]) =>
-		list.map((x) => h('li', null, t('actionOn', item.name, x.detail)))), general.map((x) => h('li', null, `${x.pointer} ${x.detail}`))));
-	if (first && byItem.size) rowOf([...byItem.keys()][0]).focus();
+	if (!errors.length) return notice(e.message, true);
+	if (json) return json.errors(errors);
+	const owned = errors.map((x) => ({ ...x, owner: ownerOf(places, x.pointer) }));
+	items().forEach((i) => rowOf(i).errors(owned.filter((x) => x.owner === i)));
+	view.title.toggleAttribute('aria-invalid', owned.some((x) => x.owner === 'title'));
+	view.problems.replaceChildren(h('p', m.needFix), h('ul', owned.map((x) => h('li',
+		`${x.owner?.name ?? (x.owner ? m.title : x.pointer)}: ${x.detail}`))));
+	return (view.el.querySelector('[aria-invalid]') ?? view.render).focus();
 }
 
-// One at a time; the buttons stay where they are, and focusable.
-let working = false;
-
+// work(made), one at a time, with what is to be sent.
 async function once(work) {
-	if (working) return;
-	working = true;
-	view.actions.setAttribute('aria-busy', 'true');
-	try { await work(); } finally {
-		working = false;
-		view?.actions.removeAttribute('aria-busy');
-	}
+	if (view.actions.ariaBusy) return;
+	const { actions } = view;
+	actions.ariaBusy = 'true';
+	const made = await ready();
+	if (made) await work(made).catch((e) => { checked(); showErrors(e, made.places); });
+	actions.ariaBusy = null;
 }
 
-const check = () => once(async () => {
-	const made = await ready();
-	if (!made) return;
-	view.checked.replaceChildren(h('p', null, t('checking')));
-	try {
-		const r = await call('POST', 'compositions/validate', made.text ?? made.document);
-		const modes = Object.entries(r.segments?.by_mode ?? {}).map(([k, n]) => `${count(n)} ${k}`).join(', ');
-		view.checked.replaceChildren(
-			h('p', null, h('strong', null, t('fine')), ' ', t('checked', duration(r.duration), count(r.frames),
-				count(r.segments?.total ?? 0) + (modes && ` (${modes})`), duration(r.cost ?? 0))),
-			r.warnings?.length ? h('ul', null, r.warnings.map((w) => h('li', null, `${w.pointer} ${w.detail}`))) : null);
-	} catch (e) {
-		view.checked.replaceChildren();
-		showErrors(e, made);
-	}
+const check = () => once(async ({ text }) => {
+	checked(m.checking);
+	const { segments, warnings, ...r } = await call('POST', 'compositions/validate', text);
+	const modes = Object.entries(segments.by_mode).map(([mode, n]) => `${mode} ${count(n)}`);
+	checked(fill(m.checked, duration(r.duration), count(r.frames), count(segments.total), modes.join(', '), duration(r.cost)),
+		h('ul', warnings.map((w) => h('li', `${w.pointer} ${w.detail}`))));
 });
 
-const render = () => once(async () => {
-	const made = await ready();
-	if (!made) return;
-	const text = made.text ?? JSON.stringify(made.document);
-	if (attempt?.[0] !== text) attempt = [text, uid()];
-	try {
-		const id = film.id;
-		const answer = id
-			? await call('PATCH', `compositions/${id}`, `{"config":${text}}`, film.etag && { 'If-Match': film.etag })
-			: await call('POST', 'compositions', text, { 'Idempotency-Key': attempt[1] });
-		reset();
-		go(`films/${answer.composition_id ?? id}`);
-	} catch (e) {
-		if (e.status && e.status !== 409) attempt = null;
-		showErrors(e, made);
-	}
+const render = () => once(async ({ text }) => {
+	if (attempt[0] !== text) attempt = [text, uid()];
+	const headers = { 'Idempotency-Key': attempt[1] };
+	const answer = await (id ? call('PATCH', `compositions/${id}`, `{"config":${text}}`, headers) : call('POST', 'compositions', text, headers));
+	const to = id ?? answer.composition_id;
+	reset();
+	go(`films/${to}`);
 });
 
 // ---- one film after another
 
-function reset() {
-	uploads.clear();
-	both().forEach((i) => i.file && URL.revokeObjectURL(i.url));
+export function reset() {
+	items().forEach(drop);
 	film = newFilm();
-	json = null;
-	attempt = null;
-	view = null;
+	attempt = [];
+	id = json = view = null;
 }
 
-export const forget = reset;
-
-async function startOver() {
-	if (!await sure(t('startOverAsk'), t('startOver'))) return;
-	reset();
-	go('', true);
+// The film of a document with what is known of its sources, or null.
+async function load(document) {
+	const names = new Set(JSON.stringify(document).match(/(?<="asset:)[\da-f-]{36}(?=")/g));
+	const found = await Promise.all([...names].map((name) => get(`videos/${name}`).catch(() => null)));
+	const loaded = fromDocument(document, new Map(found.filter(Boolean).map((asset) => [asset.src,
+		{ asset, name: asset.title || asset.filename, size: asset.bytes, status: asset.status, error: asset.error, url: `videos/${asset.id}/stream` }])));
+	if (!loaded) notice(m.notForm);
+	return loaded;
 }
 
-// Loads what is known of a document's sources, and shows it in the form if the
-// form can hold all of it.
-async function load(document, text) {
-	const found = await Promise.all(assetIds(document).map((id) => get(`videos/${id}`).catch(() => null)));
-	const here = new Map(both().filter((i) => i.asset).map((i) => [i.asset.id, i]));
-	const items = new Map(found.filter(Boolean).map((a) => [a.id, {
-		kind: a.kind, name: a.title || a.filename, size: a.bytes, status: a.status, error: a.error, asset: a,
-		url: `videos/${a.id}/stream`, ...here.get(a.id), row: null }]));
-	const loaded = fromDocument(document, items);
-	if (loaded) return Object.assign(loaded, { id: film.id, etag: film.etag });
-	if (text === undefined) openJson(JSON.stringify(document, null, 2));
-	notice(t('notForm'), false);
-	return null;
-}
+const textOf = (document) => JSON.stringify(document, null, 2);
 
 export async function edit(composition) {
+	const loaded = await load(composition.config);
 	reset();
-	const loaded = await (build(), load(composition.config));
-	if (loaded) film = loaded;
-	film.id = composition.id;
-	view = null;
-}
-
-function openJson(text) {
-	json = jsonMode(text);
+	({ id } = composition);
+	if (loaded) film = loaded; else json = jsonMode(textOf(composition.config));
 }
 
 async function switchMode() {
 	if (!json) {
-		openJson(JSON.stringify(toDocument({ ...film, clips: film.clips.filter((c) => c.asset),
-			sounds: film.sounds.filter((c) => c.asset) }).document, null, 2));
-		film.asJson = json.text();
-	} else if (json.text() === film.asJson) {
+		await idle();
+		const [clips, sounds] = [film.clips, film.sounds].map((l) => l.filter((i) => i.asset));
+		json = jsonMode(textOf(toDocument({ ...film, clips, sounds }).document));
+		json.initial = json.text();
+	} else if (json.text() === json.initial) {
 		json = null;
 	} else {
-		const made = json.read();
-		const loaded = made && await load(JSON.parse(made.text), made.text);
+		const loaded = json.read() && await load(JSON.parse(json.text()));
 		if (!loaded) return;
 		film = loaded;
 		json = null;
 	}
 	view = null;
-	go('', true);
+	go('');
 }
 
 // ---- the view
 
-function picker(label, attributes, props) {
-	const input = h('input', { type: 'file', class: 'quiet', tabindex: '-1', 'aria-label': label, ...attributes,
-		onchange: () => { addFiles([...input.files]); input.value = ''; } });
-	return [input, button(label, () => input.click(), props)];
+function picker(label, attributes, kind) {
+	const input = h('input', { type: 'file', hidden: true, ...attributes, onchange: () => { addFiles(input.files); input.value = ''; } });
+	return [input, button(label, () => input.click(), kind)];
 }
 
-function section(title, kind, empty) {
-	const id = newId();
-	const list = h(kind === 'clips' ? 'ol' : 'ul', { class: 'items', 'aria-labelledby': id });
-	sortable(list, (from, to) => move(film[kind][from], to));
-	return [list, h('section', null, h('h2', { id }, title), list, h('p', { class: 'empty' }, empty))];
+function list(kind, tag) {
+	const label = newId();
+	view[kind] = h(`${tag}.items`, { 'aria-labelledby': label });
+	sortable(view[kind], (from, to) => move(film[kind][from], to));
+	return h('section', h('h2', { id: label }, m[kind]), view[kind], h('p.empty', m[kind === 'clips' ? 'noClips' : 'noSounds']));
 }
+
+const select = (key, names) => field(m[key], h('select', { value: film[key], onchange: (e) => { film[key] = e.target.value; } },
+	names.map((value) => h('option', { value }, m[value]))));
 
 function build() {
-	const v = {};
-	view = v;
-	const [filesInput, choose] = picker(t('choose'), { multiple: true, accept: 'video/*,image/*,audio/*' }, { class: 'primary' });
-	const [cameraInput, camera] = picker(t('camera'), { accept: 'video/*,image/*', capture: 'environment' }, { class: 'camera' });
-	v.choose = choose;
-	v.bar = h('progress', { max: '1', 'aria-label': t('uploads') });
-	v.totalText = h('span');
-	v.total = h('div', { class: 'total', hidden: true }, v.bar, v.totalText);
-	const [clips, clipSection] = section(t('clips'), 'clips', t('noClips'));
-	const [sounds, soundSection] = section(t('sounds'), 'sounds', t('noSounds'));
-	v.clips = clips;
-	v.sounds = sounds;
-
-	const option = (value, label, on) => h('option', { value, selected: on }, label);
-	const title = h('input', { type: 'text', maxlength: '120', autocomplete: 'off', value: film.title,
-		oninput: () => { film.title = title.value.trim(); } });
-	const shown = h('input', { type: 'checkbox', checked: film.showTitle, onchange: () => { film.showTitle = shown.checked; } });
-	const between = h('select', { onchange: () => { film.fade = between.value === 'fade'; } },
-		option('fade', t('fade'), film.fade), option('none', t('none'), !film.fade));
-	const size = h('select', { onchange: () => { film.size = size.value; } },
-		Object.keys(sizes).map((k) => option(k, t(k), film.size === k)));
-	v.titleError = h('p', { class: 'error', id: newId() });
-	const titleField = field(t('title'), title);
-	title.setAttribute('aria-describedby', v.titleError.id);
-
-	v.form = h('div', { class: 'columns' },
-		h('div', null, clipSection, soundSection),
-		h('section', { class: 'card settings' }, h('h2', null, t('film')), titleField, v.titleError,
-			h('label', { class: 'check' }, shown, t('showTitle')), field(t('between'), between), field(t('size'), size)));
-	v.jsonBox = h('div', null, json?.el);
-	v.problems = h('div', { class: 'problems', role: 'alert' });
-	v.checked = h('div', { class: 'checked', role: 'status' });
-	v.render = button(t('render'), render, { class: 'primary' });
-	v.start = button(t('startOver'), startOver, { class: 'plain' });
-	v.mode = button('', switchMode, { class: 'plain' });
-	v.actions = h('div', { class: 'actions' }, v.checked, v.problems, h('div', { class: 'row' }, v.render,
-		button(t('check'), check), h('span', { class: 'grow' }), v.mode, v.start));
-	v.el = h('div', null, h('h1', { tabindex: '-1' }, film.id ? film.title || t('untitled') : t('make')),
-		h('div', { class: 'drop' }, icon('add'), h('p', null, h('strong', null, t('dropLead')), h('span', null, t('dropHint'))),
-			h('div', { class: 'row' }, filesInput, choose, cameraInput, camera)),
-		v.total, v.form, v.jsonBox, v.actions);
-	return v;
+	view = {
+		bar: h('progress', { 'aria-label': m.upload, max: 1 }), text: h('small'), checked: h('div.checked', { role: 'status' }), problems: h('div.problems', { role: 'alert' }),
+		render: button(id ? m.rerender : m.render, render, '.primary'),
+		title: h('input', { maxlength: 120, autocomplete: 'off', value: film.title, oninput: (e) => { film.title = e.target.value.trim(); } }),
+	};
+	const [input, choose] = picker(m.choose, { multiple: true, accept: 'video/*,image/*,audio/*' }, '.primary');
+	view.choose = choose;
+	view.total = h('div.total', view.bar, view.text);
+	view.actions = h('div.actions', view.checked, view.problems, h('div.row', view.render, button(m.check, check), button(json ? m.asForm : m.asJson, switchMode, '.plain')));
+	const form = h('div.columns', { hidden: !!json }, h('div', list('clips', 'ol'), list('sounds', 'ul')),
+		h('section.card', h('h2', m.film), field(m.title, view.title),
+			h('label.check', h('input', { type: 'checkbox', checked: film.showTitle, onchange: (e) => { film.showTitle = e.target.checked; } }), m.showTitle),
+			select('between', ['fade', 'none']), select('size', Object.keys(sizes))));
+	view.el = h('div', h('h1', { tabindex: -1 }, id ? film.title || m.untitled : m.make),
+		h('div.drop', { hidden: !!json }, h('p', h('strong', m.drop), m.dropHint),
+			h('div.row', input, choose, picker(m.camera, { accept: 'video/*,image/*', capture: 'environment' }, '.camera'))),
+		view.total, form, json?.el, view.actions);
 }
 
 export function editView() {

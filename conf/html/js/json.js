@@ -1,80 +1,84 @@
-// Where each value of a JSON text stands, by its JSON Pointer (RFC 6901); and,
-// for a text that is no JSON, where it stops being it.
+// The composition as a text: where each value stands, by its JSON Pointer (RFC
+// 6901), and a list of what is wrong in which an entry selects its place.
 
-export class SyntaxFault extends Error {
-	constructor(what, at) {
-		super(what);
-		this.at = at;
-	}
-}
+import { button, field, h } from './dom.js';
+import { fill, m } from './messages.js';
 
-// Map of pointer -> [start, end]; of a member, from its name on.
-export function locate(text) {
+// Map of pointer -> [start, end], of a member from its name on; throws {at,
+// message} for a text that is no JSON.
+function locate(text) {
 	const places = new Map();
 	let at = 0;
+	const take = (re) => { re.lastIndex = at; const s = re.exec(text)?.[0]; at += s?.length ?? 0; return s; };
+	const need = (re, what) => { take(/\s*/y); return take(re) ?? (() => { throw Object.assign(Error(fill(m.missing, what)), { at }); })(); };
+	const string = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y;
 
-	const fail = (what) => { throw new SyntaxFault(what, at); };
-	const take = (re) => {
-		re.lastIndex = at;
-		const m = re.exec(text);
-		if (m) at = re.lastIndex;
-		return m?.[0];
-	};
-	const space = () => take(/[ \t\r\n]*/y);
-	const string = () => {
-		const s = take(/"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y);
-		return s === undefined ? fail(text[at] === '"' ? 'this text does not end' : 'a name in "" is missing') : JSON.parse(s);
-	};
-
-	// Members or elements up to the closing mark.
-	const list = (close, one) => {
-		at++;
-		space();
-		if (text[at] === close) { at++; return; }
-		for (let n = 0; ; n++) {
-			one(n);
-			space();
-			if (text[at] === close) { at++; return; }
-			if (text[at] !== ',') fail(`"," or "${close}" is missing`);
-			at++;
-			space();
-		}
-	};
-
-	const value = (pointer, start = at) => {
-		if (text[at] === '{') {
-			list('}', () => {
-				const from = at;
-				const name = string();
-				space();
-				if (text[at] !== ':') fail('":" is missing');
-				at++;
-				space();
-				value(`${pointer}/${name.replace(/~/g, '~0').replace(/\//g, '~1')}`, from);
-			});
-		} else if (text[at] === '[') {
-			list(']', (n) => value(`${pointer}/${n}`));
-		} else if (text[at] === '"') {
-			string();
-		} else if (take(/(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null)(?![\w.])/y) === undefined) {
-			fail('a value is missing');
+	function value(pointer, from) {
+		const start = from ?? at;
+		if (take(/[{[]/y)) {
+			const end = text[at - 1] === '{' ? /}/y : /]/y;
+			for (let n = 0; !need(n ? RegExp(`,|${end.source}`, 'y') : RegExp(`${end.source}|`, 'y'), `"," or "${end.source}"`).match(end); n++) {
+				take(/\s*/y);
+				const here = at;
+				if (end.source === ']') { value(`${pointer}/${n}`); continue; }
+				const name = JSON.parse(need(string, m.jsonName));
+				need(/:\s*/y, '":"');
+				value(`${pointer}/${name.replace(/~/g, '~0').replace(/\//g, '~1')}`, here);
+			}
+		} else {
+			take(string) ?? need(/(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null)(?![\w.])/y, m.jsonValue);
 		}
 		places.set(pointer, [start, at]);
-	};
+	}
 
-	space();
+	take(/\s*/y);
 	value('');
-	space();
-	if (at < text.length) fail('the document has ended before this');
+	need(/$/y, m.jsonEnd);
 	return places;
 }
 
-// The place of a pointer, or of the nearest thing around it that is there.
-export function placeOf(places, pointer) {
-	let p = pointer;
-	while (p && !places.has(p)) p = p.slice(0, p.lastIndexOf('/'));
-	const [start, end] = places.get(p) ?? [0, 0];
-	return p === pointer ? [start, end] : [start, Math.min(end, start + 1)];
-}
+// {el, text(), read(), errors(list)}; read: is it JSON?
+export function jsonMode(initial) {
+	const area = h('textarea.code', { spellcheck: 'false', autocapitalize: 'off', dir: 'ltr', rows: 22, value: initial });
+	const list = h('ul');
+	const box = h('div.problems', { role: 'alert', hidden: true }, h('p', m.needFix), list);
 
-export const lineOf = (text, at) => text.slice(0, at).split('\n').length;
+	const select = (start, end) => {
+		const line = parseFloat(getComputedStyle(area).lineHeight);
+		area.focus();
+		area.setSelectionRange(start, end);
+		area.scrollTop = (area.value.slice(0, start).split('\n').length - 4) * line;
+	};
+
+	const show = (faults) => {
+		box.hidden = !faults.length;
+		list.replaceChildren(...faults.map(({ place: [start, end], pointer, detail }) => h('li', button(
+			`${fill(m.line, area.value.slice(0, start).split('\n').length)}: ${pointer ?? ''} ${detail}`, () => select(start, end), '.fault'))));
+		list.querySelector('button')?.focus();
+	};
+
+	return {
+		el: h('div', field(m.json, area), box),
+		text: () => area.value,
+		read() {
+			try {
+				locate(area.value);
+				show([]);
+				return true;
+			} catch (e) {
+				show([{ place: [e.at, e.at + 1], detail: e.message }]);
+				return false;
+			}
+		},
+		// A pointer to what is not there selects what should hold it.
+		errors(errors) {
+			const places = locate(area.value);
+			show(errors.map((x) => {
+				let p = x.pointer;
+				while (!places.has(p)) p = p.slice(0, p.lastIndexOf('/'));
+				const [start, end] = places.get(p);
+				return { ...x, place: [start, p === x.pointer ? end : start + 1] };
+			}));
+		},
+	};
+}

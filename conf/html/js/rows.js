@@ -3,125 +3,96 @@
 
 import { base } from './api.js';
 import { drawBlurHash } from './blurhash.js';
-import { button, field, h, icon, iconButton, newId } from './dom.js';
+import { button, h, icon, iconButton, newId } from './dom.js';
 import { lengthOf, playsFor } from './film.js';
-import { bytes, duration, percent, t } from './messages.js';
+import { bytes, duration, fill, m, percent } from './messages.js';
 
-// What stands for the item: the file itself where the browser can show it.
-function thumb(item) {
-	const box = h('div', { class: 'thumb' }, icon(item.kind === 'audio' ? 'note' : 'film'));
-	if (item.kind === 'audio') return { box, seek() {} };
-	if (item.asset?.blurhash) {
-		const canvas = h('canvas', { width: 32, height: 18 });
-		if (drawBlurHash(item.asset.blurhash, canvas)) box.append(canvas);
-	}
-	const src = item.file ? item.url : base + item.url;
-	const picture = item.kind === 'image' ? h('img', { src, alt: '' })
-		: h('video', { src, preload: 'metadata', playsinline: true, tabindex: '-1', 'aria-hidden': 'true' });
-	picture.muted = true;
+// The file itself where the browser can show it, else a blur, else an icon.
+function thumb({ kind, file, url, asset }) {
+	const canvas = h('canvas', { width: 32, height: 18 });
+	const src = file ? url : base + url;
+	const picture = kind === 'image' ? h('img', { src, alt: '' }) : h('video', { src: `${src}#t=0.1`, preload: 'metadata', playsinline: true, 'aria-hidden': 'true' });
 	picture.addEventListener('error', () => picture.remove());
-	picture.addEventListener('loadedmetadata', () => { picture.currentTime = item.in || 0.04; });
-	box.append(picture);
-	return { box, seek: (s) => { if (picture.readyState) picture.currentTime = s; } };
+	return h('div.thumb', icon(kind), asset?.blurhash && drawBlurHash(asset.blurhash, canvas) && canvas, kind !== 'audio' && picture);
 }
 
-// {el, update(), place(n, of), errors(list), focus(by)}; `act` is told what the
-// person wants: move(by), remove(), again(), changed().
+// {el, update, place, errors, focus}; `act` is told what the person wants:
+// move(by), remove(), again().
 export function makeRow(item, act) {
 	const { name, kind } = item;
-	const picture = thumb(item);
-	const state = h('span', { class: 'state' });
-	const bar = h('progress', { max: '1', 'aria-label': t('progressOf', name) });
-	const again = button(t('tryAgain'), act.again, { class: 'small' });
-	const error = h('p', { class: 'error', id: newId() });
-	const kept = h('div', { class: 'kept' }, h('i'));
-	const up = iconButton('up', t('up', name), () => act.move(-1));
-	const down = iconButton('down', t('down', name), () => act.move(1));
+	const state = h('small');
+	const bar = h('progress', { 'aria-label': `${m.upload}: ${name}`, max: 1 });
+	const again = button(m.tryAgain, act.again, '.small');
+	const error = h('p.error', { id: newId() });
+	const part = h('i');
+	const kept = h('div.kept', part);
+	const length = h('small');
+	const fields = h('div.fields');
+	const tool = (shape, what) => iconButton(shape, `${m[shape === 'x' ? 'remove' : shape]}: ${name}`, what);
+	const up = tool('up', () => act.move(-1));
+	const down = tool('down', () => act.move(1));
+	const x = tool('x', act.remove);
 	const inputs = {};
 
-	const seconds = (key, label, pointer, min) => {
-		const input = h('input', { type: 'number', min, max: '3600', step: '0.1', inputmode: 'decimal',
-			'aria-label': t('actionOn', name, label), value: item[key],
-			onchange: () => {
-				const n = input.valueAsNumber;
-				item[key] = Number.isFinite(n) ? n : key === 'out' ? null : 0;
-				if (key === 'out' && item.out !== null && Math.abs(item.out - lengthOf(item)) < 0.05) item.out = null;
-				picture.seek(key === 'out' ? Math.max(0, n - 0.04) : n || 0);
-				input.removeAttribute('aria-invalid');
+	const input = (pointer, key, label, props, event) => {
+		const el = h('input', { 'aria-label': `${name}: ${label}`, 'aria-describedby': error.id, min: 0, value: item[key], ...props,
+			[event]: () => {
+				const n = el.valueAsNumber;
+				item[key] = n >= 0 ? n : key === 'out' ? null : 0;
+				if (key === 'out' && Math.abs(n - lengthOf(item)) < 0.01) item.out = null;
+				el.removeAttribute('aria-invalid');
 				update();
-				act.changed();
 			} });
-		inputs[pointer] = input;
-		return h('label', null, h('span', null, label), input, h('span', null, t('unit')));
+		inputs[pointer] = el;
+		fields.append(h('label', h('span', label), el));
 	};
+	const seconds = (pointer, key, label) => input(pointer, key, label, { type: 'number', step: 0.1, max: 3600, inputmode: 'decimal' }, 'onchange');
 
-	const length = h('span', { class: 'length' });
-	const fields = h('div', { class: 'fields' });
-	if (kind === 'video') fields.append(seconds('in', t('from'), 'in_point', '0'), seconds('out', t('to'), 'out_point', '0.1'), length);
-	if (kind === 'image') fields.append(seconds('seconds', t('show'), 'duration', '0.1'));
-	if (kind === 'audio') {
-		const shown = h('output', null, percent(item.volume));
-		const volume = h('input', { type: 'range', min: '0', max: '1', step: '0.05', value: item.volume,
-			oninput: () => { item.volume = volume.valueAsNumber; shown.textContent = percent(item.volume); act.changed(); } });
-		volume.setAttribute('aria-label', t('actionOn', name, t('volume')));
-		inputs.volume = volume;
-		fields.append(h('label', null, h('span', null, t('volume')), volume, shown), length);
-	}
+	if (kind === 'video') { seconds('in_point', 'in', m.from); seconds('out_point', 'out', m.to); }
+	if (kind === 'image') seconds('duration', 'seconds', m.show);
+	if (kind === 'audio') input('volume', 'volume', m.volume, { type: 'range', step: 0.05, max: 1 }, 'oninput');
+	fields.append(length);
 
-	const el = h('li', { class: 'item' },
-		h('span', { class: 'grip', 'data-grip': true, title: t('drag', name) }, icon('grip')),
-		picture.box,
-		h('div', { class: 'what' }, h('div', { class: 'name' }, h('strong', null, h('bdi', null, name)), state, again), bar, kept, fields, error),
-		h('div', { class: 'tools' }, up, down, iconButton('x', t('remove', name), act.remove)));
+	const el = h('li.item', h('span.grip', icon('grip')), thumb(item),
+		h('div.what', h('div.name', h('bdi', name), state, again), bar, kept, fields, error), h('div.tools', up, down, x));
 
 	function update() {
 		const left = Math.ceil((item.next - Date.now()) / 1000);
 		const all = lengthOf(item);
 		const ready = item.status === 'ready';
+		const sent = item.size ? item.sent / item.size : 0;
 		el.dataset.state = item.status;
 		state.textContent = {
-			waiting: left > 0 ? t('again', left) : t('waiting'),
-			uploading: t('uploading', percent(item.size ? item.sent / item.size : 0)),
-			probing: t('probing'), failed: t('failed'),
-			ready: kind === 'image' ? bytes(item.size) : `${bytes(item.size)} · ${duration(all)}`,
+			waiting: left > 0 ? fill(m.again, left) : m.waiting, uploading: fill(m.uploading, percent(sent)), probing: m.probing, failed: m.failed,
+			ready: [bytes(item.size), all && duration(all)].filter(Boolean).join(' · '),
 		}[item.status];
 		bar.hidden = !['waiting', 'uploading'].includes(item.status);
-		bar.value = item.size ? item.sent / item.size : 0;
+		bar.value = sent;
 		again.hidden = item.status !== 'failed' || !item.file;
-		if (item.status === 'failed') error.textContent = item.error;
-		else if (!el.dataset.wrong) error.textContent = '';
+		if (!el.dataset.wrong) error.textContent = item.error ?? '';
 		fields.hidden = !ready;
 		kept.hidden = !ready || kind !== 'video';
-		if (kind === 'video' && ready) {
-			inputs.out_point.value = item.out ?? Math.round(all * 100) / 100;
-			inputs.in_point.value = item.in || 0;
-			length.textContent = `= ${duration(playsFor(item))}`;
-			const cut = kept.firstChild.style;
-			cut.insetInlineStart = `${100 * Math.min(1, (item.in || 0) / all)}%`;
-			cut.insetInlineEnd = `${100 * Math.max(0, 1 - (item.out ?? all) / all)}%`;
-		}
+		length.textContent = kind === 'audio' ? percent(item.volume) : duration(playsFor(item));
+		if (kept.hidden) return;
+		inputs.in_point.value = item.in;
+		inputs.out_point.value = item.out ?? Math.round(all * 100) / 100;
+		part.style.insetInlineStart = `${100 * item.in / all}%`;
+		part.style.insetInlineEnd = `${100 - 100 * (item.out ?? all) / all}%`;
 	}
 
 	update();
-
 	return {
 		el,
 		update,
-		place(n, of) { up.disabled = n === 0; down.disabled = n === of - 1; },
+		place(first, last) { up.disabled = first; down.disabled = last; },
 		errors(list) {
-			el.dataset.wrong = list.length ? '1' : '';
-			error.textContent = list.map((x) => x.detail).join('; ');
-			for (const [key, input] of Object.entries(inputs)) {
-				const mine = list.some((x) => x.pointer.endsWith(`/${key}`));
-				if (mine) input.setAttribute('aria-invalid', 'true'); else input.removeAttribute('aria-invalid');
-				input.setAttribute('aria-describedby', error.id);
+			el.dataset.wrong = list.length || '';
+			error.textContent = list.map((e) => e.detail).join('; ') || item.error || '';
+			for (const [key, control] of Object.entries(inputs)) {
+				control.toggleAttribute('aria-invalid', list.some((e) => e.pointer.endsWith(`/${key}`)));
 			}
 		},
-		// by: the button that moved it; 0: any; nothing: the field in error.
-		focus(by) {
-			const wrong = el.querySelector('[aria-invalid]');
-			if (by === undefined) (wrong ?? el.querySelector('input, button')).focus();
-			else [by < 0 ? up : down, up, down, el.querySelector('.tools button:last-child')].find((b) => !b.disabled).focus();
-		},
+		// by: on the button that moved it; else on the field in error, or any button
+		focus(by) { [by < 0 && up, by > 0 && down, el.querySelector('[aria-invalid]'), up, down, x].find((b) => b && !b.disabled).focus(); },
 	};
 }

@@ -2,87 +2,97 @@
 
 import { base, call, get, over } from './api.js';
 import { drawBlurHash } from './blurhash.js';
-import { button, field, go, h, notice, say, sure, tried } from './dom.js';
-import { duration, percent, t } from './messages.js';
+import { button, field, go, h, notice, say, tried } from './dom.js';
+import { duration, fill, m, percent } from './messages.js';
 import { watch } from './progress.js';
 
-export const nameOf = (film) => film.title || t('untitled');
+export const nameOf = (film) => film?.title || m.untitled;
 export const result = (job, name) => `${base}results/${job}/${name}`;
+export const act = (label, name, what, kind) => {
+	const b = button(label, () => tried(what), kind);
+	b.ariaLabel = `${label}: ${name}`;
+	return b;
+};
 
-export const stateText = (e) => [t(`status_${e.status}`), e.status === 'processing' && percent(e.percent / 100),
-	e.status === 'processing' && e.eta_s > 0 && t('eta', duration(e.eta_s))].filter(Boolean).join(', ');
+export const stateText = (e) => [m[e.status === 'failed' ? 'jobfailed' : e.status], ...(e.status === 'processing'
+	? [percent(e.percent / 100), e.eta_s > 0 && fill(m.eta, duration(e.eta_s))] : [])].filter(Boolean).join(', ');
 
-export const remove = async (film) => await sure(t('deleteAsk', nameOf(film)), t('delete'))
-	&& tried(async () => {
-		await call('DELETE', `compositions/${film.id}`);
-		go('films', true);
-		notice(t('deleted'));
-	});
+export const deletion = (name, path, done) => act(m.delete, name, async () => {
+	if (!confirm(fill(m.sure, name))) return;
+	await call('DELETE', path);
+	done();
+}, '.plain.danger');
 
-// Answers [element, stop].
+// [element, stop]
 export async function showView(id) {
 	const film = await get(`compositions/${id}`);
+	const name = nameOf(film);
 	const canvas = h('canvas', { width: 32, height: 18, hidden: true });
-	const stage = h('div', { class: 'stage' }, canvas);
+	const stage = h('div.stage', canvas);
 	const text = h('p');
-	const bar = h('progress', { max: '100', 'aria-label': t('percentOf', nameOf(film)) });
-	const why = h('p', { class: 'error' });
-	const tools = h('div', { class: 'row' });
+	const bar = h('progress', { max: 100, 'aria-label': name });
+	const why = h('p.error');
+	const tools = h('div.row');
 	const shared = h('div');
 	let preview, told, stop;
 
-	const act = (what) => tried(async () => { await call('POST', `jobs/${film.job_id}/${what}`); stop(); begin(); });
+	const job = (label, what, kind) => act(label, name, async () => {
+		await call('POST', `jobs/${film.job_id}/${what}`);
+		stop();
+		begin();
+	}, kind);
 
 	function event(e) {
-		const step = `${e.status}${Math.floor(e.percent / 25)}`;
+		const ended = over(e.status);
+		const step = e.status + Math.floor(e.percent / 25);
 		text.textContent = stateText(e);
+		if (step !== told) say(text.textContent);
 		bar.value = e.percent ?? 0;
-		bar.hidden = over(e.status);
-		if (step !== told) say(stateText(e));
-		told = step;
+		bar.hidden = ended;
 		if (e.blurhash && canvas.hidden) canvas.hidden = !drawBlurHash(e.blurhash, canvas);
 		if (e.preview_url && !preview) {
-			preview = h('img', { src: result(film.job_id, 'preview.jpg'), alt: t('preview') });
+			preview = h('img', { src: result(film.job_id, 'preview.jpg'), alt: m.preview });
 			stage.append(preview);
 		}
-		why.textContent = e.status === 'failed' ? e.error?.detail ?? e.error?.code : '';
-		tools.replaceChildren(e.status === 'failed' || e.status === 'cancelled' ? button(t('retry'), () => act('retry'), { class: 'primary' }) : '',
-			over(e.status) ? button(t('edit'), () => go(`edit/${id}`)) : button(t('cancel'), () => act('cancel')),
-			over(e.status) ? button(t('delete'), () => remove(film), { class: 'plain danger' }) : '');
+		why.textContent = e.status === 'failed' ? e.error?.detail : '';
+		// the buttons stay the same, and keep the focus, while the state does
+		if (e.status !== told?.replace(/\d.*/, '')) {
+			tools.replaceChildren(...ended ? [
+				e.status === 'completed' ? h('a.button.primary', { href: result(film.job_id, 'final'), download: `${name}.mp4` }, m.download) : job(m.retry, 'retry', '.primary'),
+				act(m.edit, name, async () => go(`edit/${id}`)), deletion(name, `compositions/${id}`, () => go('films')),
+			] : [job(m.cancel, 'cancel')]);
+		}
+		told = step;
 	}
 
-	function end(job) {
-		event(job);
-		if (job.status !== 'completed') return;
-		const src = result(job.id, 'final');
-		stage.replaceChildren(h('video', { src, controls: true, playsinline: true, preload: 'metadata', 'aria-label': t('player', nameOf(film)),
-			poster: job.results['poster.jpg'] && result(job.id, 'poster.jpg') }));
-		tools.prepend(h('a', { class: 'button primary', href: src, download: `${nameOf(film)}.mp4` }, t('download')));
+	function end(e) {
+		if (e.status !== 'completed') return;
+		stage.replaceChildren(h('video', { src: result(e.id, 'final'), controls: true, playsinline: true, preload: 'metadata', 'aria-label': name }));
 		share();
 	}
 
 	function share() {
-		const link = h('input', { readonly: true, dir: 'ltr', onfocus: () => link.select() });
-		const row = h('div', { class: 'row end' }, h('div', { class: 'grow' }, field(t('shareLink'), link)), button(t('copy'), async () => {
+		const link = h('input', { readonly: true, dir: 'ltr' });
+		const row = h('div.row.end', h('div.grow', field(m.shareLink, link)), act(m.copy, m.shareLink, async () => {
 			link.select();
 			await (navigator.clipboard?.writeText(link.value) ?? document.execCommand('copy'));
-			notice(t('copied'));
+			notice(m.copied);
 		}));
 		const draw = () => {
 			row.hidden = !film.share_url;
-			link.value = film.share_url ? location.origin + base.slice(0, -1) + film.share_url : '';
+			link.value = location.origin + base.slice(0, -1) + film.share_url;
 		};
-		const choice = (v) => h('label', { class: 'check' }, h('input', { type: 'radio', name: 'visibility', value: v, checked: film.visibility === v,
-			onchange: () => tried(async () => { Object.assign(film, await call('PATCH', `compositions/${id}`, { visibility: v })); draw(); }) }), t(v));
+		const change = (visibility) => tried(async () => { Object.assign(film, await call('PATCH', `compositions/${id}`, { visibility })); draw(); });
 		draw();
-		shared.replaceChildren(h('fieldset', { class: 'card' }, h('legend', null, t('share')), ['private', 'link', 'public'].map(choice), row));
+		shared.replaceChildren(h('fieldset.card', h('legend', m.share), ['private', 'link', 'public'].map((value) => h('label.check',
+			h('input', { type: 'radio', name: 'who', value, checked: film.visibility === value, onchange: () => change(value) }), m[value])), row));
 	}
 
 	function begin() {
 		preview = told = null;
-		stop = watch(film.job_id, { event, end, lost: (on) => on && (text.textContent = t('reconnecting')) });
+		stop = watch(film.job_id, { event, end, lost: () => { text.textContent = m.lost; } });
 	}
 
 	begin();
-	return [h('div', null, h('h1', { tabindex: '-1' }, nameOf(film)), stage, h('div', { class: 'row' }, text, bar), why, tools, shared), () => stop()];
+	return [h('div', h('h1', { tabindex: -1 }, name), stage, h('div.state', text, bar), why, tools, shared), () => stop()];
 }

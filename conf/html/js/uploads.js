@@ -1,147 +1,112 @@
-// The queue of files on their way up: two at a time, tried again after 1, 3 and
-// 5 s; a server that says it is busy (429, 503) holds up all of it. Then waits
-// until the server has read the file. Knows nothing of the film they are for.
+// Files on their way up: two at a time, tried again after 1, 3 and 5 s; a server
+// that says it is busy (429, 503) holds up all of them. Then the server reads
+// the file. Knows nothing of the film they are for.
 
-import { base, backOff, call, get, Problem, uid } from './api.js';
+import { base, backOff, get, Problem, uid } from './api.js';
 import { wait } from './dom.js';
-import { t } from './messages.js';
+import { fill, m } from './messages.js';
 
-const parallel = 2;
 const endings = {
-	video: /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|ts|mts|3gp)$/i,
+	video: /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m?ts|3gp)$/i,
 	image: /\.(jpe?g|png|gif|webp|avif|heic|bmp|tiff?)$/i,
-	audio: /\.(mp3|wav|ogg|oga|opus|m4a|aac|flac)$/i,
+	audio: /\.(mp3|wav|og[ga]|opus|m4a|aac|flac)$/i,
 };
 
-// video, image, audio, or undefined for what is none
-export const kindOf = (file) => Object.keys(endings).find((k) =>
-	(file.type ? file.type.startsWith(`${k}/`) : endings[k].test(file.name)));
+// video, image, audio, or undefined
+export const kindOf = ({ type, name }) => Object.keys(endings).find((k) => (type ? type.startsWith(`${k}/`) : endings[k].test(name)));
 
 const items = new Set();
-let changed = () => {};
+const inState = (...states) => [...items].filter((i) => states.includes(i.status));
+const active = () => inState('waiting', 'uploading', 'probing').length;
+let changed, timer;
 let resumeAt = 0;
 let idlers = [];
 
-export const pending = (i) => ['waiting', 'uploading', 'probing'].includes(i.status);
 export const onChange = (f) => { changed = f; };
-export const busyFor = () => Math.max(0, Math.ceil((resumeAt - Date.now()) / 1000));
 
 // When nothing is on its way any more.
 export const idle = () => new Promise((done) => { idlers.push(done); tell(); });
 
 export function totals() {
-	const all = [...items].filter((i) => i.file);
-	return {
-		files: all.length, done: all.filter((i) => !pending(i)).length,
-		size: all.reduce((n, i) => n + i.size, 0), sent: all.reduce((n, i) => n + i.sent, 0),
-		active: all.some(pending),
-	};
+	const sum = (key) => [...items].reduce((n, i) => n + i[key], 0);
+	return { active: active(), files: items.size, sent: sum('sent'), size: sum('size'), pause: Math.ceil((resumeAt - Date.now()) / 1000) };
 }
 
 function tell(item) {
 	changed(item);
-	if ([...items].some(pending)) return;
-	idlers.forEach((f) => f());
-	idlers = [];
+	if (!active()) idlers.splice(0).forEach((f) => f());
 }
 
 export function enqueue(item) {
-	Object.assign(item, { status: 'waiting', sent: 0, tries: 0, idem: uid(), error: null, next: 0 });
-	items.add(item);
-	tell(item);
+	items.add(Object.assign(item, { status: 'waiting', sent: 0, tries: 0, next: 0, error: '', key: uid() }));
 	pump();
 }
 
 export function drop(item) {
 	items.delete(item);
 	item.xhr?.abort();
-	tell(item);
 	pump();
 }
 
-export const clear = () => [...items].forEach(drop);
-
-let timer;
-
+// Starts what may start, and comes back for what has to wait.
 function pump() {
+	const waiting = inState('waiting');
+	const due = waiting.filter((i) => Math.max(i.next, resumeAt) <= Date.now());
+	due.slice(0, Math.max(0, 2 - inState('uploading').length)).forEach(send);
 	clearTimeout(timer);
-	const now = Date.now();
-	const waiting = [...items].filter((i) => i.status === 'waiting');
-	let free = parallel - [...items].filter((i) => i.status === 'uploading').length;
-
-	if (resumeAt <= now) {
-		for (const i of waiting) if (free > 0 && i.next <= now) { free--; send(i); }
-	}
-	// Counts down for who watches, and starts what has waited long enough.
-	if (waiting.some((i) => Math.max(i.next, resumeAt) > now)) {
-		timer = setTimeout(() => { waiting.forEach(tell); pump(); }, 250);
-	}
+	if (due.length < waiting.length) timer = setTimeout(pump, 250);
+	waiting.forEach(tell);
+	tell();
 }
 
 function send(item) {
 	const xhr = new XMLHttpRequest();
-	item.xhr = xhr;
-	item.status = 'uploading';
-	xhr.open('POST', `${base}videos/upload?filename=${encodeURIComponent(item.name)}`);
-	xhr.setRequestHeader('Content-Type', item.file.type || 'application/octet-stream');
-	xhr.setRequestHeader('Idempotency-Key', item.idem);
-	xhr.upload.onprogress = (e) => { item.sent = Math.min(e.loaded, item.size); tell(item); };
-	xhr.onload = () => {
-		let body = null;
-		try { body = JSON.parse(xhr.responseText); } catch { /* not every proxy speaks JSON */ }
-		if (xhr.status < 300 && body?.id) {
-			item.sent = item.size;
-			item.asset = body;
-			item.status = 'probing';
+	const end = () => {
+		let body;
+		try { body = JSON.parse(xhr.responseText); } catch { /* of a proxy, or none */ }
+		if (xhr.status === 201) {
+			Object.assign(item, { sent: item.size, asset: body, status: 'probing' });
 			read(item);
 		} else {
 			lose(item, new Problem(xhr.status, body, xhr.getResponseHeader('Retry-After')));
 		}
 		pump();
 	};
-	xhr.onerror = () => { lose(item, new Problem(0)); pump(); };
-	tell(item);
+	Object.assign(item, { xhr, status: 'uploading' });
+	Object.assign(xhr, { onload: end, onerror: end });
+	xhr.upload.onprogress = (e) => { item.sent = Math.min(e.loaded, item.size); tell(item); };
+	xhr.open('POST', `${base}videos/upload?filename=${encodeURIComponent(item.name)}`);
+	xhr.setRequestHeader('Content-Type', item.file.type || 'application/octet-stream');
+	xhr.setRequestHeader('Idempotency-Key', item.key);
 	xhr.send(item.file);
 }
 
 function lose(item, problem) {
-	const { status } = problem;
-	const passing = status === 0 || status === 429 || status === 408 || status >= 500
-		|| (status === 409 && problem.retryAfter);
-
 	item.sent = 0;
-	if (passing && item.tries < backOff.length) {
-		const pause = Math.max(backOff[item.tries++], 1000 * problem.retryAfter);
-		item.status = 'waiting';
-		item.next = Date.now() + pause;
-		if (status === 429 || status === 503) resumeAt = Math.max(resumeAt, item.next);
-	} else {
-		item.status = 'failed';
-		item.error = problem.message;
-		if (status === 401) call('GET', 'users/me').catch(() => {});
-	}
+	if (!problem.passing || item.tries === 3) { fail(item, problem.message); return; }
+	item.status = 'waiting';
+	item.next = Date.now() + Math.max(backOff[item.tries++], problem.after);
+	if ([429, 503].includes(problem.status)) resumeAt = Math.max(resumeAt, item.next);
+}
+
+function fail(item, error) {
+	Object.assign(item, { status: 'failed', error });
 	tell(item);
 }
 
-// What the server finds in the file: its length and size, or why it is no use.
+// What the server finds in the file: how long it is, or why it is of no use.
 async function read(item) {
-	tell(item);
-	for (let pause = 250; items.has(item) && item.status === 'probing'; pause = Math.min(3000, pause * 1.5)) {
-		try {
-			const a = item.asset;
-			if (a.status === 'ready') item.status = 'ready';
-			else if (a.status === 'failed') Object.assign(item, { status: 'failed', error: a.error });
-			else {
-				await wait(pause);
-				item.asset = await get(`videos/${a.id}`);
-				continue;
-			}
-		} catch (e) {
-			Object.assign(item, { status: 'failed', error: e.message });
+	try {
+		for (let pause = 250; item.asset.status === 'probing' && items.has(item); pause = Math.min(3000, pause * 1.5)) {
+			await wait(pause);
+			item.asset = await get(`videos/${item.asset.id}`);
 		}
-		if (item.status === 'ready' && !['video', 'image', 'audio'].includes(item.asset.kind)) {
-			Object.assign(item, { status: 'failed', error: t('notMedia', item.name) });
-		}
+		const { status, kind, error } = item.asset;
+		if (status === 'failed') throw Error(error);
+		if (kind !== item.kind) throw Error(fill(m.notMedia, item.name));
+		item.status = 'ready';
 		tell(item);
+	} catch (e) {
+		fail(item, e.message);
 	}
 }
