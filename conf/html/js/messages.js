@@ -1,5 +1,5 @@
-// Every word a person reads. A locale is one more member of `locales` with these
-// keys (English stands in for what it lacks) and, if need be, `dir: 'rtl'`.
+// Every word a person reads. A locale is a member of `locales` with these keys
+// (English stands in for what it lacks) and perhaps `dir: 'rtl'`.
 
 const en = {
 	brand: 'Films',
@@ -8,24 +8,23 @@ const en = {
 	signOut: 'Sign out',
 	signIn: 'Sign in',
 	signUp: 'Create account',
-	lead: 'Put clips, pictures and music together, and watch the film a moment later.',
+	lead: 'Put clips, pictures and music together and watch the film.',
 	toSignUp: 'New here? Create an account',
 	toSignIn: 'I have an account',
 	email: 'E-mail',
 	password: 'Password',
 	passwordHint: 'At least 8 characters',
-	signedOut: 'You are signed out.',
 
 	drop: 'Drop clips, pictures and music anywhere',
-	dropHint: 'or paste them, or take them from here',
+	dropHint: 'or paste or choose them',
 	choose: 'Choose files',
 	camera: 'Use the camera',
 	total: '{0} of {1} files, {2} of {3}',
 	paused: 'The server is busy; going on in {0} s',
 	clips: 'Clips',
-	noClips: 'Nothing yet. The film plays what you add from top to bottom.',
+	noClips: 'The film plays what you add from top to bottom.',
 	sounds: 'Music',
-	noSounds: 'Any sound file that you add plays under the film.',
+	noSounds: 'Sound files play under the film.',
 	waiting: 'Waiting',
 	uploading: 'Uploading, {0}',
 	again: 'Next try in {0} s',
@@ -47,29 +46,27 @@ const en = {
 	tooLarge: '{0} is too large for your account.',
 
 	film: 'Film',
-	title: 'Title',
-	showTitle: 'Show it at the beginning',
+	title: 'Title at the beginning',
 	between: 'Between clips',
 	none: 'Cut',
 	fade: 'Fade',
 	size: 'Picture',
 	wide: 'Wide, 1280 × 720',
 	tall: 'Tall, 720 × 1280',
-	square: 'Square, 720 × 720',
 	draft: 'Draft, 320 × 180',
 	asJson: 'Edit as JSON',
 	asForm: 'Back to the form',
 	json: 'The composition as JSON',
-	notForm: 'The form cannot show all of this composition, so it stays JSON.',
+	notForm: 'The form cannot show all of this.',
 	check: 'Check',
 	render: 'Make the film',
 	rerender: 'Make it again',
 	waitUploads: 'Waiting for the uploads…',
 	checking: 'Checking…',
-	checked: 'Everything fits. The film lasts {0}: {1} frames in {2} pieces ({3}), about {4} of computing.',
+	checked: 'All fits: {0}, {1} frames in {2} pieces ({3}), about {4} of computing.',
 	needOne: 'Add a clip first.',
-	fixUploads: 'A file was not uploaded. Try it again or remove it.',
-	needFix: 'The film cannot be made yet:',
+	fixUploads: 'Try again or remove what was not uploaded.',
+	needFix: 'This needs a change first:',
 	line: 'Line {0}',
 	missing: '{0} is missing here',
 	jsonName: 'a name in quotes',
@@ -85,7 +82,7 @@ const en = {
 	cancelled: 'Cancelled',
 	eta: '{0} left',
 	preview: 'First picture of the film',
-	lost: 'Connection lost; asking again',
+	lost: 'Connection lost, asking again',
 	cancel: 'Cancel',
 	retry: 'Render again',
 	delete: 'Delete',
@@ -107,31 +104,30 @@ const en = {
 	close: 'Close',
 	offline: 'The server cannot be reached.',
 	odd: 'The server answered {0}.',
-};
+}
 
-const locales = { en };
+const locales = {en}
 
-export const lang = navigator.languages.map((l) => l.split('-')[0]).find((l) => locales[l]) ?? 'en';
-export const m = { ...en, ...locales[lang] };
+export const lang = navigator.languages.map(l => l.split('-')[0]).find(l => locales[l]) ?? 'en'
+export const m = {...en, ...locales[lang]}
 
-// {0}, {1} of a text, filled in
-export const fill = (text, ...values) => text.replace(/\{(\d)\}/g, (_, n) => values[n]);
+export const fill = (text, ...values) => text.replace(/\{(\d)\}/g, (_, n) => values[n])
 
-const number = (options) => {
-	const format = new Intl.NumberFormat(lang, { maximumFractionDigits: 1, ...options });
-	return (n) => format.format(n);
-};
-const unit = (name) => number({ style: 'unit', unit: name });
-const seconds = unit('second');
-const units = ['kilobyte', 'megabyte', 'gigabyte'].map(unit);
-const day = new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeStyle: 'short' });
+const number = options => {
+	const format = new Intl.NumberFormat(lang, {maximumFractionDigits: 1, ...options})
+	return n => format.format(n)
+}
+const unit = name => number({style: 'unit', unit: name})
+const seconds = unit('second')
+const units = ['kilobyte', 'megabyte', 'gigabyte'].map(unit)
+const day = new Intl.DateTimeFormat(lang, {dateStyle: 'medium', timeStyle: 'short'})
 
-export const percent = number({ style: 'percent', maximumFractionDigits: 0 });
-export const count = number();
-export const bytes = (n) => {
-	const step = n < 1e6 ? 0 : n < 1e9 ? 1 : 2;
-	return units[step](n / 1000 ** (step + 1));
-};
-// seconds below a minute, 2:05 above
-export const duration = (s) => (s < 60 ? seconds(s) : `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, 0)}`);
-export const when = (text) => day.format(new Date(text));
+export const percent = number({style: 'percent', maximumFractionDigits: 0})
+export const count = number()
+export const bytes = n => {
+	const step = n < 1e6 ? 0 : n < 1e9 ? 1 : 2
+	return units[step](n / 1000 ** (step + 1))
+}
+// 3.5 sec, 2:05
+export const duration = s => (s < 60 ? seconds(s) : `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, 0)}`)
+export const when = text => day.format(new Date(text))

@@ -1,34 +1,23 @@
-// Rows of a list dragged by their handle, with mouse, pen or finger. What this
-// does the buttons of a row do as well.
+// Rows of a list dragged by their grip; the buttons of a row do the same.
 
 // moved(from, to): the row was let go at another place
-export function sortable(list, moved) {
-	list.addEventListener('pointerdown', (down) => {
-		const grip = down.target.closest('.grip');
-		if (!grip) return;
-		const rows = [...list.children];
-		const row = grip.closest('li');
-		const from = rows.indexOf(row);
-		const boxes = rows.map((r) => r.getBoundingClientRect());
-		let to = from;
-
-		down.preventDefault();
-		grip.setPointerCapture(down.pointerId);
-		row.classList.add('dragged');
-
-		grip.onpointermove = (e) => {
-			const by = e.clientY - down.clientY;
-			to = boxes.filter((b, i) => i !== from && b.top + b.height / 2 < boxes[from].top + boxes[from].height / 2 + by).length;
-			rows.forEach((r, i) => {
-				const step = (i > from && i <= to ? -1 : i < from && i >= to ? 1 : 0) * (boxes[from].height + 8);
-				r.style.transform = `translateY(${i === from ? by : step}px)`;
-			});
-		};
-		grip.onlostpointercapture = () => {
-			grip.onpointermove = grip.onlostpointercapture = null;
-			row.classList.remove('dragged');
-			rows.forEach((r) => { r.style.transform = ''; });
-			if (to !== from) moved(from, to);
-		};
-	});
-}
+export const sortable = (list, moved) => list.addEventListener('pointerdown', e => {
+	const grip = e.target.closest('.grip')
+	if (!grip) return
+	const row = grip.closest('li')
+	const place = r => [...list.children].indexOf(r)
+	const from = place(row)
+	e.preventDefault()
+	grip.setPointerCapture(e.pointerId)
+	row.classList.add('dragged')
+	// the others move, since what is taken out loses the pointer
+	grip.onpointermove = ({clientY: y}) => {
+		const other = [...list.children].find(r => r !== row && y > r.offsetTop - scrollY && y < r.offsetTop + r.offsetHeight - scrollY)
+		if (other) list.insertBefore(other, place(other) > place(row) ? row : row.nextSibling)
+	}
+	grip.onlostpointercapture = () => {
+		grip.onpointermove = grip.onlostpointercapture = null
+		row.classList.remove('dragged')
+		if (place(row) !== from) moved(from, place(row))
+	}
+})
