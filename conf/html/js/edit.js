@@ -231,7 +231,7 @@ function build() {
 			select('between', ['fade', 'none']), select('size', Object.keys(sizes))))
 	view.el = h('div', h('h1', {tabindex: -1}, id ? film.title || m.untitled : m.make),
 		h('div.drop', {hidden: !!json}, h('p', h('strong', m.drop), m.dropHint),
-			h('div.row', input, choose, picker(m.camera, {accept: 'video/*,image/*', capture: 'environment'}, '.camera'))),
+			h('div.row', input, choose, navigator.maxTouchPoints && picker(m.camera, {accept: 'video/*,image/*', capture: 'environment'}))),
 		view.total, form, json?.el, view.actions)
 }
 
