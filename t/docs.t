@@ -46,6 +46,7 @@ sub nginx_t {
     $http =~ s{/etc/render/}{$dir/}g;
     $http =~ s{/usr/share/nginx-render/conf/}{$top/conf/}g;
     $http =~ s{/var/log/nginx/}{$dir/}g;
+    $http =~ s{/usr/share/nginx-render/html}{$top/conf/html}g;
     $http =~ s{/var/lib/render}{$dir/store}g;
     $http =~ s{listen 80;}{listen 127.0.0.1:1;};
     $http =~ s{http://reports}{http://127.0.0.1:1}g;
