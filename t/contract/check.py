@@ -4,6 +4,8 @@
     check.py [--spec FILE] EXCHANGES      recorded exchanges, a JSON object a line
     check.py [--spec FILE] --routes       the route table in ngx_module/, both ways
     check.py [--spec FILE] --self         the document by itself
+    check.py --documents FILE             compositions by name, against their schema: what is wrong
+                                          with each as JSON, {name: [[pointer, why]]}
 
 Exit status 1 where something does not hold, 2 for a wrong call.  Needs python3-jsonschema.
 """
@@ -59,21 +61,31 @@ def of_itself(spec):
     return not faults
 
 
+def of_documents(spec, path):
+    schema = spec.follow({'$ref': 'composition.schema.json'}, spec.path)
+    with open(path, encoding='utf-8') as f:
+        documents = json.load(f)
+    print(json.dumps({name: spec.faults(schema, d) for name, d in documents.items()}))
+    return True
+
+
 def main():
     args = argparse.ArgumentParser(description='Holds the server against docs/openapi.json.')
     args.add_argument('--spec', default=f'{TOP}/docs/openapi.json')
     args.add_argument('--routes', action='store_true')
     args.add_argument('--self', action='store_true', dest='itself')
+    args.add_argument('--documents')
     args.add_argument('exchanges', nargs='?')
     given = args.parse_args()
-    if given.routes + given.itself + bool(given.exchanges) != 1:
-        args.error('give one of --routes, --self and a file of exchanges')
+    if given.routes + given.itself + bool(given.documents) + bool(given.exchanges) != 1:
+        args.error('give one of --routes, --self, --documents and a file of exchanges')
     try:
         spec = contract.Spec(given.spec)
     except contract.Broken as e:
         print(e)
         return 1
     good = (of_routes(spec) if given.routes else of_itself(spec) if given.itself
+            else of_documents(spec, given.documents) if given.documents
             else of_exchanges(spec, given.exchanges))
     return 0 if good else 1
 

@@ -20,17 +20,18 @@ sub file { $_[0]{file} }
 # Locations that a test adds to nginx's server block: what the API serves there, it serves under a
 # prefix or in part; the others are none of the contract's.
 sub locations {
-    my ($self, $conf) = @_;
-    while ($conf =~ /\blocation\s+(?:=|\^~)?\s*(\/\S*)\s*(\{(?:[^{}]|(?2))*\})/g) {
+    my ($self, $conf, $prefix) = @_;
+    while ($conf =~ /\blocation\s+(?:=|\^~)?\s*(\/\S*)\s*\{((?:[^{}]|(\{(?:[^{}]|(?3))*\}))*)\}/g) {
         my ($path, $body) = ($1, $2);
-        my ($prefix) = $body =~ /\brender_prefix\s+([^\s;]+)/;
-        $prefix =~ s{/+\z}{} if defined $prefix;
-        my $api = $body =~ /\brender_api\s/;
+        my $own = $body =~ s/(\{(?:[^{}]|(?1))*\})/;/gr;
+        my ($here) = $own =~ /\brender_prefix\s+([^\s;]+)/;
+        $here = defined $here ? $here =~ s{/+\z}{}r : $prefix;
         $self->{places}{$path} = {
-            outside => !$api,
-            prefix  => $prefix,
-            partial => $body !~ /\brender_api\s+all\b/,
+            outside => $own !~ /\brender_api\s/,
+            prefix  => $here,
+            partial => $own !~ /\brender_api\s+all\b/,
         } unless $path eq '/';
+        $self->locations($body, $here);
     }
 }
 
