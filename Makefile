@@ -105,6 +105,7 @@ bench: all
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
 
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
+SHAREDIR    ?= $(PREFIX)/share/nginx-render
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULES_DIR) \
@@ -114,6 +115,10 @@ install: all
 	install -m 644 sql/*.sql $(DESTDIR)$(SQLDIR)
 	install -m 644 sql/functions/*.sql $(DESTDIR)$(SQLDIR)/functions
 	install -m 644 conf/*.conf conf/*.service conf/*.env $(DESTDIR)$(PREFIX)/share/nginx-render/conf
+	install -d $(DESTDIR)$(SHAREDIR)/conf/snippets $(DESTDIR)$(SHAREDIR)/docs $(DESTDIR)$(SHAREDIR)/html/docs
+	install -m 644 conf/snippets/*.conf $(DESTDIR)$(SHAREDIR)/conf/snippets
+	install -m 644 docs/*.json docs/*.md $(DESTDIR)$(SHAREDIR)/docs
+	install -m 644 conf/html/docs/* $(DESTDIR)$(SHAREDIR)/html/docs
 
 clean:
 	rm -rf $(BUILD)
