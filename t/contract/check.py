@@ -4,8 +4,10 @@
     check.py [--spec FILE] EXCHANGES      recorded exchanges, a JSON object a line
     check.py [--spec FILE] --routes       the route table in ngx_module/, both ways
     check.py [--spec FILE] --self         the document by itself
-    check.py --documents FILE             compositions by name, against their schema: what is wrong
-                                          with each as JSON, {name: [[pointer, why]]}
+    check.py [--schema NAME] --documents FILE
+                                          compositions by name, against their schema (or another
+                                          one of docs/): what is wrong with each, as JSON:
+                                          {name: [[pointer, why]]}
 
 Exit status 1 where something does not hold, 2 for a wrong call.  Needs python3-jsonschema.
 """
@@ -61,8 +63,8 @@ def of_itself(spec):
     return not faults
 
 
-def of_documents(spec, path):
-    schema = spec.follow({'$ref': 'composition.schema.json'}, spec.path)
+def of_documents(spec, name, path):
+    schema = spec.follow({'$ref': name}, spec.path)
     with open(path, encoding='utf-8') as f:
         documents = json.load(f)
     print(json.dumps({name: spec.faults(schema, d) for name, d in documents.items()}))
@@ -74,6 +76,7 @@ def main():
     args.add_argument('--spec', default=f'{TOP}/docs/openapi.json')
     args.add_argument('--routes', action='store_true')
     args.add_argument('--self', action='store_true', dest='itself')
+    args.add_argument('--schema', default='composition.schema.json')
     args.add_argument('--documents')
     args.add_argument('exchanges', nargs='?')
     given = args.parse_args()
@@ -85,7 +88,7 @@ def main():
         print(e)
         return 1
     good = (of_routes(spec) if given.routes else of_itself(spec) if given.itself
-            else of_documents(spec, given.documents) if given.documents
+            else of_documents(spec, given.schema, given.documents) if given.documents
             else of_exchanges(spec, given.exchanges))
     return 0 if good else 1
 
