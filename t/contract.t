@@ -123,6 +123,68 @@ for my $what (sort keys %lie) {
     like $out, $wanted, "$what: and named";
 }
 
+# exchanges that no server here has made: what must pass, and what must not
+my %common = ('x-request-id' => 'a', 'x-content-type-options' => 'nosniff', 'cache-control' => 'private, no-store');
+my %event  = %{ $json->decode(slurp("$top/docs/event.schema.json"))->{examples}[0] };
+my %typed  = (%common, 'content-type' => 'application/json');
+my %stream = ('x-request-id' => 'a', 'x-content-type-options' => 'nosniff', 'cache-control' => 'no-store', 'content-type' => 'text/event-stream');
+my $problem = sub { $json->encode({ type => 'about:blank', title => 'T', status => $_[0], detail => 'd', instance => 'a' }) };
+my $none = '00000000-0000-4000-8000-000000000000';
+
+sub block {
+    my (%e) = (%event, @_);
+    return join '', map {"$_\n"} (defined $e{id} ? "id: $e{id}" : ()), "event: $e{type}", 'data: ' . $json->encode(\%e), '';
+}
+
+# [method, path, status, headers, body, more...]
+sub lines {
+    return join '', map {
+        my ($method, $path, $status, $headers, $body, %more) = @$_;
+        $json->encode({ method => $method, path => $path, status => $status, headers => $headers, body => $body, type => undef,
+            request => undef, length => length($body // ''), %more }) . "\n";
+    } @_;
+}
+spew("$dir/good", lines(
+    [GET => '/x', 400, { 'content-type' => 'text/html' }, '<html>'],
+    [TRACE => '/jobs', 405, { 'content-type' => 'text/html' }, '<html>'],
+    [GET => '/jobs', 599, {}, 'connection refused'],
+    [GET => '/private/a.txt', 200, { 'content-type' => 'text/plain' }, 'a', outside => JSON::PP::true],
+    [GET => '/users/me', 404, { %typed, 'content-type' => 'application/problem+json' }, $problem->(404), partial => JSON::PP::true],
+    [HEAD => '/health', 200, \%typed, ''],
+    [OPTIONS => '/jobs', 204, { allow => 'GET, HEAD, POST, OPTIONS' }, ''],
+    [OPTIONS => '/jobs', 204, { 'access-control-allow-methods' => 'GET' }, ''],
+    [DELETE => "/jobs/$none", 204, \%common, ''],
+    [GET => "/jobs/./$none/../%68/../$none", 404, { %common, 'content-type' => 'application/problem+json' }, $problem->(404)],
+    [GET => "/d/1.a/b/c/d", 200, { %stream, etag => '"1"', 'accept-ranges' => 'bytes', 'content-type' => 'video/mp4' }, undef, length => 5],
+    [GET => "/jobs/$none/events", 200, \%stream, "retry: 2000\n\n" . block(id => undef, type => 'snapshot') . ": still here\n\n" . block() . "id: 1-1\ndat"],
+    [POST => '/auth/jwt/login', 200, \%typed, $s->req(POST => '/auth/login', json => { map { $_ => $u->{$_} } qw(email password) })->{body},
+        type => 'application/x-www-form-urlencoded', request => 'username=a&password=b&scope='],
+));
+($code, $out) = check_contract("$dir/good");
+is $out, "13 exchanges, 11 checked, 2 events, 0 mismatches\n", 'what must pass passes';
+
+my @bad = (
+    [qr{GET /jobs \(listJobs\) 502: this status}, [GET => '/jobs', 502, { 'content-type' => 'text/html' }, '<html>']],
+    [qr{GET /y 400: must be 404}, [GET => '/y', 400, { %common, 'content-type' => 'application/problem+json' }, $problem->(400)]],
+    [qr{GET /users/me \(getMe\) 404: this status}, [GET => '/users/me', 404, { %common, 'content-type' => 'application/problem+json' }, $problem->(404)]],
+    [qr{HEAD /health .*a body for HEAD}, [HEAD => '/health', 200, \%typed, '{}']],
+    [qr{OPTIONS /health 204: Allow names .*: delete}, [OPTIONS => '/health', 204, { allow => 'GET, DELETE' }, '']],
+    [qr{DELETE /health 405: no header Allow}, [DELETE => '/health', 405, { %common, 'content-type' => 'application/problem+json' }, $problem->(405)]],
+    [qr{deleteJob\) 204: a body of 2 bytes}, [DELETE => "/jobs/$none", 204, \%common, '{}']],
+    [qr{getHealth\) 200: body is not JSON}, [GET => '/health', 200, \%typed, '{']],
+    [qr{getHealth\) 200: no header X-Request-Id}, [GET => '/health', 200, { 'content-type' => 'application/json' }, '{"status":"ok"}']],
+    [qr{getHealth\) 200: header Cache-Control: }, [GET => '/health', 200, { %typed, 'cache-control' => 'public' }, '{"status":"ok"}']],
+    [qr{an event of .*events.*/percent: 101 is greater}, [GET => "/jobs/$none/events", 200, \%stream, block(percent => 101)]],
+    [qr{event: done, but the type is progress}, [GET => "/jobs/$none/events", 200, \%stream, block() =~ s/event: progress/event: done/r]],
+    [qr{id: 5-5, but the id is}, [GET => "/jobs/$none/events", 200, \%stream, block() =~ s/^id: .*/id: 5-5/r]],
+    [qr{neither field nor comment: hello}, [GET => "/jobs/$none/events", 200, \%stream, "hello\n\n"]],
+    [qr{jwtLogin\) 200: the form that was taken}, [POST => '/auth/jwt/login', 200, \%typed, '{}', type => 'application/x-www-form-urlencoded', request => 'password=b']],
+);
+spew("$dir/bad", lines(map { $_->[1] } @bad));
+($code, $out) = check_contract("$dir/bad");
+is $code, 1, 'what must not pass';
+like $out, $_->[0], "is found: $_->[0]" for @bad;
+
 # an event of another shape
 my $event = $json->decode(slurp("$top/docs/event.schema.json"));
 push @{ $event->{required} }, 'mood';
