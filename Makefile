@@ -1,4 +1,4 @@
-# nginx-render: make, make run, make stop, make test, make bench, make install.
+# nginx-render: make, make run, stop, test, fuzz, bench, install.
 #
 # BUILD=dir      where objects and binaries go (build)
 # SANITIZE=1     AddressSanitizer and UBSan in all of it (use another BUILD)
@@ -101,6 +101,36 @@ test-asan:
 	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan all unit
 	RENDER_BUILD="$(abspath build/asan)" RENDER_ASAN=1 prove -It/lib $(PROVE_FLAGS) t/*.t
 
+# libFuzzer over what reads bytes of strangers: FUZZ_SECONDS for each target.
+# Objects of their own, since all of common/ is instrumented.
+FUZZ_CC      ?= clang
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ         = $(BUILD)/fuzz
+FUZZ_SAN     = -fsanitize=fuzzer-no-link,address,undefined \
+               -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_CFLAGS  = -O1 -g -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
+               -D_GNU_SOURCE -Icommon $(FUZZ_SAN) \
+               $(shell pkg-config --cflags jansson libcrypto)
+FUZZ_LIBS    = $(shell pkg-config --libs jansson libcrypto) -lm
+
+$(FUZZ)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC  $<"; $(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(FUZZ)/fuzz_%: $(FUZZ)/obj/t/fuzz/fuzz_%.o \
+        $(patsubst %.c,$(FUZZ)/obj/%.o,$(COMMON))
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(FUZZ_LIBS)
+
+fuzz-build: $(patsubst %,$(FUZZ)/fuzz_%,$(FUZZ_TARGETS))
+
+fuzz:
+	@scripts/deps fuzz
+	@$(MAKE) --no-print-directory -s fuzz-build
+	@t/fuzz/run $(FUZZ) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+.SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
+
 bench: all
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
 
@@ -123,6 +153,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan bench install clean
+.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

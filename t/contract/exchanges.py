@@ -124,11 +124,12 @@ class Checker:
 
     def allow(self, where, headers, taken):
         said = {m.strip().lower() for m in headers.get('allow', '').split(',')} - {''}
-        if 'get' in taken:
-            taken = taken | {'head'}
-        if said - taken - {'options'}:
-            self.report.say(where, 'Allow names what the contract has not: '
-                            + ', '.join(sorted(said - taken)))
+        taken = taken | {'options'} | ({'head'} if 'get' in taken else set())
+        said |= {'options'}                         # goes without saying
+        for some, why in ((said - taken, 'names what the contract has not'),
+                          (taken - said, 'lacks what the contract has')):
+            if some:
+                self.report.say(where, f'Allow {why}: ' + ', '.join(sorted(some)))
         return True
 
     # ------------------------------------------------------------ one answer

@@ -31,6 +31,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Render::Test::Record;
+use Render::Test::SSE;
 use Render::Test::WS;
 
 our @EXPORT = qw(wait_until ffprobe make_media check_contract);
@@ -314,6 +315,18 @@ sub ws {
         seen => sub { $record->event($path, $_[0]) });
     $record->exchange(method => 'GET', path => $path, status => $ws->status, headers => $ws->headers, body => $ws->body);
     return $ws;
+}
+
+# sse($path, token => ..., headers => {}): a Render::Test::SSE
+sub sse {
+    my ($self, $path, %opt) = @_;
+    my %headers = %{ $opt{headers} || {} };
+    $headers{Authorization} = "Bearer $opt{token}" if defined $opt{token};
+    my $record = $self->{record};
+    my $sse = Render::Test::SSE->connect('127.0.0.1', $self->port, $path, \%headers,
+        seen => sub { $record->event($path, $_[0]) });
+    $record->exchange(method => 'GET', path => $path, status => $sse->status, headers => $sse->headers, cut => 1);
+    return $sse;
 }
 
 # Watches a job to its end over the WebSocket; the job as GET tells it then. An ended connection

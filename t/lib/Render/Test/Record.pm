@@ -35,7 +35,8 @@ sub locations {
     }
 }
 
-# exchange(method => , path => , type => , request => , status => , headers => {}, body => )
+# exchange(method => , path => , type => , request => , status => , headers => {}, body => );
+# cut => 1: the body was not read
 sub exchange {
     my ($self, %x) = @_;
     my ($flags, $path) = $self->_place($x{path});
@@ -49,7 +50,7 @@ sub exchange {
         '{"method":', _quoted($x{method}), ',"path":', _quoted($path), ',"type":', _quoted($x{type}),
         ',"request":', _quoted($sent), ',"status":', 0 + $x{status}, ',"headers":{',
         join(',', map { _quoted($_) . ':' . _quoted(_first($x{headers}{$_})) } sort keys %{ $x{headers} }),
-        '},"body":', _quoted($text && length $body <= LONGEST ? $body : undef), ',"length":', length $body,
+        '},"body":', _quoted($text && !$x{cut} && length $body <= LONGEST ? $body : undef), ',"length":', length $body,
         $flags, '}');
 }
 
