@@ -136,6 +136,7 @@ bench: all
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
 
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
+SHAREDIR    ?= $(PREFIX)/share/nginx-render
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULES_DIR) \
@@ -149,6 +150,9 @@ install: all
 	install -m 644 conf/snippets/*.conf $(DESTDIR)$(SHAREDIR)/conf/snippets
 	install -m 644 $(wildcard conf/html/*.*) $(DESTDIR)$(SHAREDIR)/html
 	install -m 644 conf/html/js/*.js $(DESTDIR)$(SHAREDIR)/html/js
+	install -d $(DESTDIR)$(SHAREDIR)/docs $(DESTDIR)$(SHAREDIR)/html/docs
+	install -m 644 docs/*.json docs/*.md $(DESTDIR)$(SHAREDIR)/docs
+	install -m 644 conf/html/docs/* $(DESTDIR)$(SHAREDIR)/html/docs
 
 clean:
 	rm -rf $(BUILD)

@@ -10,12 +10,13 @@ use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(time);
 
-# connect($host, $port, $path, \%headers): an object as soon as the header of an answer is there
+# connect($host, $port, $path, \%headers, %opt): an object as soon as the header of an answer is
+# there. seen => sub is called with the data of each event.
 sub connect {
-    my ($class, $host, $port, $path, $headers) = @_;
+    my ($class, $host, $port, $path, $headers, %opt) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Proto => 'tcp', Timeout => 10)
         or die "connect to $host:$port: $@";
-    my $self = bless { socket => $socket, raw => '', text => '', eof => 0, done => 0 }, $class;
+    my $self = bless { socket => $socket, raw => '', text => '', eof => 0, done => 0, seen => $opt{seen} }, $class;
     my %send = (Host => "$host:$port", Accept => 'text/event-stream', %{ $headers || {} });
     print {$socket} "GET $path HTTP/1.1\r\n", (map {"$_: $send{$_}\r\n"} sort keys %send), "\r\n";
     $socket->flush;
@@ -74,6 +75,7 @@ sub next_block {
                 $field = 'comment' if $field eq '';
                 $block{$field} = defined $block{$field} ? "$block{$field}\n$value" : $value;
             }
+            $self->{seen}->($block{data}) if $self->{seen} && defined $block{data};
             return \%block;
         }
         return if $self->{done};
