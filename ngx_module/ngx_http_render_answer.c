@@ -112,6 +112,11 @@ ngx_http_render_send(ngx_http_request_t *r, ngx_uint_t status,
 
     ngx_http_render_common_headers(r);
 
+    if (status == NGX_HTTP_UNAUTHORIZED) {
+        (void) ngx_http_render_challenge(r,
+                                         r->headers_in.authorization != NULL);
+    }
+
     r->headers_out.status = status;
 
     if (status == NGX_HTTP_NO_CONTENT) {
