@@ -188,6 +188,22 @@ subtest 'while it renders, through a flush, and again' => sub {
     completed_once($s, $job, 'again');
 };
 
+subtest 'an end that is told twice' => sub {
+    # The answer to the first may have been lost on its way: what was made must stay.
+    my $job = submit($s, $u, film(seconds => 1));
+    is $s->wait_job($u->{token}, $job)->{status}, 'completed', 'a film';
+    for my $kind (qw(preview assemble)) {
+        my ($worker, $task, $fence) = split /\|/, $s->psql("SELECT worker, id, fence FROM render.task WHERE job = '$job' AND kind = '$kind'");
+        for my $f ($fence, $fence - 1) {
+            my ($code, $out, $err) = psql_as($s, 'WORKER', "SELECT render_work.finish('$worker', '$task', $f, '{}', NULL)");
+            is $code, 0, "$kind, claim $f" or diag $err;
+            is decode_json($out)->{accepted}, $f == $fence ? JSON::PP::true : JSON::PP::false,
+                $f == $fence ? 'is taken as it was' : 'is not that of a claim before';
+        }
+    }
+    completed_once($s, $job, 'told twice');
+};
+
 subtest 'a film without pictures' => sub {
     my $film = { timeline => { width => 320, height => 240, fps => 25, tracks => [
         { clips => [ { asset => { type => 'video', src => $asset->{src} }, in_point => 1, duration => 2 } ] } ] } };
