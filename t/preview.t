@@ -157,7 +157,7 @@ subtest 'while it renders, through a flush, and again' => sub {
     thaw(@children);
     my $doc = decode_json(wait_until(
         sub { $s->redis('HGET', "progress:$job", 'preview') && $s->redis('HGET', "progress:$job", 'doc') },
-        20, 'an event of SQL'
+        60, 'an event of SQL'
     ));
     is $doc->{preview_url}, "/results/$job/preview.jpg", 'what follows a flush of Redis tells of the preview again';
     is $doc->{blurhash}, $got->{blurhash}, 'and has its hash';
