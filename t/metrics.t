@@ -102,6 +102,10 @@ subtest 'form' => sub {
         my $family = $kind{$name} ? $name : $name =~ s/_(?:bucket|sum|count)$//r;
         ok $kind{$family}{HELP} && $kind{$family}{TYPE}, "$name has HELP and TYPE" unless $kind{$family}{seen}++;
     }
+    open my $in, '<', 'docs/operating.md' or die $!;
+    my %told = map {/^\| `((?:render|process)_\w+)` \| (\w+)/ ? ($1 => $2) : ()} <$in>;
+    is_deeply \%told, { map { $_ => $kind{$_}{TYPE} } keys %kind }, 'docs/operating.md has all of them, and no others';
+
     is $s->req(HEAD => '/metrics')->{body} // '', '', 'HEAD has no body';
     is $s->req(POST => '/metrics', json => {})->{status}, 405, 'POST is not for it';
 };
