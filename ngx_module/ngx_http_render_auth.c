@@ -355,7 +355,7 @@ ngx_http_render_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_render_challenge(ngx_http_request_t *r, ngx_uint_t had_token)
 {
     ngx_table_elt_t  *h;
