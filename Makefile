@@ -7,7 +7,8 @@
 BUILD     ?= build
 NGINX_SRC ?= /usr/share/nginx/src
 PREFIX    ?= /usr
-SQLDIR    ?= $(PREFIX)/share/nginx-render/sql
+SHAREDIR  ?= $(PREFIX)/share/nginx-render
+SQLDIR    ?= $(SHAREDIR)/sql
 CC        ?= gcc
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
@@ -139,14 +140,17 @@ SHAREDIR    ?= $(PREFIX)/share/nginx-render
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULES_DIR) \
-	    $(DESTDIR)$(SQLDIR)/functions $(DESTDIR)$(PREFIX)/share/nginx-render/conf
+	    $(DESTDIR)$(SQLDIR)/functions \
+	    $(DESTDIR)$(SHAREDIR)/conf/snippets $(DESTDIR)$(SHAREDIR)/html/js
 	install -m 755 $(BUILD)/render $(BUILD)/render-worker $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(BUILD)/ngx_http_render_module.so $(DESTDIR)$(MODULES_DIR)
 	install -m 644 sql/*.sql $(DESTDIR)$(SQLDIR)
 	install -m 644 sql/functions/*.sql $(DESTDIR)$(SQLDIR)/functions
-	install -m 644 conf/*.conf conf/*.service conf/*.env $(DESTDIR)$(PREFIX)/share/nginx-render/conf
-	install -d $(DESTDIR)$(SHAREDIR)/conf/snippets $(DESTDIR)$(SHAREDIR)/docs $(DESTDIR)$(SHAREDIR)/html/docs
+	install -m 644 conf/*.conf conf/*.service conf/*.env $(DESTDIR)$(SHAREDIR)/conf
 	install -m 644 conf/snippets/*.conf $(DESTDIR)$(SHAREDIR)/conf/snippets
+	install -m 644 $(wildcard conf/html/*.*) $(DESTDIR)$(SHAREDIR)/html
+	install -m 644 conf/html/js/*.js $(DESTDIR)$(SHAREDIR)/html/js
+	install -d $(DESTDIR)$(SHAREDIR)/docs $(DESTDIR)$(SHAREDIR)/html/docs
 	install -m 644 docs/*.json docs/*.md $(DESTDIR)$(SHAREDIR)/docs
 	install -m 644 conf/html/docs/* $(DESTDIR)$(SHAREDIR)/html/docs
 

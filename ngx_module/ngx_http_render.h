@@ -34,7 +34,8 @@
 #define NGX_HTTP_RENDER_RESULTS       0x0020
 #define NGX_HTTP_RENDER_PROGRESS      0x0040
 #define NGX_HTTP_RENDER_HEALTH        0x0080
-#define NGX_HTTP_RENDER_ALL           0x7fff
+#define NGX_HTTP_RENDER_METRICS       0x0100
+#define NGX_HTTP_RENDER_ALL           0x7eff      /* without metrics */
 
 
 typedef enum {
@@ -99,6 +100,7 @@ typedef struct {
     ngx_uint_t                  bcrypt_cost;
     ngx_thread_pool_t          *auth_pool;
     ngx_thread_pool_t          *files_pool;
+    ngx_shm_zone_t             *metrics;
     ngx_uint_t                  used;           /* a location has render_api */
 } ngx_http_render_main_conf_t;
 
@@ -169,6 +171,7 @@ struct ngx_http_render_query_s {
     unsigned                    retried:1;
     unsigned                    waiting:1;      /* in the lane, not sent */
     unsigned                    prepares:1;     /* its statement came with it */
+    uint64_t                    began;          /* ngx_http_render_clock() */
     void                       *conn;
     ngx_http_render_lane_e      lane;
     ngx_http_render_answer_t    answer;
@@ -223,6 +226,7 @@ extern ngx_http_render_process_t  *ngx_http_render_process;
     X(jobs_delete,           "jobs_delete",            write)                 \
     X(jobs_snapshot,         "jobs_snapshot",          read)                  \
     X(results_get,           "results_get",            read)                  \
+    X(metrics,               "metrics",                read)                  \
     X(health,                "health",                 read)
 
 #define NGX_HTTP_RENDER_ID(id, name, lane)  ngx_http_render_sql_##id,
@@ -242,6 +246,8 @@ extern const ngx_uint_t  ngx_http_render_nstatements;
 const ngx_http_render_route_t *ngx_http_render_find_route(
     ngx_http_request_t *r, ngx_http_render_ctx_t *ctx, ngx_uint_t api,
     ngx_str_t *path, ngx_uint_t *allowed);
+/* All rows; counters are kept by their place. */
+const ngx_http_render_route_t *ngx_http_render_route_table(ngx_uint_t *n);
 ngx_str_t ngx_http_render_allow(u_char *buf, ngx_uint_t allowed);
 
 
@@ -284,6 +290,8 @@ void ngx_http_render_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *title, const char *detail, json_t *errors);
 void ngx_http_render_answer(ngx_http_request_t *r,
     ngx_http_render_answer_t *a);
+void ngx_http_render_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, ngx_str_t *body);
 void ngx_http_render_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body);
 void ngx_http_render_no_content(ngx_http_request_t *r);
@@ -504,6 +512,9 @@ void ngx_http_render_sse_quit(void);
 ngx_connection_t *ngx_http_render_adopt(int fd, void *data,
     ngx_event_handler_pt handler);
 void ngx_http_render_release(ngx_connection_t *c, ngx_uint_t closed);
+
+
+#include "ngx_http_render_metrics.h"
 
 
 #endif /* NGX_HTTP_RENDER_H */

@@ -87,7 +87,7 @@ ngx_http_render_common_headers(ngx_http_request_t *r)
 }
 
 
-static void
+void
 ngx_http_render_send(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, ngx_str_t *body)
 {

@@ -48,7 +48,7 @@ ngx_http_render_add_variables(ngx_conf_t *cf)
         var->data = v->data;
     }
 
-    return NGX_OK;
+    return ngx_http_render_log_variables(cf);
 }
 
 

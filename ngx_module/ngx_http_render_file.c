@@ -116,6 +116,7 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
     }
 
     f->bytes += f->n;
+    ngx_http_render_count_by(upload_bytes, f->n);
     f->n = 0;
 
     if (!f->last) {

@@ -135,6 +135,7 @@ ngx_http_render_quit_handler(ngx_event_t *ev)
     ngx_http_render_wait_quit();
     ngx_http_render_relay_quit(p->relay);
     ngx_http_render_pg_quit(p->pg);
+    ngx_http_render_metrics_quit();
 }
 
 
@@ -175,6 +176,7 @@ ngx_http_render_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_render_process = p;
+    ngx_http_render_metrics_begin(mcf->metrics);
 
     p->pg = ngx_http_render_pg_create(mcf);
     p->redis = ngx_http_render_redis_create(mcf);
@@ -205,5 +207,6 @@ ngx_http_render_exit_process(ngx_cycle_t *cycle)
     ngx_http_render_redis_destroy(p->redis);
     ngx_http_render_pg_destroy(p->pg);
     rn_store_close(&p->store);
+    ngx_http_render_metrics_end();
     ngx_http_render_process = NULL;
 }

@@ -52,6 +52,7 @@ static ngx_conf_bitmask_t  ngx_http_render_resources[] = {
     { ngx_string("results"), NGX_HTTP_RENDER_RESULTS },
     { ngx_string("progress"), NGX_HTTP_RENDER_PROGRESS },
     { ngx_string("health"), NGX_HTTP_RENDER_HEALTH },
+    { ngx_string("metrics"), NGX_HTTP_RENDER_METRICS },
     { ngx_null_string, 0 }
 };
 
@@ -735,8 +736,11 @@ ngx_http_render_init_main_conf(ngx_conf_t *cf, void *conf)
                                           "max_queue=64");
     mcf->files_pool = ngx_http_render_pool(cf, "render_files", "threads=8",
                                            "max_queue=4096");
+    mcf->metrics = ngx_http_render_metrics_zone(cf);
 
-    if (mcf->auth_pool == NULL || mcf->files_pool == NULL) {
+    if (mcf->auth_pool == NULL || mcf->files_pool == NULL
+        || mcf->metrics == NULL)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -812,6 +816,13 @@ ngx_http_render_init(ngx_conf_t *cf)
     }
 
     *h = ngx_http_render_access_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_render_log_handler;
 
     return ngx_http_render_cors_init(cf);
 }

@@ -295,6 +295,7 @@ ngx_http_render_login_found(ngx_http_request_t *r,
                                ngx_http_render_hash,
                                ngx_http_render_login_compared, p) != NGX_OK)
     {
+        ngx_http_render_count(login_busy);
         ngx_http_render_busy(r, p);
     }
 }
@@ -316,11 +317,13 @@ ngx_http_render_login_compared(ngx_http_request_t *r, void *data)
     }
 
     if (!match) {
+        ngx_http_render_count(login_denied);
         ngx_http_render_problem(r, 401, "Unauthorized", "the e-mail address "
                                 "or the password is wrong", NULL);
         return;
     }
 
+    ngx_http_render_count(login_ok);
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
     ngx_http_render_tokens(r, NGX_HTTP_OK, json_object_get(ctx->json,
                                                            "account"));

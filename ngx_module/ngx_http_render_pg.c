@@ -96,6 +96,8 @@ ngx_http_render_pg_create(ngx_http_render_main_conf_t *conf)
     pool->failed.data = pool;
     pool->failed.log = ngx_cycle->log;
 
+    ngx_http_render_gauge(pg_closed, (ngx_int_t) pool->nconns);
+
     for (i = 0; i < pool->nconns; i++) {
         conn = &pool->conns[i];
         conn->pool = pool;
@@ -118,6 +120,23 @@ ngx_http_render_pg_create(ngx_http_render_main_conf_t *conf)
     }
 
     return pool;
+}
+
+
+/* The only place that changes it. */
+
+static void
+ngx_http_render_pg_state(ngx_http_render_conn_t *conn,
+    ngx_http_render_pg_state_e state)
+{
+    static const ngx_uint_t  gauges[] = {
+        ngx_http_render_g_pg_closed, ngx_http_render_g_pg_connecting,
+        ngx_http_render_g_pg_ready
+    };
+
+    ngx_http_render_gauge_add(gauges[conn->state], -1);
+    ngx_http_render_gauge_add(gauges[state], 1);
+    conn->state = state;
 }
 
 
@@ -144,6 +163,9 @@ ngx_http_render_pg_free(ngx_http_render_query_t *q)
 static void
 ngx_http_render_pg_end(ngx_http_render_query_t *q)
 {
+    ngx_http_render_gauge(pg_queries, -1);
+    ngx_http_render_measure_op(q->statement, q->began);
+
     if (q->callback != NULL && q->data != NULL) {
         q->callback(q->data, &q->answer);
     }
@@ -230,12 +252,14 @@ ngx_http_render_pg_deadline(ngx_event_t *ev)
         if (q->callback != NULL && q->data != NULL) {
             callback = q->callback;
             q->callback = NULL;
+            ngx_http_render_count(pg_error_busy);
             callback(q->data, &q->answer);
         }
         return;
     }
 
     pool = ngx_http_render_process->pg;
+    ngx_http_render_count(pg_error_busy);
     ngx_queue_remove(&q->queue);
     pool->nwaiting[q->lane]--;
     ngx_http_render_pg_fail(q, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -271,7 +295,11 @@ ngx_http_render_pg_send(ngx_http_render_query_t *q)
 {
     ngx_http_render_pg_t  *pool = ngx_http_render_process->pg;
 
+    q->began = ngx_http_render_clock();
+    ngx_http_render_gauge(pg_queries, 1);
+
     if (pool->nwaiting[q->lane] >= NGX_HTTP_RENDER_PG_WAITING) {
+        ngx_http_render_count(pg_error_busy);
         ngx_http_render_pg_later(pool, q, NGX_HTTP_SERVICE_UNAVAILABLE,
                                  "the database is too busy");
         return;
@@ -440,6 +468,7 @@ ngx_http_render_pg_dispatch(ngx_http_render_pg_t *pool,
         ngx_queue_remove(x);
         pool->nwaiting[lane]--;
         q = ngx_queue_data(x, ngx_http_render_query_t, queue);
+        ngx_http_render_count(pg_error_away);
         ngx_http_render_pg_later(pool, q, NGX_HTTP_SERVICE_UNAVAILABLE,
                                  "the database is away");
     }
@@ -455,7 +484,7 @@ ngx_http_render_pg_connect(ngx_http_render_conn_t *conn)
     keywords = mcf->pg_keywords->elts;
     values = mcf->pg_values->elts;
 
-    conn->state = pg_connecting;
+    ngx_http_render_pg_state(conn, pg_connecting);
     conn->nsent = 0;
     ngx_memzero(conn->prepared,
                 ngx_http_render_nstatements * sizeof(ngx_uint_t));
@@ -543,7 +572,7 @@ ngx_http_render_pg_poll(ngx_http_render_conn_t *conn)
     (void) PQsetNoticeProcessor(conn->pg, ngx_http_render_pg_notice, NULL);
 
     ngx_del_timer(&conn->timer);
-    conn->state = pg_ready;
+    ngx_http_render_pg_state(conn, pg_ready);
     conn->pause = 0;
     conn->c->idle = 1;                  /* nothing in flight: may be closed */
 
@@ -558,6 +587,7 @@ ngx_http_render_pg_poll(ngx_http_render_conn_t *conn)
 
     if (conn->pool->told) {
         conn->pool->told = 0;
+        ngx_http_render_circuit(pg, 0);
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "render: PostgreSQL is back");
     }
@@ -584,6 +614,7 @@ ngx_http_render_pg_error(ngx_http_render_query_t *q, PGresult *r)
     }
 
     if (ngx_strncmp(state, "22", 2) == 0) {
+        ngx_http_render_count(pg_error_value);
         q->answer.failed = 422;
         q->answer.why = "the request holds a value that cannot be stored";
 
@@ -594,10 +625,12 @@ ngx_http_render_pg_error(ngx_http_render_query_t *q, PGresult *r)
                || ngx_strncmp(state, "57", 2) == 0
                || ngx_strcmp(state, "25006") == 0)
     {
+        ngx_http_render_count(pg_error_unavailable);
         q->answer.failed = NGX_HTTP_SERVICE_UNAVAILABLE;
         q->answer.why = "the database cannot do this at present";
 
     } else {
+        ngx_http_render_count(pg_error_refused);
         q->answer.failed = NGX_HTTP_INTERNAL_SERVER_ERROR;
         q->answer.why = "the database refused; the log of the server says why";
     }
@@ -688,6 +721,7 @@ ngx_http_render_pg_synced(ngx_http_render_conn_t *conn)
     }
 
     if (q->answer.failed == 0 && q->answer.status == 0) {
+        ngx_http_render_count(pg_error_refused);
         q->answer.failed = NGX_HTTP_INTERNAL_SERVER_ERROR;
         q->answer.why = "the database gave no answer";
     }
@@ -813,7 +847,7 @@ ngx_http_render_pg_close(ngx_http_render_conn_t *conn)
     conn->c = NULL;
     PQfinish(conn->pg);
     conn->pg = NULL;
-    conn->state = pg_idle;
+    ngx_http_render_pg_state(conn, pg_idle);
 }
 
 
@@ -862,12 +896,17 @@ ngx_http_render_pg_lost(ngx_http_render_conn_t *conn, const char *why)
     ngx_http_render_pg_t     *pool = conn->pool;
     ngx_http_render_query_t  *q;
 
+    if (conn->state == pg_connecting) {
+        ngx_http_render_count(pg_error_connect);
+    }
+
     for (i = 0, up = 0; i < pool->nconns; i++) {
         up += pool->conns[i].state == pg_ready && &pool->conns[i] != conn;
     }
 
     if (!pool->told && !ngx_exiting && !ngx_terminate && up == 0) {
         pool->told = 1;
+        ngx_http_render_circuit(pg, 1);
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "render: PostgreSQL is away: %s", why);
     }
@@ -880,7 +919,7 @@ ngx_http_render_pg_lost(ngx_http_render_conn_t *conn, const char *why)
 
     PQfinish(conn->pg);
     conn->pg = NULL;
-    conn->state = pg_idle;
+    ngx_http_render_pg_state(conn, pg_idle);
 
     if (conn->timer.timer_set) {
         ngx_del_timer(&conn->timer);
@@ -908,6 +947,7 @@ ngx_http_render_pg_lost(ngx_http_render_conn_t *conn, const char *why)
         x = ngx_queue_head(&gone);
         ngx_queue_remove(x);
         q = ngx_queue_data(x, ngx_http_render_query_t, queue);
+        ngx_http_render_count(pg_error_lost);
         ngx_http_render_pg_later(pool, q, NGX_HTTP_SERVICE_UNAVAILABLE,
                                  "the connection to the database was lost; "
                                  "whether this was done is not known");

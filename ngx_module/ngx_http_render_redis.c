@@ -191,12 +191,21 @@ ngx_http_render_link_cleanup(void *data)
 
 
 static void
+ngx_http_render_redis_told(ngx_http_render_link_t *link, ngx_uint_t told)
+{
+    link->told = told;
+    ngx_http_render_circuit(redis, link->redis->cmd.told
+                                   || link->redis->sub.told);
+}
+
+
+static void
 ngx_http_render_link_pause(ngx_http_render_link_t *link, const char *why)
 {
     if (!link->told && !link->redis->quitting && !ngx_exiting
         && !ngx_terminate)
     {
-        link->told = 1;
+        ngx_http_render_redis_told(link, 1);
         if (!link->pubsub) {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                           "render: Redis is away: %s", why);
@@ -255,7 +264,7 @@ ngx_http_render_link_up(ngx_http_render_link_t *link)
     link->pause = 0;
 
     if (link->told) {
-        link->told = 0;
+        ngx_http_render_redis_told(link, 0);
         if (!link->pubsub) {
             ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                           "render: Redis is back");
@@ -270,7 +279,7 @@ static void
 ngx_http_render_refused(ngx_http_render_link_t *link, const char *why)
 {
     if (!link->told && why != NULL) {
-        link->told = 1;
+        ngx_http_render_redis_told(link, 1);
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "render: Redis refuses: %s", why);
     }
@@ -301,9 +310,24 @@ ngx_http_render_script_loaded(redisAsyncContext *ac, void *reply, void *data)
 
 
 static void
+ngx_http_render_redis_count(redisReply *r)
+{
+    if (r == NULL) {
+        ngx_http_render_count(redis_lost);
+    } else if (r->type == REDIS_REPLY_ERROR) {
+        ngx_http_render_count(redis_error);
+    } else {
+        ngx_http_render_count(redis_ok);
+    }
+}
+
+
+static void
 ngx_http_render_ignore(redisAsyncContext *ac, void *reply, void *data)
 {
     redisReply  *r = reply;
+
+    ngx_http_render_redis_count(r);
 
     if (r != NULL && r->type == REDIS_REPLY_ERROR) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "render: Redis: %s",
@@ -516,8 +540,9 @@ ngx_http_render_waited(redisAsyncContext *ac, void *reply, void *data)
 
     ngx_http_render_process->redis->pending--;
 
-    if (w->deadline.timer_set) {
+    if (w->deadline.timer_set) {            /* else it was counted then */
         ngx_del_timer(&w->deadline);
+        ngx_http_render_redis_count(reply);
     }
 
     if (w->callback != NULL) {
@@ -536,6 +561,7 @@ ngx_http_render_wait_deadline(ngx_event_t *ev)
 
     callback = w->callback;
     w->callback = NULL;                     /* the answer may still come */
+    ngx_http_render_count(redis_timeout);
 
     if (callback != NULL) {
         callback(w->data, NULL);
@@ -553,6 +579,7 @@ ngx_http_render_redis_command(ngx_http_render_reply_pt callback, void *data,
     if (!redis->cmd.up || redis->cmd.ac == NULL
         || redis->pending >= NGX_HTTP_RENDER_REDIS_PENDING)
     {
+        ngx_http_render_count(redis_away);
         return NULL;
     }
 
@@ -659,6 +686,7 @@ ngx_http_render_effects(ngx_str_t *effects)
     if (effects->len == 0 || !redis->cmd.up || redis->cmd.ac == NULL
         || redis->pending >= NGX_HTTP_RENDER_REDIS_PENDING)
     {
+        ngx_http_render_count_by(redis_away, effects->len != 0);
         return;                             /* rung and read again elsewhere */
     }
 

@@ -307,6 +307,7 @@ ngx_http_render_dispatch(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx,
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_render_module);
     ctx->route = ngx_http_render_find_route(r, ctx, lcf->api, path, &allowed);
+    ngx_http_render_note(r);
 
     if (ctx->route == NULL) {
         ngx_http_render_no_route(r, allowed);

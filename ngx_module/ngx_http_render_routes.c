@@ -130,7 +130,18 @@ static const ngx_http_render_route_t  ngx_http_render_routes[] = {
       ngx_http_render_health },
     { GET, PATH("/health/ready"), R(HEALTH), ANYONE, NONE, SQL(health),
       ngx_http_render_ready },
+    { GET, PATH("/metrics"), R(METRICS), ANYONE, NONE, SQL(metrics),
+      ngx_http_render_metrics },
 };
+
+
+const ngx_http_render_route_t *
+ngx_http_render_route_table(ngx_uint_t *n)
+{
+    *n = sizeof(ngx_http_render_routes) / sizeof(ngx_http_render_routes[0]);
+
+    return ngx_http_render_routes;
+}
 
 
 /* "{name}" takes one step of the path, "{name...}" takes the rest. */

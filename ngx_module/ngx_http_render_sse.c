@@ -56,6 +56,7 @@ ngx_http_render_sse_cleanup(void *data)
 {
     ngx_http_render_sse_t *s = data;
 
+    ngx_http_render_gauge(sse, -1);
     ngx_http_render_relay_leave(&s->listener);
     ngx_queue_remove(&s->queue);
 
@@ -177,6 +178,7 @@ ngx_http_render_sse_event(ngx_http_render_sse_t *s, ngx_str_t *doc,
 
     p = ngx_sprintf(p, "data: %V\n\n", doc);
     s->len = p - s->text;
+    ngx_http_render_count(events_sse);
 
     if (last) {
         s->finish = 1;
@@ -212,6 +214,7 @@ ngx_http_render_sse_deliver(ngx_http_render_listener_t *l, ngx_str_t *doc,
     }
 
     if (s->len > NGX_HTTP_RENDER_SSE_BUFFER) {
+        ngx_http_render_count_by(events_skipped, s->newest.data != NULL);
         free(s->newest.data);               /* progress is state, not a log */
         s->newest.len = 0;
         s->newest.data = malloc(doc->len);
@@ -331,6 +334,7 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
         ngx_queue_init(&ngx_http_render_streams);
     }
     ngx_queue_insert_tail(&ngx_http_render_streams, &s->queue);
+    ngx_http_render_gauge(sse, 1);
     ngx_add_timer(&s->beat, NGX_HTTP_RENDER_SSE_BEAT);
 
     ngx_http_render_sse_say(s, "retry: 2000\n\n");

@@ -64,6 +64,7 @@ ngx_http_render_upload_cleanup(void *data)
 {
     ngx_http_render_upload_t *u = data;
 
+    ngx_http_render_gauge(uploads, -1);
     u->dropped = 1;
 
     if (!u->busy) {
@@ -120,6 +121,7 @@ ngx_http_render_upload_create(ngx_http_request_t *r)
                    ? ngx_http_render_sql_jobs_upload : ctx->route->statement;
     cln->handler = ngx_http_render_upload_cleanup;
     cln->data = u;
+    ngx_http_render_gauge(uploads, 1);
     ctx->state = u;
 
     if (u->file == NULL || u->files == NULL || u->fields == NULL) {

@@ -216,6 +216,7 @@ ngx_http_render_ws_cleanup(void *data)
 {
     ngx_http_render_ws_t  *w = data;
 
+    ngx_http_render_gauge(ws, -1);
     ngx_http_render_relay_leave(&w->listener);
     ngx_queue_remove(&w->queue);
 
@@ -282,6 +283,7 @@ ngx_http_render_ws_queue(ngx_http_render_ws_t *w, ngx_str_t *doc,
     msg.msg_length = doc->len;
 
     (void) wslay_event_queue_msg(w->ws, &msg);
+    ngx_http_render_count(events_ws);
 
     if (last) {
         w->finish = 1;                      /* the job has ended */
@@ -301,6 +303,7 @@ ngx_http_render_ws_deliver(ngx_http_render_listener_t *l, ngx_str_t *doc,
     }
 
     if (wslay_event_get_queued_msg_length(w->ws) > NGX_HTTP_RENDER_WS_QUEUED) {
+        ngx_http_render_count_by(events_skipped, w->newest.data != NULL);
         free(w->newest.data);               /* progress is state, not a log */
         w->newest.data = malloc(doc->len);
         w->newest.len = 0;
@@ -428,6 +431,7 @@ ngx_http_render_ws_create(ngx_http_request_t *r)
         ngx_queue_init(&ngx_http_render_sockets);
     }
     ngx_queue_insert_tail(&ngx_http_render_sockets, &w->queue);
+    ngx_http_render_gauge(ws, 1);
 
     w->ping.handler = ngx_http_render_ws_ping;
     w->ping.data = w;

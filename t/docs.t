@@ -50,6 +50,9 @@ sub nginx_t {
     my ($what, $http, $head) = @_;
 
     $http =~ s{/etc/render/}{$dir/}g;
+    $http =~ s{/usr/share/nginx-render/conf/}{$top/conf/}g;
+    $http =~ s{/var/log/nginx/}{$dir/}g;
+    $http =~ s{/usr/share/nginx-render/html}{$top/conf/html}g;
     $http =~ s{/var/lib/render}{$dir/store}g;
     $http =~ s{listen 80;}{listen 127.0.0.1:1;};
     $http =~ s{http://reports}{http://127.0.0.1:1}g;

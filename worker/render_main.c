@@ -2,6 +2,7 @@
 
 #include "cmd.h"
 #include "rn_log.h"
+#include "rn_version.h"
 
 #include "rn_problem.h"
 
@@ -10,7 +11,7 @@
 #include <string.h>
 
 
-#define VERSION  "0.1.0"
+#define VERSION  RN_VERSION
 
 
 static const char usage[] =

@@ -7,6 +7,7 @@
 #include "rn_encode.h"
 #include "rn_id.h"
 #include "rn_log.h"
+#include "rn_version.h"
 #include "rw_mover.h"
 #include "rw_proto.h"
 #include "rw_run.h"
@@ -26,7 +27,7 @@
 #include <unistd.h>
 
 
-#define VERSION       "0.1.0"
+#define VERSION       RN_VERSION
 #define ALIVE_EVERY   0.5               /* s: a cancel is heard within this */
 #define JANITOR_EVERY 1.0
 #define SWEEP_EVERY   10.0
