@@ -211,8 +211,7 @@ BEGIN
                                     OR asset.title <> c.title);
 
     IF NOT again THEN
-        RETURN ok(200, composition_json(who, c)
-                       || jsonb_build_object('config', c.config), NULL,
+        RETURN ok(200, composition_json(who, c), NULL,
                   jsonb_build_object('ETag', composition_tag(c)));
     END IF;
 
