@@ -158,7 +158,7 @@ BEGIN
     RETURN e;
 END $$;
 
--- The first task of a job's run.  What an earlier run made is not this one's.
+-- The first task of a job's run; what an earlier run made is not this one's.
 CREATE OR REPLACE FUNCTION render.begin_run(j render.job) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE

@@ -179,7 +179,7 @@ BEGIN
 END $$;
 
 -- The pictures are stored; the answer is what is still to be done: effects, and
--- storage keys of pictures that earlier runs left, which nothing names any more.
+-- storage keys of pictures of earlier runs, which nothing names any more.
 CREATE OR REPLACE FUNCTION render.accept_preview(job_id uuid, t render.task,
     result jsonb, OUT effects jsonb, OUT remove jsonb)
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$

@@ -770,7 +770,7 @@ test_head(void **state)
 }
 
 
-/* The poster lies in the segment that shows its tick, for each tick there is. */
+/* The poster lies in the segment that shows its tick, whichever it is. */
 
 static void
 test_poster(void **state)
@@ -784,8 +784,8 @@ test_poster(void **state)
     (void) state;
 
     for (t = 0; t < 300; t += t % 90 < 3 || t % 90 > 86 ? 1 : 17) {
-        (void) sprintf(text, "{\"poster\":{\"time\":\"%df\"},\"timeline\":{"
-                       "\"tracks\":[" TRACK(COLOR("#f00", ",\"duration\":3")
+        (void) sprintf(text, "{\"poster\":{\"time\":\"%df\"},\"timeline\":"
+                       "{\"tracks\":[" TRACK(COLOR("#f00", ",\"duration\":3")
                        "," COLOR("#0f0", ",\"duration\":3") ","
                        COLOR("#00f", ",\"duration\":4")) "]}}", t);
         p = plan(text);

@@ -297,8 +297,8 @@ static const struct {
       "0,\"duration\":6,\"transition\":{\"in\":\"fade\"}}]}]},\"poster\":{"
       "\"time\":4.633}}", 139 },
     { "{\"timeline\":{" CANVAS ",\"tracks\":[{\"clips\":[{\"asset\":{\"type\":"
-      "\"image\",\"src\":\"still.png\"},\"duration\":2},{\"type\":\"transition\""
-      ",\"transition_type\":\"fade\",\"duration\":1},{\"asset\":{\"type\":"
+      "\"image\",\"src\":\"still.png\"},\"duration\":2},{\"type\":"
+      "\"transition\",\"transition_type\":\"fade\",\"duration\":1},{\"asset\":{\"type\":"
       "\"video\",\"src\":\"clip.mp4\"},\"duration\":2}]}]},\"poster\":{"
       "\"time\":\"45f\"}}", 45 },
     { "{\"timeline\":{" CANVAS ",\"tracks\":[{\"clips\":[{\"asset\":{\"type\":"
