@@ -46,7 +46,7 @@ export function makeRow(item, act) {
 	if (kind === 'video') {seconds('in_point', 'in', m.from); seconds('out_point', 'out', m.to)}
 	if (kind === 'image') seconds('duration', 'seconds', m.show)
 	if (kind === 'audio') input('volume', 'volume', m.volume, {type: 'range', step: 0.05, max: 1}, 'oninput')
-	fields.append(length)
+	if (kind !== 'image') fields.append(length)
 
 	const el = h('li.item', h('span.grip', icon('grip')), thumb(item),
 		h('div.what', h('div.name', h('bdi', name), state, again), bar, kept, fields, error), h('div.tools', up, down, x))
