@@ -1,4 +1,4 @@
-# nginx-render: make, make run, make stop, make test, make bench, make install.
+# nginx-render: make, make run, stop, test, fuzz, bench, install.
 #
 # BUILD=dir      where objects and binaries go (build)
 # SANITIZE=1     AddressSanitizer and UBSan in all of it (use another BUILD)
@@ -7,7 +7,8 @@
 BUILD     ?= build
 NGINX_SRC ?= /usr/share/nginx/src
 PREFIX    ?= /usr
-SQLDIR    ?= $(PREFIX)/share/nginx-render/sql
+SHAREDIR  ?= $(PREFIX)/share/nginx-render
+SQLDIR    ?= $(SHAREDIR)/sql
 CC        ?= gcc
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
@@ -101,6 +102,36 @@ test-asan:
 	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan all unit
 	RENDER_BUILD="$(abspath build/asan)" RENDER_ASAN=1 prove -It/lib $(PROVE_FLAGS) t/*.t
 
+# libFuzzer over what reads bytes of strangers: FUZZ_SECONDS for each target.
+# Objects of their own, since all of common/ is instrumented.
+FUZZ_CC      ?= clang
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ         = $(BUILD)/fuzz
+FUZZ_SAN     = -fsanitize=fuzzer-no-link,address,undefined \
+               -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_CFLAGS  = -O1 -g -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
+               -D_GNU_SOURCE -Icommon $(FUZZ_SAN) \
+               $(shell pkg-config --cflags jansson libcrypto)
+FUZZ_LIBS    = $(shell pkg-config --libs jansson libcrypto) -lm
+
+$(FUZZ)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC  $<"; $(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(FUZZ)/fuzz_%: $(FUZZ)/obj/t/fuzz/fuzz_%.o \
+        $(patsubst %.c,$(FUZZ)/obj/%.o,$(COMMON))
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(FUZZ_LIBS)
+
+fuzz-build: $(patsubst %,$(FUZZ)/fuzz_%,$(FUZZ_TARGETS))
+
+fuzz:
+	@scripts/deps fuzz
+	@$(MAKE) --no-print-directory -s fuzz-build
+	@t/fuzz/run $(FUZZ) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+.SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
+
 bench: all
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
 
@@ -109,17 +140,22 @@ MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULES_DIR) \
 	    $(DESTDIR)$(SQLDIR)/functions \
-	    $(DESTDIR)$(PREFIX)/share/nginx-render/conf/snippets
+	    $(DESTDIR)$(SHAREDIR)/conf/snippets $(DESTDIR)$(SHAREDIR)/html/js
 	install -m 755 $(BUILD)/render $(BUILD)/render-worker $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(BUILD)/ngx_http_render_module.so $(DESTDIR)$(MODULES_DIR)
 	install -m 644 sql/*.sql $(DESTDIR)$(SQLDIR)
 	install -m 644 sql/functions/*.sql $(DESTDIR)$(SQLDIR)/functions
-	install -m 644 conf/*.conf conf/*.service conf/*.env $(DESTDIR)$(PREFIX)/share/nginx-render/conf
-	install -m 644 conf/snippets/*.conf $(DESTDIR)$(PREFIX)/share/nginx-render/conf/snippets
+	install -m 644 conf/*.conf conf/*.service conf/*.env $(DESTDIR)$(SHAREDIR)/conf
+	install -m 644 conf/snippets/*.conf $(DESTDIR)$(SHAREDIR)/conf/snippets
+	install -m 644 $(wildcard conf/html/*.*) $(DESTDIR)$(SHAREDIR)/html
+	install -m 644 conf/html/js/*.js $(DESTDIR)$(SHAREDIR)/html/js
+	install -d $(DESTDIR)$(SHAREDIR)/docs $(DESTDIR)$(SHAREDIR)/html/docs
+	install -m 644 docs/*.json docs/*.md $(DESTDIR)$(SHAREDIR)/docs
+	install -m 644 conf/html/docs/* $(DESTDIR)$(SHAREDIR)/html/docs
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan bench install clean
+.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

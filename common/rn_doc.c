@@ -375,6 +375,36 @@ read_merge(rn_reader *r, json_t *value, void *out)
 }
 
 
+/* A moment of the film; what only a clip has, "auto" and "end", is none. */
+
+static void
+read_poster_time(rn_reader *r, json_t *value, void *out)
+{
+    const char  *s;
+
+    s = json_string_value(value);
+
+    if (s != NULL && (strcmp(s, "auto") == 0 || strcmp(s, "end") == 0)) {
+        rn_report(r, "must be seconds such as 1.5, or frames such as \"90f\"");
+        return;
+    }
+
+    rn_read_time(r, value, out);
+}
+
+
+static void
+read_poster(rn_reader *r, json_t *value, void *out)
+{
+    static const rn_field fields[] = {
+        { "time", read_poster_time, AT(rn_doc, poster) },
+        { NULL, NULL, 0 }
+    };
+
+    (void) rn_read_object(r, value, fields, out);
+}
+
+
 static void
 read_root(rn_reader *r)
 {
@@ -388,7 +418,8 @@ read_root(rn_reader *r)
         { "timeline", read_timeline,   0 },
         { "outputs",  rn_read_ignored, 0 },     /* after the time line */
         { "metadata", rn_read_ignored, 0 },
-        { "poster", NULL, 0 }, { "blurhash", NULL, 0 },
+        { "poster",   read_poster,     0 },
+        { "blurhash", rn_read_bool,    AT(rn_doc, blurhash) },
         { "webhook_url", NULL, 0 },
         { NULL, NULL, 0 }
     };
@@ -443,6 +474,7 @@ rn_doc_parse(const char *text, size_t len, const rn_limits *limits,
     doc->background = 0x000000ff;
     doc->output = "final";
     doc->quality = RN_QUALITY_MEDIUM;
+    doc->blurhash = true;
 
     doc->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     if (doc->root == NULL) {

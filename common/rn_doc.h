@@ -112,6 +112,8 @@ typedef struct {
     size_t          n_refs;
     const char     *output;             /* name of the output */
     rn_quality      quality;
+    rn_time         poster;             /* auto: second 1, or the middle */
+    bool            blurhash;
 } rn_doc;
 
 

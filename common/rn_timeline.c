@@ -391,6 +391,32 @@ finish_place(resolver *rs, rn_place *p)
 }
 
 
+static void
+find_poster(resolver *rs)
+{
+    rn_rational     fps = rs->doc->fps;
+    rn_timeline    *tl = rs->tl;
+    const rn_time  *at = &rs->doc->poster;
+
+    if (at->kind == RN_TIME_AUTO) {
+        tl->poster = rn_ticks(1, fps);
+        if (tl->poster >= tl->frames) {
+            tl->poster = tl->frames / 2;
+        }
+        return;
+    }
+
+    tl->poster = rn_ticks(seconds_of(at, fps), fps);
+
+    if (tl->poster >= tl->frames) {
+        rn_problem_add(rs->problems, "/poster/time", "is behind the film's "
+                       "end: it lasts %.3f s, which are %lld frames",
+                       (double) tl->frames * (double) fps.den
+                       / (double) fps.num, (long long) tl->frames);
+    }
+}
+
+
 rn_status
 rn_timeline_resolve(const rn_doc *doc, const rn_facts *facts,
     const rn_limits *limits, rn_problems *problems, rn_timeline *out)
@@ -436,6 +462,8 @@ rn_timeline_resolve(const rn_doc *doc, const rn_facts *facts,
     if (problems->total != before) {
         goto invalid;
     }
+
+    find_poster(&rs);
 
     for (i = 0; i < out->n; i++) {
         finish_place(&rs, &out->places[i]);

@@ -38,6 +38,7 @@ typedef struct {
     rn_place        *places;            /* by track, then by start */
     size_t           n;
     int64_t          frames;            /* length of the film */
+    int64_t          poster;            /* the tick that the poster shows */
 } rn_timeline;
 
 

@@ -20,6 +20,7 @@
 #define NGX_HTTP_RENDER_MAX_PARAMS   16
 #define NGX_HTTP_RENDER_TOKEN_MAX    4096
 #define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)
+#define NGX_HTTP_RENDER_COOKIE       "render_token"
 #define NGX_HTTP_RENDER_PARSE_INLINE 65536      /* above: in a thread */
 
 
@@ -47,13 +48,17 @@ typedef enum {
 typedef enum {
     ngx_http_render_anyone = 0,
     ngx_http_render_user,
-    ngx_http_render_admin
+    ngx_http_render_admin,
+    ngx_http_render_reader              /* signed in or not: SQL says who */
 } ngx_http_render_who_e;
 
 typedef enum {
     ngx_http_render_body_none = 0,
     ngx_http_render_body_json,          /* an object, handed on as text */
-    ngx_http_render_body_document       /* a composition, parsed first */
+    ngx_http_render_body_maybe,         /* the same, or nothing */
+    ngx_http_render_body_login,         /* the same, or a form */
+    ngx_http_render_body_document,      /* a composition, parsed first */
+    ngx_http_render_body_own            /* the handler reads it */
 } ngx_http_render_body_e;
 
 typedef struct ngx_http_render_ctx_s    ngx_http_render_ctx_t;
@@ -103,6 +108,7 @@ typedef struct {
     ngx_uint_t                  api;            /* resources */
     ngx_uint_t                  auth;           /* ngx_http_render_who_e */
     ngx_str_t                   prefix;
+    ngx_array_t                *origins;        /* of ngx_str_t; empty: off */
 } ngx_http_render_loc_conf_t;
 
 
@@ -111,6 +117,7 @@ typedef struct {
 typedef struct {
     unsigned                    checked:1;
     unsigned                    valid:1;
+    unsigned                    given:1;        /* a token, good or bad */
     unsigned                    by_cookie:1;
     const char                 *why;            /* not valid: a sentence */
     ngx_str_t                   account;
@@ -128,8 +135,10 @@ struct ngx_http_render_ctx_s {
     ngx_http_render_param_t         params[NGX_HTTP_RENDER_MAX_PARAMS];
     ngx_uint_t                      nparams;
     ngx_str_t                       body;
+    ngx_http_render_body_e          body_kind;
     json_t                         *json;       /* the body, parsed */
     json_t                         *extra;      /* into the request argument */
+    char                            digest[65]; /* of an upload, as hex */
     ngx_http_render_query_t        *query;      /* in flight, or NULL */
     ngx_http_cleanup_t             *cleanup;
     void                           *state;      /* the handler's own */
@@ -184,35 +193,75 @@ extern ngx_module_t                ngx_http_render_module;
 extern ngx_http_render_process_t  *ngx_http_render_process;
 
 
-/* ngx_http_render_route.c */
+/*
+ * The SQL functions of render_api: our id, the name, the lane each is called
+ * in.  The ids become ngx_http_render_sql_<id>.
+ */
+#define NGX_HTTP_RENDER_SQL(X)                                                \
+    X(signup,                "auth_signup",            write)                 \
+    X(login_hash,            "auth_login_hash",        read)                  \
+    X(users_me,              "users_me",               read)                  \
+    X(assets_begin,          "assets_begin",           write)                 \
+    X(assets_create,         "assets_create",          write)                 \
+    X(assets_get,            "assets_get",             read)                  \
+    X(assets_list,           "assets_list",            slow)                  \
+    X(assets_patch,          "assets_patch",           write)                 \
+    X(assets_delete,         "assets_delete",          write)                 \
+    X(assets_stream,         "assets_stream",          read)                  \
+    X(compositions_create,   "compositions_create",    write)                 \
+    X(compositions_validate, "compositions_validate",  write)                 \
+    X(compositions_validated, "compositions_validated", write)                \
+    X(compositions_get,      "compositions_get",       read)                  \
+    X(compositions_list,     "compositions_list",      slow)                  \
+    X(compositions_patch,    "compositions_patch",     write)                 \
+    X(compositions_delete,   "compositions_delete",    write)                 \
+    X(compositions_render,   "compositions_render",    write)                 \
+    X(compositions_download, "compositions_download",  read)                  \
+    X(jobs_create,           "jobs_create",            write)                 \
+    X(jobs_upload,           "jobs_upload",            write)                 \
+    X(jobs_get,              "jobs_get",               read)                  \
+    X(jobs_list,             "jobs_list",              slow)                  \
+    X(jobs_cancel,           "jobs_cancel",            write)                 \
+    X(jobs_retry,            "jobs_retry",             write)                 \
+    X(jobs_delete,           "jobs_delete",            write)                 \
+    X(jobs_snapshot,         "jobs_snapshot",          read)                  \
+    X(results_get,           "results_get",            read)                  \
+    X(metrics,               "metrics",                read)                  \
+    X(health,                "health",                 read)
 
-ngx_int_t ngx_http_render_api_handler(ngx_http_request_t *r);
-const ngx_http_render_route_t *ngx_http_render_route_table(ngx_uint_t *n);
+#define NGX_HTTP_RENDER_ID(id, name, lane)  ngx_http_render_sql_##id,
+
+enum {
+    NGX_HTTP_RENDER_SQL(NGX_HTTP_RENDER_ID)
+    ngx_http_render_nsql
+};
+
+
+/* ngx_http_render_routes.c */
+
 extern const char *const  ngx_http_render_statements[];
 extern const ngx_http_render_lane_e  ngx_http_render_statement_lanes[];
 extern const ngx_uint_t  ngx_http_render_nstatements;
 
-enum {
-    ngx_http_render_sql_signup = 0,
-    ngx_http_render_sql_login_hash,
-    ngx_http_render_sql_me,
-    ngx_http_render_sql_metrics,
-    ngx_http_render_sql_assets_begin,
-    ngx_http_render_sql_assets_create,
-    ngx_http_render_sql_assets_get,
-    ngx_http_render_sql_assets_list,
-    ngx_http_render_sql_compositions_create,
-    ngx_http_render_sql_compositions_get,
-    ngx_http_render_sql_compositions_list,
-    ngx_http_render_sql_compositions_download,
-    ngx_http_render_sql_jobs_get,
-    ngx_http_render_sql_jobs_list,
-    ngx_http_render_sql_jobs_cancel,
-    ngx_http_render_sql_jobs_retry,
-    ngx_http_render_sql_jobs_snapshot,
-    ngx_http_render_sql_results_get,
-    ngx_http_render_sql_health
-};
+const ngx_http_render_route_t *ngx_http_render_find_route(
+    ngx_http_request_t *r, ngx_http_render_ctx_t *ctx, ngx_uint_t api,
+    ngx_str_t *path, ngx_uint_t *allowed);
+/* All rows; counters are kept by their place. */
+const ngx_http_render_route_t *ngx_http_render_route_table(ngx_uint_t *n);
+ngx_str_t ngx_http_render_allow(u_char *buf, ngx_uint_t allowed);
+
+
+/* ngx_http_render_route.c */
+
+ngx_int_t ngx_http_render_api_handler(ngx_http_request_t *r);
+void ngx_http_render_add_param(ngx_http_render_ctx_t *ctx, u_char *name,
+    size_t name_len, u_char *value, size_t value_len);
+ngx_uint_t ngx_http_render_is_type(ngx_http_request_t *r, const char *type);
+
+/* For handlers that choose how the body is read; goes on with proceed(). */
+void ngx_http_render_read_body(ngx_http_request_t *r,
+    ngx_http_render_body_e kind);
+void ngx_http_render_proceed(ngx_http_request_t *r);
 
 /* The value of a request header, or NULL; nginx ends values with a NUL. */
 ngx_str_t *ngx_http_render_find_header(ngx_http_request_t *r,
@@ -245,6 +294,7 @@ void ngx_http_render_send(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, ngx_str_t *body);
 void ngx_http_render_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body);
+void ngx_http_render_no_content(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
 ngx_str_t ngx_http_render_dup(ngx_pool_t *pool, const char *s, size_t len);
@@ -258,8 +308,14 @@ ngx_str_t ngx_http_render_dup(ngx_pool_t *pool, const char *s, size_t len);
 ngx_http_render_identity_t *ngx_http_render_identify(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_add_variables(ngx_conf_t *cf);
-/* An access token for the account: malloc'd, NULL on failure. */
-char *ngx_http_render_issue(const char *account, const char *role);
+/*
+ * A token for the account that is valid for ttl seconds: an access token, or
+ * with `use` one for that alone.  malloc'd, NULL on failure.
+ */
+char *ngx_http_render_issue(const char *account, const char *role, time_t ttl,
+    const char *use);
+void ngx_http_render_take_ticket(ngx_http_request_t *r,
+    ngx_http_render_identity_t *id, ngx_str_t *ticket);
 ngx_int_t ngx_http_render_unauthorized(ngx_http_request_t *r);
 
 
@@ -267,6 +323,28 @@ ngx_int_t ngx_http_render_unauthorized(ngx_http_request_t *r);
 
 void ngx_http_render_signup(ngx_http_request_t *r);
 void ngx_http_render_login(ngx_http_request_t *r);
+
+
+/* ngx_http_render_session.c */
+
+/* {"access_token", "token_type", "expires_in", "account"}, and the cookie */
+void ngx_http_render_tokens(ngx_http_request_t *r, ngx_uint_t status,
+    json_t *account);
+void ngx_http_render_logout(ngx_http_request_t *r);
+void ngx_http_render_ticket(ngx_http_request_t *r);
+
+
+/* ngx_http_render_cors.c */
+
+/*
+ * Whether the Origin is this host, or one of render_cors_origin; `absent`: what
+ * is answered when there is none.
+ */
+ngx_uint_t ngx_http_render_origin_ok(ngx_http_request_t *r, ngx_uint_t absent);
+ngx_int_t ngx_http_render_preflight_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_render_cors_init(ngx_conf_t *cf);
+char *ngx_http_render_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 /* ngx_http_render_task.c: work in a thread that outlives its request */
@@ -289,16 +367,21 @@ ngx_int_t ngx_http_render_thread(ngx_http_request_t *r,
 
 void ngx_http_render_document(ngx_http_request_t *r,
     ngx_http_render_handler_pt next);
+void ngx_http_render_document_within(ngx_http_request_t *r);
 
 
-/* ngx_http_render_upload.c, _result.c, _health.c, _ws.c */
+/* ngx_http_render_upload.c, _result.c, _health.c, _wait.c, _ws.c, _sse.c */
 
 void ngx_http_render_upload(ngx_http_request_t *r);
+void ngx_http_render_jobs(ngx_http_request_t *r);
 void ngx_http_render_result(ngx_http_request_t *r);
+void ngx_http_render_stream(ngx_http_request_t *r);
 void ngx_http_render_job(ngx_http_request_t *r);
+void ngx_http_render_validate(ngx_http_request_t *r);
 void ngx_http_render_health(ngx_http_request_t *r);
 void ngx_http_render_ready(ngx_http_request_t *r);
 void ngx_http_render_ws(ngx_http_request_t *r);
+void ngx_http_render_sse(ngx_http_request_t *r);
 
 
 /* ngx_http_render_pg.c */
@@ -335,24 +418,66 @@ void ngx_http_render_redis_subscribe(ngx_str_t *channel);
 void ngx_http_render_redis_unsubscribe(ngx_str_t *channel);
 
 
-/* ngx_http_render_relay.c: who listens to which job */
+/* ngx_http_render_relay.c, _replay.c, _look.c: who listens to which job */
 
 typedef struct ngx_http_render_listener_s  ngx_http_render_listener_t;
 
 struct ngx_http_render_listener_s {
     ngx_queue_t                 queue;
-    void                       *node;
+    void                       *node;       /* NULL: joined to nothing */
     uint64_t                    last_ms, last_seq;  /* id of the last event */
-    /* the text is the relay's; `last`: the job has ended */
+    ngx_int_t                   run;        /* as SQL told it */
+    uint64_t                    since;      /* ms: an account's last look */
+    uint32_t                    told;       /* and what that said, hashed */
+    ngx_str_t                   snapshot;   /* malloc'd; for who resumes, in
+                                               case that there is no more */
+    void                       *fetch;      /* Redis is being asked */
+    ngx_http_render_query_t    *query;      /* SQL is being asked */
+    ngx_uint_t                 *gone;       /* set to 1 when it leaves */
+    unsigned                    state:2;
+    unsigned                    resume:1;   /* last_* are to be gone on from */
+    unsigned                    seen_end:1; /* it was told of the end before */
+    unsigned                    missed:1;   /* one came while we caught up */
+    unsigned                    ended:1;    /* the snapshot is of the end */
+    unsigned                    delivered:1;
+    unsigned                    account:1;  /* of all jobs */
+
+    /* the text is the relay's; `last`: the job has ended, nothing follows */
     void                      (*deliver)(ngx_http_render_listener_t *l,
                                          ngx_str_t *doc, ngx_uint_t last);
+    /* whether it has enough to send; then it calls relay_more() some time */
+    ngx_uint_t                (*full)(ngx_http_render_listener_t *l);
 };
 
 ngx_http_render_relay_t *ngx_http_render_relay_create(void);
 void ngx_http_render_relay_destroy(ngx_http_render_relay_t *relay);
-ngx_int_t ngx_http_render_relay_join(ngx_str_t *job,
+
+/*
+ * Where a client wants to go on: last_event_id of the query, or the header
+ * Last-Event-ID.  An id that is none is taken for not given.
+ */
+void ngx_http_render_relay_resume(ngx_http_request_t *r,
+    ngx_http_render_listener_t *l);
+
+/*
+ * Begins to listen, with the answer of jobs_snapshot; and to all jobs of an
+ * account.  `l` may be gone when this returns NGX_OK; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_render_relay_begin(ngx_http_render_listener_t *l,
+    ngx_http_render_answer_t *a);
+ngx_int_t ngx_http_render_relay_begin_account(ngx_http_render_listener_t *l,
+    ngx_str_t *account);
+ngx_int_t ngx_http_render_relay_join(ngx_str_t *channel,
     ngx_http_render_listener_t *l);
 void ngx_http_render_relay_leave(ngx_http_render_listener_t *l);
+void ngx_http_render_relay_more(ngx_http_render_listener_t *l);
+
+/* "1732147200000-0" at the place of "id"; 0 when the event has none. */
+ngx_uint_t ngx_http_render_event_id(ngx_str_t *doc, uint64_t *ms,
+    uint64_t *seq);
+/* A string member of an event; empty when there is none. */
+ngx_str_t ngx_http_render_event_member(ngx_str_t *doc, const char *name);
+
 /* From Redis: an event came, a subscription is there, the link is lost. */
 void ngx_http_render_relay_event(ngx_str_t *channel, ngx_str_t *doc);
 void ngx_http_render_relay_subscribed(ngx_str_t *channel);
@@ -360,11 +485,23 @@ void ngx_http_render_relay_resubscribe(void);
 void ngx_http_render_relay_quit(ngx_http_render_relay_t *relay);
 
 
+/* ngx_http_render_wait.c */
+
+/*
+ * Calls then(r) once the job has ended, or after so many ms, or when nginx
+ * quits.  The request is parked, as by ngx_http_render_call().
+ */
+void ngx_http_render_wait(ngx_http_request_t *r, ngx_str_t *job,
+    ngx_msec_t ms, ngx_http_render_handler_pt then);
+void ngx_http_render_wait_quit(void);
+
+
 /* ngx_http_render_lifecycle.c */
 
 ngx_int_t ngx_http_render_init_process(ngx_cycle_t *cycle);
 void ngx_http_render_exit_process(ngx_cycle_t *cycle);
 void ngx_http_render_ws_quit(void);
+void ngx_http_render_sse_quit(void);
 
 /*
  * A connection slot for a descriptor that a library owns, level-triggered; and

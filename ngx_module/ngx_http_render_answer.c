@@ -75,6 +75,15 @@ ngx_http_render_common_headers(ngx_http_request_t *r)
 
     ngx_str_set(&value, "private, no-store");
     (void) ngx_http_render_header(r, "Cache-Control", &value);
+
+    /* shown in a browser, an answer must not be able to do anything */
+
+    ngx_str_set(&value, "default-src 'none'; frame-ancestors 'none'");
+    (void) ngx_http_render_header(r, "Content-Security-Policy", &value);
+
+    /* If-Match is SQL's to judge: nginx would hold it against the answer */
+
+    r->disable_not_modified = 1;
 }
 
 
@@ -104,11 +113,17 @@ ngx_http_render_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_render_common_headers(r);
 
     r->headers_out.status = status;
-    r->headers_out.content_length_n = body->len;
-    r->headers_out.content_type.data = (u_char *) type;
-    r->headers_out.content_type.len = ngx_strlen(type);
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
+
+    if (status == NGX_HTTP_NO_CONTENT) {
+        r->header_only = 1;
+
+    } else {
+        r->headers_out.content_length_n = body->len;
+        r->headers_out.content_type.data = (u_char *) type;
+        r->headers_out.content_type.len = ngx_strlen(type);
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
 
     rc = ngx_http_send_header(r);
 
@@ -143,6 +158,15 @@ ngx_http_render_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body)
 {
     ngx_http_render_send(r, status, "application/json", body);
+}
+
+
+void
+ngx_http_render_no_content(ngx_http_request_t *r)
+{
+    ngx_str_t  body = ngx_null_string;
+
+    ngx_http_render_send(r, NGX_HTTP_NO_CONTENT, NULL, &body);
 }
 
 

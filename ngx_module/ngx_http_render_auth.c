@@ -13,7 +13,6 @@
 
 #define NGX_HTTP_RENDER_ISSUER  "nginx-render"
 #define NGX_HTTP_RENDER_LEEWAY  60              /* s, for clocks that differ */
-#define NGX_HTTP_RENDER_COOKIE  "render_token"
 
 
 static ngx_int_t ngx_http_render_variable(ngx_http_request_t *r,
@@ -54,7 +53,8 @@ ngx_http_render_add_variables(ngx_conf_t *cf)
 
 
 char *
-ngx_http_render_issue(const char *account, const char *role)
+ngx_http_render_issue(const char *account, const char *role, time_t ttl,
+    const char *use)
 {
     char                         *token, id[RN_UUID_LEN + 1];
     jwt_t                        *jwt;
@@ -75,7 +75,8 @@ ngx_http_render_issue(const char *account, const char *role)
         && jwt_add_grant(jwt, "role", role) == 0
         && jwt_add_grant(jwt, "jti", id) == 0
         && jwt_add_grant_int(jwt, "iat", now) == 0
-        && jwt_add_grant_int(jwt, "exp", now + mcf->jwt_ttl) == 0)
+        && jwt_add_grant_int(jwt, "exp", now + ttl) == 0
+        && (use == NULL || jwt_add_grant(jwt, "use", use) == 0))
     {
         token = jwt_encode_str(jwt);
     }
@@ -126,11 +127,11 @@ ngx_http_render_header_ok(ngx_pool_t *pool, ngx_str_t *token)
 
 
 static const char *
-ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt,
+ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt, const char *use,
     ngx_http_render_identity_t *id)
 {
     long         exp, nbf, iat, now;
-    const char  *sub, *iss, *role;
+    const char  *sub, *iss, *role, *its;
 
     now = ngx_time();
     exp = jwt_get_grant_int(jwt, "exp");
@@ -139,6 +140,7 @@ ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt,
     sub = jwt_get_grant(jwt, "sub");
     iss = jwt_get_grant(jwt, "iss");
     role = jwt_get_grant(jwt, "role");
+    its = jwt_get_grant(jwt, "use");
 
     if (jwt_get_alg(jwt) != JWT_ALG_HS256) {
         return "the token is not valid";
@@ -146,6 +148,12 @@ ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt,
 
     if (exp <= 0 || exp + NGX_HTTP_RENDER_LEEWAY / 2 <= now) {
         return "the token has expired";
+    }
+
+    /* a ticket is no token, and a token no ticket */
+
+    if (use == NULL ? its != NULL : its == NULL || ngx_strcmp(its, use) != 0) {
+        return "the token is not one for this";
     }
 
     if (nbf > now + NGX_HTTP_RENDER_LEEWAY
@@ -176,7 +184,7 @@ ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt,
 
 static const char *
 ngx_http_render_verify(ngx_http_request_t *r, ngx_str_t *token,
-    ngx_http_render_identity_t *id)
+    const char *use, ngx_http_render_identity_t *id)
 {
     jwt_t                        *jwt;
     ngx_str_t                     text;
@@ -204,7 +212,7 @@ ngx_http_render_verify(ngx_http_request_t *r, ngx_str_t *token,
         return "the token is not valid";
     }
 
-    why = ngx_http_render_claims(r, jwt, id);
+    why = ngx_http_render_claims(r, jwt, use, id);
     jwt_free(jwt);
 
     return why;
@@ -221,6 +229,7 @@ ngx_http_render_token(ngx_http_request_t *r, ngx_str_t *token,
 
     if (r->headers_in.authorization != NULL) {
         h = &r->headers_in.authorization->value;
+        id->given = 1;
 
         if (h->len < 8
             || ngx_strncasecmp(h->data, (u_char *) "Bearer ", 7) != 0)
@@ -253,7 +262,7 @@ ngx_http_render_token(ngx_http_request_t *r, ngx_str_t *token,
         return 0;
     }
 
-    id->by_cookie = 1;
+    id->given = id->by_cookie = 1;
 
     return 1;
 }
@@ -297,10 +306,24 @@ ngx_http_render_identify(ngx_http_request_t *r)
     id->checked = 1;
 
     if (ngx_http_render_token(r, &token, id)) {
-        id->why = ngx_http_render_verify(r, &token, id);
+        id->why = ngx_http_render_verify(r, &token, NULL, id);
     }
 
     return id;
+}
+
+
+/* In place of a header or a cookie that a browser cannot send; RFC 6750, 2.3
+   warns of tokens in queries, hence its short life. */
+
+void
+ngx_http_render_take_ticket(ngx_http_request_t *r,
+    ngx_http_render_identity_t *id, ngx_str_t *ticket)
+{
+    id->valid = 0;
+    id->given = 1;
+    id->by_cookie = 0;
+    id->why = ngx_http_render_verify(r, ticket, "ticket", id);
 }
 
 

@@ -6,6 +6,8 @@
 #include "ngx_http_render.h"
 #include "rn_id.h"
 
+#include <openssl/evp.h>
+
 
 typedef struct {
     ngx_http_request_t       *r;
@@ -27,7 +29,15 @@ ngx_http_render_called(void *data, ngx_http_render_answer_t *a)
     ctx->query = NULL;
 
     ngx_http_set_log_request(c->log, r);
-    call->done(r, a);
+
+    if (a->status == NGX_HTTP_NOT_FOUND && !a->failed && !ctx->identity->valid
+        && ctx->route->who == ngx_http_render_reader)
+    {
+        (void) ngx_http_render_unauthorized(r);     /* it may be there */
+    } else {
+        call->done(r, a);
+    }
+
     ngx_http_render_wake(c);
 }
 
@@ -131,22 +141,61 @@ ngx_http_render_find_header(ngx_http_request_t *r, const char *name)
 }
 
 
+/*
+ * What an Idempotency-Key stands for: the path and the body; of an upload, what
+ * the files and fields were.
+ */
+
+static json_t *
+ngx_http_render_digest(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
+{
+    char            hex[65];
+    unsigned char   digest[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX     *md;
+
+    md = EVP_MD_CTX_new();
+
+    if (md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1
+        || EVP_DigestUpdate(md, r->uri.data, r->uri.len) != 1
+        || EVP_DigestUpdate(md, "\n", 1) != 1
+        || EVP_DigestUpdate(md, ctx->body.data, ctx->body.len) != 1
+        || EVP_DigestUpdate(md, ctx->digest, ngx_strlen(ctx->digest)) != 1
+        || EVP_DigestFinal_ex(md, digest, NULL) != 1)
+    {
+        EVP_MD_CTX_free(md);
+        return NULL;                        /* SQL refuses a key without it */
+    }
+
+    EVP_MD_CTX_free(md);
+    rn_hex(digest, 32, hex);
+
+    return json_string(hex);
+}
+
+
 static char *
 ngx_http_render_arg_request(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 {
-    char        *text, hex[65];
+    char        *text;
     json_t      *j;
-    ngx_str_t   *key, *trace;
+    ngx_str_t   *key, *trace, *match;
 
     j = json_pack("{s:s%}", "id", ctx->id.data, ctx->id.len);
+    match = ngx_http_render_find_header(r, "If-Match");
     key = ngx_http_render_find_header(r, "Idempotency-Key");
     trace = ngx_http_render_find_header(r, "traceparent");
 
-    if (key != NULL && key->len != 0 && ctx->route->method == NGX_HTTP_POST) {
-        rn_sha256_hex(ctx->body.data, ctx->body.len, hex);
+    if (key != NULL && key->len != 0 && r->method == NGX_HTTP_POST) {
         (void) json_object_set_new(j, "idempotency_key",
                                    json_stringn((char *) key->data, key->len));
-        (void) json_object_set_new(j, "body_sha256", json_string(hex));
+        (void) json_object_set_new(j, "body_sha256",
+                                   ngx_http_render_digest(r, ctx));
+    }
+
+    if (match != NULL && match->len <= 512) {
+        (void) json_object_set_new(j, "if_match",
+                                   json_stringn((char *) match->data,
+                                                match->len));
     }
 
     if (trace != NULL && trace->len <= 128) {

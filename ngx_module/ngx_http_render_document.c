@@ -1,6 +1,6 @@
 /*
- * A composition in the body: parsed and checked by the parser that the worker
- * uses, before any SQL; a large one in a thread.
+ * A composition in the body, or in a member of it: parsed and checked by the
+ * parser that the worker uses, before any SQL; a large one in a thread.
  */
 
 #include "ngx_http_render.h"
@@ -11,6 +11,7 @@ typedef struct {
     char                       *text;
     size_t                      len;
     rn_problems                 problems;
+    const char                 *prefix;         /* of pointers, a literal */
     json_t                     *document;       /* {title, assets} */
     ngx_http_render_handler_pt  next;
 } ngx_http_render_parse_t;
@@ -46,6 +47,26 @@ ngx_http_render_parse(void *data)
 }
 
 
+/* A document that is a member of the body: where that begins. */
+
+static json_t *
+ngx_http_render_prefixed(json_t *errors, const char *prefix)
+{
+    size_t       i;
+    json_t      *e;
+    const char  *pointer;
+
+    json_array_foreach(errors, i, e) {
+        pointer = json_string_value(json_object_get(e, "pointer"));
+        (void) json_object_set_new(e, "pointer",
+                                   json_sprintf("%s%s", prefix,
+                                                pointer ? pointer : ""));
+    }
+
+    return errors;
+}
+
+
 static void
 ngx_http_render_parsed(ngx_http_request_t *r, void *data)
 {
@@ -60,7 +81,8 @@ ngx_http_render_parsed(ngx_http_request_t *r, void *data)
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
 
     } else if (r != NULL) {
-        errors = rn_problems_json(&p->problems);
+        errors = ngx_http_render_prefixed(rn_problems_json(&p->problems),
+                                          p->prefix);
 
         if (p->problems.n == 1 && p->problems.items[0].pointer[0] == '\0'
             && ngx_strncmp(p->problems.items[0].detail, "not JSON", 8) == 0)
@@ -84,28 +106,25 @@ ngx_http_render_parsed(ngx_http_request_t *r, void *data)
 }
 
 
-void
-ngx_http_render_document(ngx_http_request_t *r,
-    ngx_http_render_handler_pt next)
+/* Takes the text, which is malloc'd. */
+
+static void
+ngx_http_render_parse_text(ngx_http_request_t *r, char *text, size_t len,
+    const char *prefix, ngx_http_render_handler_pt next)
 {
-    ngx_http_render_ctx_t    *ctx;
     ngx_http_render_parse_t  *p;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    p = text != NULL ? calloc(1, sizeof(ngx_http_render_parse_t)) : NULL;
 
-    p = calloc(1, sizeof(ngx_http_render_parse_t));
-    if (p != NULL) {
-        p->text = malloc(ctx->body.len + 1);
-    }
-
-    if (p == NULL || p->text == NULL) {
-        free(p);
+    if (p == NULL) {
+        free(text);
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    ngx_memcpy(p->text, ctx->body.data, ctx->body.len);
-    p->len = ctx->body.len;
+    p->text = text;
+    p->len = len;
+    p->prefix = prefix;
     p->next = next;
 
     if (p->len <= NGX_HTTP_RENDER_PARSE_INLINE) {
@@ -123,4 +142,61 @@ ngx_http_render_document(ngx_http_request_t *r,
         ngx_http_render_problem(r, 503, "Service unavailable",
                                 "the server is too busy", NULL);
     }
+}
+
+
+void
+ngx_http_render_document(ngx_http_request_t *r,
+    ngx_http_render_handler_pt next)
+{
+    char                   *text;
+    ngx_http_render_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    text = malloc(ctx->body.len + 1);
+
+    if (text != NULL) {
+        ngx_memcpy(text, ctx->body.data, ctx->body.len);
+    }
+
+    ngx_http_render_parse_text(r, text, ctx->body.len, "", next);
+}
+
+
+static void
+ngx_http_render_document_call(ngx_http_request_t *r)
+{
+    ngx_http_render_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    ngx_http_render_call(r, ctx->route->statement, ngx_http_render_answer);
+}
+
+
+/*
+ * A body that may hold a composition: "config" of a PATCH, "composition" of a
+ * new job.  Without one it goes on to SQL as it is.
+ */
+
+void
+ngx_http_render_document_within(ngx_http_request_t *r)
+{
+    char                   *text;
+    json_t                 *document;
+    const char             *prefix;
+    ngx_http_render_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+
+    prefix = ctx->route->method == NGX_HTTP_PATCH ? "/config" : "/composition";
+    document = json_object_get(ctx->json, prefix + 1);
+
+    if (document == NULL) {
+        ngx_http_render_document_call(r);
+        return;
+    }
+
+    text = json_dumps(document, JSON_COMPACT|JSON_ENCODE_ANY);
+    ngx_http_render_parse_text(r, text, text != NULL ? ngx_strlen(text) : 0,
+                               prefix, ngx_http_render_document_call);
 }

@@ -143,6 +143,13 @@ static ngx_command_t  ngx_http_render_commands[] = {
       offsetof(ngx_http_render_loc_conf_t, prefix),
       &ngx_http_render_prefix_post },
 
+    { ngx_string("render_cors_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_render_cors_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -752,6 +759,7 @@ ngx_http_render_create_loc_conf(ngx_conf_t *cf)
     }
 
     lcf->auth = NGX_CONF_UNSET_UINT;
+    lcf->origins = NGX_CONF_UNSET_PTR;
 
     return lcf;
 }
@@ -768,6 +776,15 @@ ngx_http_render_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     /* resources are not inherited: a nested location names its own */
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth, ngx_http_render_anyone);
+
+    if (prev->origins == NGX_CONF_UNSET_PTR) {
+        prev->origins = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+        if (prev->origins == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
 
     if (conf->prefix.data == NULL) {
         conf->prefix = prev->prefix;
@@ -807,5 +824,5 @@ ngx_http_render_init(ngx_conf_t *cf)
 
     *h = ngx_http_render_log_handler;
 
-    return NGX_OK;
+    return ngx_http_render_cors_init(cf);
 }

@@ -194,56 +194,6 @@ ngx_http_render_signup_hashed(ngx_http_request_t *r, void *data)
 }
 
 
-/* {"access_token", "token_type", "expires_in", "account"} */
-
-static void
-ngx_http_render_tokens(ngx_http_request_t *r, ngx_uint_t status,
-    json_t *account)
-{
-    char                         *token, *text;
-    u_char                       *p;
-    json_t                       *j;
-    ngx_str_t                     body, cookie, want;
-    ngx_http_render_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_render_module);
-
-    token = ngx_http_render_issue(
-                json_string_value(json_object_get(account, "id")),
-                json_string_value(json_object_get(account, "role")));
-    j = json_pack("{s:s, s:s, s:I, s:O}", "access_token", token ? token : "",
-                  "token_type", "bearer", "expires_in",
-                  (json_int_t) mcf->jwt_ttl, "account", account);
-    text = token != NULL && j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
-    json_decref(j);
-
-    if (text == NULL) {
-        free(token);
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-
-    want = ngx_http_render_param(r, "cookie");
-
-    if (want.len == 1 && want.data[0] == '1') {
-        cookie.data = ngx_pnalloc(r->pool, ngx_strlen(token) + 128);
-        if (cookie.data != NULL) {
-            p = ngx_sprintf(cookie.data, "render_token=%s; Path=/; HttpOnly; "
-                            "Secure; SameSite=Lax; Max-Age=%T", token,
-                            mcf->jwt_ttl);
-            cookie.len = p - cookie.data;
-            (void) ngx_http_render_header(r, "Set-Cookie", &cookie);
-        }
-    }
-
-    body = ngx_http_render_dup(r->pool, text, ngx_strlen(text));
-    free(text);
-    free(token);
-
-    ngx_http_render_send_json(r, status, &body);
-}
-
-
 static void
 ngx_http_render_signup_done(ngx_http_request_t *r,
     ngx_http_render_answer_t *a)

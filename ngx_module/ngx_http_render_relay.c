@@ -1,43 +1,12 @@
 /*
- * Who listens to which job in this worker process: one subscription a job,
- * handed on to any number of listeners.  After each (re)subscription the newest
- * state is read once, so that nothing published in between is lost; jobs that
- * fall silent, and all jobs while Redis is away, are read again from SQL.
+ * Who listens to what in this worker process: one subscription a channel,
+ * handed on to any number of listeners.  A listener that is new, or whose link
+ * to Redis was lost, first catches up from the stream of events (_replay.c), so
+ * that it misses none and sees none twice; jobs that fall silent, and all while
+ * Redis is away, are read again from SQL (_look.c).
  */
 
-#include "ngx_http_render.h"
-#include "rn_id.h"
-
-#include <hiredis/hiredis.h>
-
-
-#define NGX_HTTP_RENDER_RELAY_TICK    2000      /* ms */
-#define NGX_HTTP_RENDER_RELAY_SILENT  15000
-#define NGX_HTTP_RENDER_RELAY_LINGER  5000      /* before UNSUBSCRIBE: clients
-                                                   come back */
-
-
-typedef struct {
-    ngx_str_node_t     sn;              /* by job id */
-    ngx_queue_t        queue;           /* of all nodes */
-    ngx_queue_t        listeners;
-    ngx_msec_t         heard;           /* the last event, or the last look */
-    ngx_msec_t         left;            /* when the last listener left */
-    char               state[64];       /* as SQL last told it */
-    ngx_int_t          run, percent;    /* the furthest told, percent x 10 */
-    u_char             id[RN_UUID_LEN];
-} ngx_http_render_node_t;
-
-struct ngx_http_render_relay_s {
-    ngx_rbtree_t       tree;
-    ngx_rbtree_node_t  sentinel;
-    ngx_queue_t        nodes;
-    ngx_event_t        tick;
-    ngx_http_render_query_t  *query;    /* looking again */
-};
-
-
-static void ngx_http_render_relay_tick(ngx_event_t *ev);
+#include "ngx_http_render_relay.h"
 
 
 ngx_http_render_relay_t *
@@ -63,36 +32,40 @@ ngx_http_render_relay_create(void)
 }
 
 
-static ngx_http_render_node_t *
-ngx_http_render_relay_find(ngx_str_t *id)
+ngx_http_render_node_t *
+ngx_http_render_relay_find(ngx_str_t *channel)
 {
     return (ngx_http_render_node_t *)
-           ngx_str_rbtree_lookup(&ngx_http_render_process->relay->tree, id,
-                                 ngx_crc32_short(id->data, id->len));
+           ngx_str_rbtree_lookup(&ngx_http_render_process->relay->tree, channel,
+                                 ngx_crc32_short(channel->data, channel->len));
 }
 
 
-static void
-ngx_http_render_channel(ngx_http_render_node_t *n, u_char *buf, ngx_str_t *s)
+ngx_str_t
+ngx_http_render_relay_id(ngx_http_render_node_t *n)
 {
-    s->data = buf;
-    s->len = ngx_sprintf(buf, "job:%V", &n->sn.str) - buf;
+    ngx_str_t  id;
+
+    id.len = RN_UUID_LEN;
+    id.data = n->sn.str.data + n->sn.str.len - RN_UUID_LEN;
+
+    return id;
 }
 
 
 ngx_int_t
-ngx_http_render_relay_join(ngx_str_t *job, ngx_http_render_listener_t *l)
+ngx_http_render_relay_join(ngx_str_t *channel, ngx_http_render_listener_t *l)
 {
-    u_char                    buf[64];
-    ngx_str_t                 channel;
     ngx_http_render_node_t   *n;
     ngx_http_render_relay_t  *relay = ngx_http_render_process->relay;
 
-    if (job->len != RN_UUID_LEN) {
+    if (channel->len > NGX_HTTP_RENDER_CHANNEL
+        || channel->len < RN_UUID_LEN)
+    {
         return NGX_ERROR;
     }
 
-    n = ngx_http_render_relay_find(job);
+    n = ngx_http_render_relay_find(channel);
 
     if (n == NULL) {
         n = calloc(1, sizeof(ngx_http_render_node_t));
@@ -100,10 +73,11 @@ ngx_http_render_relay_join(ngx_str_t *job, ngx_http_render_listener_t *l)
             return NGX_ERROR;
         }
 
-        ngx_memcpy(n->id, job->data, job->len);
-        n->sn.str.data = n->id;
-        n->sn.str.len = job->len;
-        n->sn.node.key = ngx_crc32_short(n->id, job->len);
+        ngx_memcpy(n->name, channel->data, channel->len);
+        n->sn.str.data = n->name;
+        n->sn.str.len = channel->len;
+        n->sn.node.key = ngx_crc32_short(n->name, channel->len);
+        n->account = n->name[0] == 'a';
         ngx_queue_init(&n->listeners);
         ngx_queue_insert_tail(&relay->nodes, &n->queue);
         ngx_rbtree_insert(&relay->tree, &n->sn.node);
@@ -112,11 +86,11 @@ ngx_http_render_relay_join(ngx_str_t *job, ngx_http_render_listener_t *l)
 
     ngx_queue_insert_tail(&n->listeners, &l->queue);
     l->node = n;
+    l->state = ngx_http_render_waiting;
 
-    /* asked again for one that is there, its answer makes us look anew */
+    /* asked again for one that is there, its answer makes it catch up */
 
-    ngx_http_render_channel(n, buf, &channel);
-    ngx_http_render_redis_subscribe(&channel);
+    ngx_http_render_redis_subscribe(&n->sn.str);
 
     return NGX_OK;
 }
@@ -126,6 +100,23 @@ void
 ngx_http_render_relay_leave(ngx_http_render_listener_t *l)
 {
     ngx_http_render_node_t  *n = l->node;
+
+    if (l->gone != NULL) {
+        *l->gone = 1;
+    }
+
+    if (l->fetch != NULL) {
+        ngx_http_render_redis_cancel(l->fetch);
+        l->fetch = NULL;
+    }
+
+    if (l->query != NULL) {
+        l->query->data = NULL;
+        l->query = NULL;
+    }
+
+    free(l->snapshot.data);
+    ngx_str_null(&l->snapshot);
 
     if (n == NULL) {
         return;
@@ -140,9 +131,7 @@ ngx_http_render_relay_leave(ngx_http_render_listener_t *l)
 }
 
 
-/* "1732147200000-0" at the place of "id"; zeros when there is none. */
-
-static void
+ngx_uint_t
 ngx_http_render_event_id(ngx_str_t *doc, uint64_t *ms, uint64_t *seq)
 {
     u_char  *p, *end;
@@ -152,7 +141,7 @@ ngx_http_render_event_id(ngx_str_t *doc, uint64_t *ms, uint64_t *seq)
     p = doc->data;
 
     if (doc->len < 8 || ngx_strncmp(p, "{\"id\":\"", 7) != 0) {
-        return;
+        return 0;
     }
 
     for (p += 7; p < end && *p >= '0' && *p <= '9'; p++) {
@@ -164,6 +153,32 @@ ngx_http_render_event_id(ngx_str_t *doc, uint64_t *ms, uint64_t *seq)
             *seq = *seq * 10 + (*p - '0');
         }
     }
+
+    return *ms != 0;
+}
+
+
+ngx_str_t
+ngx_http_render_event_member(ngx_str_t *doc, const char *name)
+{
+    char        text[40];
+    u_char     *p, *end;
+    ngx_str_t   value = ngx_null_string;
+
+    (void) snprintf(text, sizeof(text), "\"%s\":\"", name);
+    p = ngx_strnstr(doc->data, text, doc->len);
+
+    if (p != NULL) {
+        p += ngx_strlen(text);
+        end = ngx_strlchr(p, doc->data + doc->len, '"');
+
+        if (end != NULL) {
+            value.data = p;
+            value.len = end - p;
+        }
+    }
+
+    return value;
 }
 
 
@@ -236,25 +251,43 @@ ngx_http_render_runs_back(ngx_http_render_node_t *n, ngx_str_t *doc)
 }
 
 
-static void
-ngx_http_render_relay_deliver(ngx_http_render_node_t *n, ngx_str_t *doc)
+/* Whether nothing follows this event: those of older runs end nothing. */
+
+static ngx_uint_t
+ngx_http_render_is_last(ngx_http_render_listener_t *l, ngx_str_t *doc)
 {
-    uint64_t                     ms, seq;
-    ngx_uint_t                   last;
-    ngx_queue_t                 *x, *next;
-    ngx_http_render_listener_t  *l;
+    return !l->account
+           && (ngx_http_render_has(doc, "\"status\":\"completed\"")
+               || ngx_http_render_has(doc, "\"status\":\"failed\"")
+               || ngx_http_render_has(doc, "\"status\":\"cancelled\""))
+           && ngx_http_render_number(doc, "\"run\":") >= l->run * 10;
+}
 
-    n->heard = ngx_current_msec;
 
-    if (ngx_http_render_runs_back(n, doc)) {
-        return;
+void
+ngx_http_render_relay_hand(ngx_http_render_listener_t *l, ngx_str_t *doc)
+{
+    uint64_t  ms, seq;
+
+    if (!l->account && ngx_http_render_event_id(doc, &ms, &seq)) {
+        if (ms < l->last_ms || (ms == l->last_ms && seq <= l->last_seq)) {
+            return;                         /* it has seen this one */
+        }
+        l->last_ms = ms;
+        l->last_seq = seq;
+        l->resume = 1;
     }
 
-    ngx_http_render_event_id(doc, &ms, &seq);
+    l->delivered = 1;
+    l->deliver(l, doc, ngx_http_render_is_last(l, doc));
+}
 
-    last = ngx_http_render_has(doc, "\"status\":\"completed\"")
-           || ngx_http_render_has(doc, "\"status\":\"failed\"")
-           || ngx_http_render_has(doc, "\"status\":\"cancelled\"");
+
+void
+ngx_http_render_relay_tell(ngx_http_render_node_t *n, ngx_str_t *doc)
+{
+    ngx_queue_t                 *x, *next;
+    ngx_http_render_listener_t  *l;
 
     for (x = ngx_queue_head(&n->listeners);
          x != ngx_queue_sentinel(&n->listeners);
@@ -263,15 +296,11 @@ ngx_http_render_relay_deliver(ngx_http_render_node_t *n, ngx_str_t *doc)
         next = ngx_queue_next(x);           /* a listener may leave */
         l = ngx_queue_data(x, ngx_http_render_listener_t, queue);
 
-        if (ms != 0) {
-            if (ms < l->last_ms || (ms == l->last_ms && seq <= l->last_seq)) {
-                continue;                   /* it has seen this one */
-            }
-            l->last_ms = ms;
-            l->last_seq = seq;
+        if (l->state == ngx_http_render_live
+            || l->state == ngx_http_render_waiting)
+        {
+            ngx_http_render_relay_hand(l, doc);
         }
-
-        l->deliver(l, doc, last);
     }
 }
 
@@ -279,85 +308,79 @@ ngx_http_render_relay_deliver(ngx_http_render_node_t *n, ngx_str_t *doc)
 void
 ngx_http_render_relay_event(ngx_str_t *channel, ngx_str_t *doc)
 {
-    ngx_str_t                id;
-    ngx_http_render_node_t  *n;
+    ngx_queue_t                 *x, *next;
+    ngx_http_render_node_t      *n;
+    ngx_http_render_listener_t  *l;
 
-    if (channel->len < 5) {
+    n = ngx_http_render_relay_find(channel);
+    if (n == NULL) {
         return;
     }
 
-    id.data = channel->data + 4;            /* "job:" */
-    id.len = channel->len - 4;
+    n->heard = ngx_current_msec;
 
-    n = ngx_http_render_relay_find(&id);
-    if (n != NULL) {
-        ngx_http_render_relay_deliver(n, doc);
-    }
-}
-
-
-/* The newest state, which may have come before we listened. */
-
-static void
-ngx_http_render_relay_state(void *data, void *reply)
-{
-    char                    *id = data;
-    ngx_str_t                job, doc;
-    redisReply              *r = reply;
-    ngx_http_render_node_t  *n;
-
-    job.data = (u_char *) id;
-    job.len = RN_UUID_LEN;
-    n = ngx_http_render_relay_find(&job);
-
-    if (n != NULL && r != NULL && r->type == REDIS_REPLY_STRING) {
-        doc.data = (u_char *) r->str;
-        doc.len = r->len;
-        ngx_http_render_relay_deliver(n, &doc);
+    if (!n->account && ngx_http_render_runs_back(n, doc)) {
+        return;
     }
 
-    free(id);
+    for (x = ngx_queue_head(&n->listeners);
+         x != ngx_queue_sentinel(&n->listeners);
+         x = next)
+    {
+        next = ngx_queue_next(x);           /* a listener may leave */
+        l = ngx_queue_data(x, ngx_http_render_listener_t, queue);
+
+        if (l->state == ngx_http_render_live || n->account) {
+            ngx_http_render_relay_hand(l, doc);
+        } else {
+            l->missed = 1;                  /* fetched in its turn */
+        }
+    }
 }
 
 
 void
 ngx_http_render_relay_subscribed(ngx_str_t *channel)
 {
-    char        *id, key[64];
-    const char  *argv[3];
+    ngx_queue_t                 *x, *next;
+    ngx_http_render_node_t      *n;
+    ngx_http_render_listener_t  *l;
 
-    if (channel->len != 4 + RN_UUID_LEN
-        || ngx_strncmp(channel->data, "job:", 4) != 0)
-    {
+    n = ngx_http_render_relay_find(channel);
+    if (n == NULL) {
         return;
     }
 
-    id = strndup((char *) channel->data + 4, RN_UUID_LEN);
-    if (id == NULL) {
-        return;
-    }
-
-    (void) snprintf(key, sizeof(key), "progress:%s", id);
-    argv[0] = "HGET";
-    argv[1] = key;
-    argv[2] = "doc";
-
-    if (ngx_http_render_redis_command(ngx_http_render_relay_state, id, 3, argv)
-        == NULL)
+    for (x = ngx_queue_head(&n->listeners);
+         x != ngx_queue_sentinel(&n->listeners);
+         x = next)
     {
-        free(id);
+        next = ngx_queue_next(x);
+        l = ngx_queue_data(x, ngx_http_render_listener_t, queue);
+
+        if (l->state != ngx_http_render_waiting) {
+            continue;
+        }
+
+        if (n->account) {
+            l->state = ngx_http_render_live;
+            ngx_http_render_relay_look_account(l);
+        } else {
+            ngx_http_render_relay_fetch(l);
+        }
     }
 }
 
 
+/* The link was lost and is back: everybody may have missed something. */
+
 void
 ngx_http_render_relay_resubscribe(void)
 {
-    u_char                    buf[64];
-    ngx_str_t                 channel;
-    ngx_queue_t              *x;
-    ngx_http_render_node_t   *n;
-    ngx_http_render_relay_t  *relay = ngx_http_render_process->relay;
+    ngx_queue_t                 *x, *y;
+    ngx_http_render_node_t      *n;
+    ngx_http_render_relay_t     *relay = ngx_http_render_process->relay;
+    ngx_http_render_listener_t  *l;
 
     if (relay == NULL) {
         return;
@@ -368,148 +391,162 @@ ngx_http_render_relay_resubscribe(void)
          x = ngx_queue_next(x))
     {
         n = ngx_queue_data(x, ngx_http_render_node_t, queue);
-        ngx_http_render_channel(n, buf, &channel);
-        ngx_http_render_redis_subscribe(&channel);
+
+        for (y = ngx_queue_head(&n->listeners);
+             y != ngx_queue_sentinel(&n->listeners);
+             y = ngx_queue_next(y))
+        {
+            l = ngx_queue_data(y, ngx_http_render_listener_t, queue);
+
+            if (l->fetch != NULL) {
+                ngx_http_render_redis_cancel(l->fetch);
+                l->fetch = NULL;
+            }
+            l->state = ngx_http_render_waiting;
+        }
+
+        ngx_http_render_redis_subscribe(&n->sn.str);
     }
 }
 
 
-static void
-ngx_http_render_relay_drop(ngx_http_render_relay_t *relay,
-    ngx_http_render_node_t *n)
+void
+ngx_http_render_relay_resume(ngx_http_request_t *r,
+    ngx_http_render_listener_t *l)
 {
-    u_char     buf[64];
-    ngx_str_t  channel;
+    u_char     *p, *end;
+    uint64_t    part[2];
+    ngx_str_t   id, *header;
+    ngx_uint_t  i, digits;
 
-    ngx_http_render_channel(n, buf, &channel);
-    ngx_http_render_redis_unsubscribe(&channel);
-    ngx_rbtree_delete(&relay->tree, &n->sn.node);
-    ngx_queue_remove(&n->queue);
-    free(n);
-}
+    header = ngx_http_render_find_header(r, "Last-Event-ID");
+    id = header != NULL ? *header
+                        : ngx_http_render_param(r, "last_event_id");
 
-
-/* One snapshot of SQL: handed on where it says something new. */
-
-static void
-ngx_http_render_relay_look(json_t *snapshot)
-{
-    char                     state[64], *text;
-    ngx_str_t                id, doc;
-    ngx_http_render_node_t  *n;
-
-    id.data = (u_char *) json_string_value(json_object_get(snapshot,
-                                                           "job_id"));
-    if (id.data == NULL) {
+    if (id.len >= 4 && ngx_strncmp(id.data, "end-", 4) == 0) {
+        l->seen_end = 1;
         return;
     }
 
-    id.len = ngx_strlen(id.data);
-    n = ngx_http_render_relay_find(&id);
-    if (n == NULL) {
-        return;
+    p = id.data;
+    end = p + id.len;
+    part[0] = part[1] = 0;
+
+    for (i = 0; i < 2 && p < end; i++) {
+        for (digits = 0; p < end && *p >= '0' && *p <= '9'; p++) {
+            part[i] = part[i] * 10 + (*p - '0');
+            digits++;
+        }
+
+        if (digits == 0 || digits > 18) {
+            return;
+        }
+
+        if (i == 0 && p < end && (*p++ != '-' || p == end)) {
+            return;
+        }
     }
 
-    n->heard = ngx_current_msec;
-    (void) snprintf(state, sizeof(state), "%d %.20s %.1f",
-        (int) json_integer_value(json_object_get(snapshot, "run")),
-        json_string_value(json_object_get(snapshot, "status")) ?: "",
-        json_number_value(json_object_get(snapshot, "percent")));
-
-    if (ngx_strcmp(state, n->state) == 0) {
-        return;
-    }
-
-    (void) ngx_cpystrn((u_char *) n->state, (u_char *) state, sizeof(state));
-
-    text = json_dumps(snapshot, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    if (text != NULL) {
-        doc.data = (u_char *) text;
-        doc.len = ngx_strlen(text);
-        ngx_http_render_relay_deliver(n, &doc);
-        free(text);
+    if (p == end && id.len != 0) {
+        l->last_ms = part[0];
+        l->last_seq = part[1];
+        l->resume = 1;
     }
 }
 
 
-static void
-ngx_http_render_relay_looked(void *data, ngx_http_render_answer_t *a)
+ngx_int_t
+ngx_http_render_relay_begin(ngx_http_render_listener_t *l,
+    ngx_http_render_answer_t *a)
 {
-    size_t                    i;
-    json_t                   *list, *x;
-    ngx_http_render_relay_t  *relay = data;
-
-    relay->query = NULL;
-
-    if (a->failed || a->status != NGX_HTTP_OK) {
-        return;
-    }
+    char         *text;
+    u_char        channel[NGX_HTTP_RENDER_CHANNEL];
+    json_t       *list, *state;
+    ngx_str_t     doc, name;
+    ngx_int_t     rc;
+    const char   *id;
 
     list = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
-    json_array_foreach(list, i, x) {
-        ngx_http_render_relay_look(x);
+    state = json_array_get(list, 0);
+    text = json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(6));
+
+    /* as SQL writes it: the one of the path may be in capitals */
+
+    id = json_string_value(json_object_get(state, "job_id"));
+    l->run = json_integer_value(json_object_get(state, "run"));
+
+    if (text == NULL || id == NULL || ngx_strlen(id) != RN_UUID_LEN) {
+        json_decref(list);
+        free(text);
+        return NGX_ERROR;
     }
+
+    name.data = channel;
+    name.len = ngx_sprintf(channel, "job:%s", id) - channel;
     json_decref(list);
+
+    doc.data = (u_char *) text;
+    doc.len = ngx_strlen(text);
+    l->ended = ngx_http_render_is_last(l, &doc);
+
+    if (l->ended && (!l->resume || !ngx_http_render_redis_up())) {
+        ngx_http_render_relay_hand(l, &doc);
+        free(text);
+        return NGX_OK;
+    }
+
+    rc = ngx_http_render_relay_join(&name, l);
+
+    if (rc != NGX_OK) {
+        free(text);
+        return rc;
+    }
+
+    if (l->resume && ngx_http_render_redis_up()) {
+        l->snapshot = doc;                  /* should there be no more */
+        return NGX_OK;
+    }
+
+    ngx_http_render_relay_hand(l, &doc);
+    free(text);
+
+    return NGX_OK;
 }
 
 
-static void
-ngx_http_render_relay_tick(ngx_event_t *ev)
+ngx_int_t
+ngx_http_render_relay_begin_account(ngx_http_render_listener_t *l,
+    ngx_str_t *account)
 {
-    json_t                   *ids, *params;
-    ngx_msec_t                silent;
-    ngx_queue_t              *x, *next;
-    ngx_http_render_node_t   *n;
-    ngx_http_render_relay_t  *relay = ev->data;
+    u_char     channel[NGX_HTTP_RENDER_CHANNEL];
+    ngx_int_t  rc;
+    ngx_str_t  name;
 
-    if (ngx_exiting) {
-        return;
+    if (account->len != RN_UUID_LEN) {
+        return NGX_ERROR;
     }
 
-    ngx_add_timer(ev, NGX_HTTP_RENDER_RELAY_TICK);
+    l->account = 1;
+    l->since = l->resume ? l->last_ms : 0;
+    name.data = channel;
+    name.len = ngx_sprintf(channel, "account:%V", account) - channel;
 
-    silent = ngx_http_render_redis_up() ? NGX_HTTP_RENDER_RELAY_SILENT
-                                        : NGX_HTTP_RENDER_RELAY_TICK - 100;
-    ids = json_array();
+    rc = ngx_http_render_relay_join(&name, l);
 
-    for (x = ngx_queue_head(&relay->nodes);
-         x != ngx_queue_sentinel(&relay->nodes);
-         x = next)
-    {
-        next = ngx_queue_next(x);
-        n = ngx_queue_data(x, ngx_http_render_node_t, queue);
-
-        if (ngx_queue_empty(&n->listeners)) {
-            if (ngx_current_msec - n->left > NGX_HTTP_RENDER_RELAY_LINGER) {
-                ngx_http_render_relay_drop(relay, n);
-            }
-            continue;
-        }
-
-        if (ngx_current_msec - n->heard >= silent
-            && json_array_size(ids) < 1000)
-        {
-            (void) json_array_append_new(ids, json_stringn((char *) n->id,
-                                                           RN_UUID_LEN));
-        }
+    if (rc == NGX_OK && !ngx_http_render_redis_up()) {
+        ngx_http_render_relay_look_account(l);
     }
 
-    if (json_array_size(ids) == 0 || relay->query != NULL) {
-        json_decref(ids);
-        return;
+    return rc;
+}
+
+
+void
+ngx_http_render_relay_more(ngx_http_render_listener_t *l)
+{
+    if (l->state == ngx_http_render_paused) {
+        ngx_http_render_relay_fetch(l);
     }
-
-    relay->query = ngx_http_render_query(ngx_http_render_sql_jobs_snapshot,
-                                         ngx_http_render_relay_looked, relay);
-    params = json_pack("{s:o}", "ids", ids);
-
-    if (relay->query != NULL && params != NULL) {
-        relay->query->args[1] = json_dumps(params, JSON_COMPACT);
-        relay->query->args[3] = strdup("{}");
-        ngx_http_render_pg_send(relay->query);
-    }
-
-    json_decref(params);
 }
 
 

@@ -1,10 +1,12 @@
 /*
- * Signed links to results: the file of the link by sendfile, with Range,
- * ETag and If-Range from nginx's own filters.  The link says who may read;
- * no database is asked, so films flow while it is away.
+ * Files of storage by sendfile, with Range, ETag and If-Range from nginx's own
+ * filters: those of signed links, where the link says who may read and no
+ * database is asked, so that films flow while it is away; and an asset's bytes,
+ * where SQL says it.
  */
 
 #include "ngx_http_render.h"
+#include "rn_disposition.h"
 
 
 static void
@@ -88,6 +90,12 @@ ngx_http_render_result_send(ngx_http_request_t *r, ngx_open_file_info_t *of,
     ngx_str_set(&value, "nosniff");
     (void) ngx_http_render_header(r, "X-Content-Type-Options", &value);
 
+    /* what strangers have sent must not run as a page of ours */
+
+    ngx_str_set(&value, "default-src 'none'; media-src 'self'; img-src 'self';"
+                " style-src 'unsafe-inline'; sandbox");
+    (void) ngx_http_render_header(r, "Content-Security-Policy", &value);
+
     if (ngx_http_set_etag(r) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
@@ -126,42 +134,29 @@ ngx_http_render_result_send(ngx_http_request_t *r, ngx_open_file_info_t *of,
 }
 
 
-void
-ngx_http_render_result(ngx_http_request_t *r)
+/* The file of a storage key; the type is set, 404 when it is not there. */
+
+static void
+ngx_http_render_result_open(ngx_http_request_t *r, ngx_str_t *key)
 {
     u_char                       *p;
-    rn_link                       parts;
-    ngx_str_t                     link, path, file;
+    ngx_str_t                     path;
     ngx_open_file_info_t          of;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_render_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_render_module);
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-    link = ngx_http_render_param(r, "link");
 
-    if (!ngx_http_render_result_verify(r, &link, &parts)) {
-        ngx_http_render_problem(r, 403, "Forbidden",
-                                "the link has expired or is not valid", NULL);
-        return;
-    }
-
-    path.len = mcf->storage_path.len + 1 + parts.prefix_len + 1
-               + parts.file_len;
+    path.len = mcf->storage_path.len + 1 + key->len;
     path.data = ngx_pnalloc(r->pool, path.len + 1);
     if (path.data == NULL) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    p = ngx_sprintf(path.data, "%V/%*s/%*s", &mcf->storage_path,
-                    parts.prefix_len, parts.prefix, parts.file_len,
-                    parts.file);
+    p = ngx_sprintf(path.data, "%V/%V", &mcf->storage_path, key);
     *p = '\0';
-
-    file.data = (u_char *) parts.file;
-    file.len = parts.file_len;
-    ngx_http_render_result_type(r, &file);
 
     ngx_memzero(&of, sizeof(ngx_open_file_info_t));
     of.read_ahead = clcf->read_ahead;
@@ -184,9 +179,113 @@ ngx_http_render_result(ngx_http_request_t *r)
                           "%s \"%V\" failed", of.failed, &path);
         }
         ngx_http_render_problem(r, 404, "Not found",
-                                "this result is not there any more", NULL);
+                                "this file is not there any more", NULL);
         return;
     }
 
     ngx_http_render_result_send(r, &of, &path);
+}
+
+
+void
+ngx_http_render_result(ngx_http_request_t *r)
+{
+    u_char     *p;
+    rn_link     parts;
+    ngx_str_t   link, key, file;
+
+    link = ngx_http_render_param(r, "link");
+
+    if (!ngx_http_render_result_verify(r, &link, &parts)) {
+        ngx_http_render_problem(r, 403, "Forbidden",
+                                "the link has expired or is not valid", NULL);
+        return;
+    }
+
+    key.len = parts.prefix_len + 1 + parts.file_len;
+    key.data = ngx_pnalloc(r->pool, key.len);
+    if (key.data == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    p = ngx_cpymem(key.data, parts.prefix, parts.prefix_len);
+    *p++ = '/';
+    ngx_memcpy(p, parts.file, parts.file_len);
+
+    file.data = (u_char *) parts.file;
+    file.len = parts.file_len;
+    ngx_http_render_result_type(r, &file);
+    ngx_http_render_result_open(r, &key);
+}
+
+
+/* Types that a browser may show as they are; all else is for saving. */
+
+static ngx_uint_t
+ngx_http_render_inline(const char *type)
+{
+    return ngx_strncmp(type, "video/", 6) == 0
+           || ngx_strncmp(type, "audio/", 6) == 0
+           || (ngx_strncmp(type, "image/", 6) == 0
+               && ngx_strcmp(type, "image/svg+xml") != 0);
+}
+
+
+static void
+ngx_http_render_stream_found(ngx_http_request_t *r,
+    ngx_http_render_answer_t *a)
+{
+    char         value[RN_DISPOSITION_SIZE];
+    json_t      *j;
+    ngx_str_t    key, header, want;
+    ngx_uint_t   show;
+    const char  *type, *name;
+
+    if (a->failed || a->status != NGX_HTTP_OK) {
+        ngx_http_render_answer(r, a);
+        return;
+    }
+
+    j = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
+    type = json_string_value(json_object_get(j, "content_type"));
+    name = json_string_value(json_object_get(j, "filename"));
+
+    if (type == NULL) {
+        type = "application/octet-stream";
+    }
+
+    want = ngx_http_render_param(r, "download");
+    show = ngx_http_render_inline(type) && want.len == 0;
+
+    header.data = (u_char *) value;
+    header.len = rn_disposition(!show, name, name != NULL ? ngx_strlen(name)
+                                             : 0, value);
+    header = ngx_http_render_dup(r->pool, value, header.len);
+    (void) ngx_http_render_header(r, "Content-Disposition", &header);
+
+    r->headers_out.content_type = ngx_http_render_dup(r->pool, type,
+                                                      ngx_strlen(type));
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    json_decref(j);
+
+    key = ngx_http_render_dup(r->pool, (char *) a->redirect.data,
+                              a->redirect.len);
+
+    if (key.data == NULL || header.data == NULL
+        || r->headers_out.content_type.data == NULL)
+    {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_http_render_result_open(r, &key);
+}
+
+
+void
+ngx_http_render_stream(ngx_http_request_t *r)
+{
+    ngx_http_render_call(r, ngx_http_render_sql_assets_stream,
+                         ngx_http_render_stream_found);
 }

@@ -1,131 +1,16 @@
 /*
- * The route table, and what is the same for every row: the request id, who is
+ * What is the same for every row of the route table: the request id, who is
  * calling, the parameters, the body, and the one SQL call.
- *
- * A new endpoint is a row here, a SQL function, a line in docs/openapi.json and
- * a test; see docs/development.md.
  */
 
 #include "ngx_http_render.h"
+#include "rn_form.h"
 #include "rn_id.h"
 
-#include <openssl/sha.h>
-
-
-/* SQL functions, in the order of the enum, and the lane each is called in. */
-
-const char *const  ngx_http_render_statements[] = {
-    "auth_signup", "auth_login_hash", "users_me",
-    "metrics",
-    "assets_begin", "assets_create", "assets_get", "assets_list",
-    "compositions_create", "compositions_get", "compositions_list",
-    "compositions_download",
-    "jobs_get", "jobs_list", "jobs_cancel", "jobs_retry", "jobs_snapshot",
-    "results_get", "health"
-};
-
-#define R  ngx_http_render_lane_read
-#define W  ngx_http_render_lane_write
-#define S  ngx_http_render_lane_slow
-
-const ngx_http_render_lane_e  ngx_http_render_statement_lanes[] = {
-    W, R, R,
-    R,
-    W, W, R, S,
-    W, R, S,
-    R,
-    R, S, W, W, R,
-    R, R
-};
-
-#undef R
-#undef W
-#undef S
-
-const ngx_uint_t  ngx_http_render_nstatements =
-    sizeof(ngx_http_render_statements) / sizeof(ngx_http_render_statements[0]);
-
-
-#define GET     NGX_HTTP_GET
-#define POST    NGX_HTTP_POST
-#define SQL(f)  ngx_http_render_sql_##f
-#define ANYONE  ngx_http_render_anyone
-#define USER    ngx_http_render_user
-#define NONE    ngx_http_render_body_none
-#define JSON    ngx_http_render_body_json
-#define DOC     ngx_http_render_body_document
-#define PATH(s) ngx_string(s)
-
-static const ngx_http_render_route_t  ngx_http_render_routes[] = {
-
-    { POST, PATH("/auth/signup"), NGX_HTTP_RENDER_AUTH, ANYONE, JSON, -1,
-      ngx_http_render_signup },
-    { POST, PATH("/auth/register"), NGX_HTTP_RENDER_AUTH, ANYONE, JSON, -1,
-      ngx_http_render_signup },
-    { POST, PATH("/auth/login"), NGX_HTTP_RENDER_AUTH, ANYONE, JSON, -1,
-      ngx_http_render_login },
-    { GET, PATH("/users/me"), NGX_HTTP_RENDER_USERS, USER, NONE, SQL(me),
-      NULL },
-
-    { POST|NGX_HTTP_PUT, PATH("/videos/upload"), NGX_HTTP_RENDER_ASSETS, USER,
-      NONE, -1, ngx_http_render_upload },
-    { POST|NGX_HTTP_PUT, PATH("/assets"), NGX_HTTP_RENDER_ASSETS, USER,
-      NONE, -1, ngx_http_render_upload },
-    { GET, PATH("/videos"), NGX_HTTP_RENDER_ASSETS, USER, NONE,
-      SQL(assets_list), NULL },
-    { GET, PATH("/videos/{id}"), NGX_HTTP_RENDER_ASSETS, USER, NONE,
-      SQL(assets_get), NULL },
-
-    { POST, PATH("/compositions"), NGX_HTTP_RENDER_COMPOSITIONS, USER, DOC,
-      SQL(compositions_create), NULL },
-    { GET, PATH("/compositions"), NGX_HTTP_RENDER_COMPOSITIONS, USER, NONE,
-      SQL(compositions_list), NULL },
-    { GET, PATH("/compositions/{id}"), NGX_HTTP_RENDER_COMPOSITIONS, USER,
-      NONE, SQL(compositions_get), NULL },
-    { GET, PATH("/compositions/{id}/download"), NGX_HTTP_RENDER_COMPOSITIONS,
-      USER, NONE, SQL(compositions_download), NULL },
-
-    { GET, PATH("/jobs"), NGX_HTTP_RENDER_JOBS, USER, NONE, SQL(jobs_list),
-      NULL },
-    { GET, PATH("/jobs/{id}"), NGX_HTTP_RENDER_JOBS, USER, NONE,
-      SQL(jobs_get), ngx_http_render_job },
-    { GET, PATH("/status/{id}"), NGX_HTTP_RENDER_JOBS, USER, NONE,
-      SQL(jobs_get), ngx_http_render_job },
-    { POST, PATH("/jobs/{id}/cancel"), NGX_HTTP_RENDER_JOBS, USER, NONE,
-      SQL(jobs_cancel), NULL },
-    { POST, PATH("/jobs/{id}/retry"), NGX_HTTP_RENDER_JOBS, USER, NONE,
-      SQL(jobs_retry), NULL },
-
-    { GET, PATH("/results/{id}/{name}"), NGX_HTTP_RENDER_RESULTS, USER, NONE,
-      SQL(results_get), NULL },
-    { GET, PATH("/d/{link...}"), NGX_HTTP_RENDER_RESULTS, ANYONE, NONE, -1,
-      ngx_http_render_result },
-
-    { GET, PATH("/ws/progress/{id}"), NGX_HTTP_RENDER_PROGRESS, USER, NONE,
-      SQL(jobs_snapshot), ngx_http_render_ws },
-
-    { GET, PATH("/health"), NGX_HTTP_RENDER_HEALTH, ANYONE, NONE, -1,
-      ngx_http_render_health },
-    { GET, PATH("/health/ready"), NGX_HTTP_RENDER_HEALTH, ANYONE, NONE,
-      SQL(health), ngx_http_render_ready },
-    { GET, PATH("/metrics"), NGX_HTTP_RENDER_METRICS, ANYONE, NONE,
-      SQL(metrics), ngx_http_render_metrics },
-};
+#include <openssl/crypto.h>
 
 
 static void ngx_http_render_body_handler(ngx_http_request_t *r);
-static void ngx_http_render_proceed(ngx_http_request_t *r);
-
-
-/* All rows; counters are kept by their place. */
-
-const ngx_http_render_route_t *
-ngx_http_render_route_table(ngx_uint_t *n)
-{
-    *n = sizeof(ngx_http_render_routes) / sizeof(ngx_http_render_routes[0]);
-
-    return ngx_http_render_routes;
-}
 
 
 ngx_str_t
@@ -150,7 +35,7 @@ ngx_http_render_param(ngx_http_request_t *r, const char *name)
 }
 
 
-static void
+void
 ngx_http_render_add_param(ngx_http_render_ctx_t *ctx, u_char *name,
     size_t name_len, u_char *value, size_t value_len)
 {
@@ -165,56 +50,6 @@ ngx_http_render_add_param(ngx_http_render_ctx_t *ctx, u_char *name,
     p->name.len = name_len;
     p->value.data = value;
     p->value.len = value_len;
-}
-
-
-/* "{name}" takes one step of the path, "{name...}" takes the rest. */
-
-static ngx_uint_t
-ngx_http_render_match(ngx_http_render_ctx_t *ctx, const ngx_str_t *pattern,
-    ngx_str_t *path)
-{
-    u_char      *p, *s, *end, *send, *name, *step;
-    ngx_uint_t   rest;
-
-    p = pattern->data;
-    end = p + pattern->len;
-    s = path->data;
-    send = s + path->len;
-    ctx->nparams = 0;
-
-    while (p < end) {
-        if (*p != '{') {
-            if (s == send || *s != *p) {
-                return 0;
-            }
-            p++;
-            s++;
-            continue;
-        }
-
-        name = ++p;
-        while (p < end && *p != '}' && *p != '.') {
-            p++;
-        }
-
-        rest = *p == '.';
-        step = s;
-
-        while (s < send && (rest || *s != '/')) {
-            s++;
-        }
-
-        if (s == step) {
-            return 0;
-        }
-
-        ngx_http_render_add_param(ctx, name, p - name, step, s - step);
-
-        while (*p++ != '}') { /* void */ }
-    }
-
-    return s == send;
 }
 
 
@@ -370,52 +205,156 @@ ngx_http_render_new_ctx(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_render_done(ngx_http_request_t *r)
+/* 404, 405, or what an OPTIONS is told. */
+
+static void
+ngx_http_render_no_route(ngx_http_request_t *r, ngx_uint_t allowed)
 {
-    /* an answer was sent and finalized; the handler's own count remains */
-    return NGX_DONE;
+    u_char     *buf;
+    ngx_str_t   value;
+
+    if (allowed == 0) {
+        ngx_http_render_problem(r, 404, "Not found",
+                                "there is nothing at this path", NULL);
+        return;
+    }
+
+    buf = ngx_pnalloc(r->pool, 64);
+    if (buf == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    value = ngx_http_render_allow(buf, allowed);
+    (void) ngx_http_render_header(r, "Allow", &value);
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        ngx_http_render_no_content(r);
+        return;
+    }
+
+    ngx_http_render_problem(r, 405, "Method not allowed",
+                            "this path does not take this method", NULL);
 }
 
 
-/* Finds the row; NULL with *allowed set to the methods of the path. */
+/*
+ * Who is calling, and may they.  A stale cookie is no reason to refuse what
+ * strangers may read; a bad Authorization header always is.
+ */
 
-static const ngx_http_render_route_t *
-ngx_http_render_find(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx,
-    ngx_uint_t api, ngx_str_t *path, ngx_uint_t *allowed)
+static ngx_int_t
+ngx_http_render_admit(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 {
-    ngx_uint_t                      i, method;
-    const ngx_http_render_route_t  *route;
+    ngx_str_t                       ticket;
+    const ngx_http_render_route_t  *route = ctx->route;
 
-    *allowed = 0;
-    method = r->method == NGX_HTTP_HEAD ? NGX_HTTP_GET : r->method;
+    ctx->identity = ngx_http_render_identify(r);
 
-    for (i = 0;
-         i < sizeof(ngx_http_render_routes) / sizeof(ngx_http_render_routes[0]);
-         i++)
+    if (ctx->identity == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_ERROR;
+    }
+
+    if (route->resource == NGX_HTTP_RENDER_PROGRESS
+        && r->headers_in.authorization == NULL)
     {
-        route = &ngx_http_render_routes[i];
+        ticket = ngx_http_render_param(r, "ticket");
 
-        if ((route->resource & api)
-            && ngx_http_render_match(ctx, &route->pattern, path))
-        {
-            if (route->method & method) {
-                return route;
-            }
-            *allowed |= route->method;
+        if (ticket.len != 0) {
+            ngx_http_render_take_ticket(r, ctx->identity, &ticket);
         }
     }
 
-    return NULL;
+    if (route->who == ngx_http_render_anyone) {
+        return NGX_OK;
+    }
+
+    if (!ctx->identity->valid) {
+        if (route->who == ngx_http_render_reader
+            && (ctx->identity->by_cookie || !ctx->identity->given))
+        {
+            return NGX_OK;
+        }
+
+        (void) ngx_http_render_unauthorized(r);
+        return NGX_ERROR;
+    }
+
+    /* a page of another site could use the cookie of ours */
+
+    if (ctx->identity->by_cookie
+        && (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH
+                         |NGX_HTTP_DELETE))
+        && !ngx_http_render_origin_ok(r, 1))
+    {
+        ngx_http_render_problem(r, 403, "Forbidden", "a cookie is only taken "
+                                "from pages of this host", NULL);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_render_dispatch(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx,
+    ngx_str_t *path)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   allowed;
+    ngx_http_render_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_render_module);
+    ctx->route = ngx_http_render_find_route(r, ctx, lcf->api, path, &allowed);
+    ngx_http_render_note(r);
+
+    if (ctx->route == NULL) {
+        ngx_http_render_no_route(r, allowed);
+        return;
+    }
+
+    if (ngx_http_render_query_params(r, ctx) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    if (ngx_http_render_admit(r, ctx) != NGX_OK) {
+        return;
+    }
+
+    if (!ngx_http_render_key_ok(r)) {
+        ngx_http_render_problem(r, 422, "Bad Idempotency-Key",
+                                "Idempotency-Key must be printable ASCII",
+                                NULL);
+        return;
+    }
+
+    switch (ctx->route->body) {
+
+    case ngx_http_render_body_none:
+        rc = ngx_http_discard_request_body(r);
+        if (rc != NGX_OK) {
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
+        /* fall through */
+
+    case ngx_http_render_body_own:
+        ngx_http_render_proceed(r);
+        return;
+
+    default:
+        ngx_http_render_read_body(r, ctx->route->body);
+    }
 }
 
 
 ngx_int_t
 ngx_http_render_api_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    path, value;
-    ngx_uint_t                   allowed;
+    ngx_str_t                    path;
     ngx_http_render_ctx_t       *ctx;
     ngx_http_render_loc_conf_t  *lcf;
 
@@ -445,69 +384,27 @@ ngx_http_render_api_handler(ngx_http_request_t *r)
     /* from here on everything ends with a finalize of its own */
 
     r->main->count++;
+    ngx_http_render_dispatch(r, ctx, &path);
 
-    ctx->route = ngx_http_render_find(r, ctx, lcf->api, &path, &allowed);
-    ngx_http_render_note(r);
+    return NGX_DONE;
+}
 
-    if (ctx->route == NULL) {
-        if (allowed == 0) {
-            ngx_http_render_problem(r, 404, "Not found",
-                                    "there is nothing at this path", NULL);
-            return ngx_http_render_done(r);
-        }
 
-        value.data = (u_char *) ((allowed & GET) ? (allowed & POST)
-                                 ? "GET, HEAD, POST" : "GET, HEAD"
-                                 : (allowed & NGX_HTTP_PUT) ? "POST, PUT"
-                                 : "POST");
-        value.len = ngx_strlen(value.data);
-        (void) ngx_http_render_header(r, "Allow", &value);
-        ngx_http_render_problem(r, 405, "Method not allowed",
-                                "this path does not take this method", NULL);
-        return ngx_http_render_done(r);
-    }
+/* Reads a body whole; its kind is not always the route's. */
 
-    if (ngx_http_render_query_params(r, ctx) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return ngx_http_render_done(r);
-    }
+void
+ngx_http_render_read_body(ngx_http_request_t *r, ngx_http_render_body_e kind)
+{
+    ngx_int_t               rc;
+    ngx_http_render_ctx_t  *ctx;
 
-    ctx->identity = ngx_http_render_identify(r);
-
-    if (ctx->identity == NULL) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return ngx_http_render_done(r);
-    }
-
-    if (ctx->route->who != ANYONE && !ctx->identity->valid) {
-        (void) ngx_http_render_unauthorized(r);
-        return ngx_http_render_done(r);
-    }
-
-    if (!ngx_http_render_key_ok(r)) {
-        ngx_http_render_problem(r, 422, "Bad Idempotency-Key",
-                                "Idempotency-Key must be printable ASCII",
-                                NULL);
-        return ngx_http_render_done(r);
-    }
-
-    if (ctx->route->body == NONE) {
-        if (ctx->route->handler != ngx_http_render_upload) {
-            rc = ngx_http_discard_request_body(r);
-            if (rc != NGX_OK) {
-                ngx_http_finalize_request(r, rc);
-                return ngx_http_render_done(r);
-            }
-        }
-
-        ngx_http_render_proceed(r);
-        return ngx_http_render_done(r);
-    }
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    ctx->body_kind = kind;
 
     if (r->headers_in.content_length_n > NGX_HTTP_RENDER_BODY_MAX) {
         ngx_http_render_problem(r, 413, "Body too large",
                                 "a document may hold at most 4 MiB", NULL);
-        return ngx_http_render_done(r);
+        return;
     }
 
     r->request_body_in_single_buf = 1;
@@ -515,14 +412,12 @@ ngx_http_render_api_handler(ngx_http_request_t *r)
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         ngx_http_finalize_request(r, rc);
-        return ngx_http_render_done(r);
+        return;
     }
 
     /* the read took a count of its own; one of the two suffices */
 
     ngx_http_finalize_request(r, NGX_DONE);
-
-    return ngx_http_render_done(r);
 }
 
 
@@ -580,6 +475,70 @@ ngx_http_render_take_body(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 }
 
 
+/* Whether the body is of this media type, whatever its parameters. */
+
+ngx_uint_t
+ngx_http_render_is_type(ngx_http_request_t *r, const char *type)
+{
+    size_t      len;
+    ngx_str_t  *value;
+
+    if (r->headers_in.content_type == NULL) {
+        return 0;
+    }
+
+    value = &r->headers_in.content_type->value;
+    len = ngx_strlen(type);
+
+    return value->len >= len
+           && ngx_strncasecmp(value->data, (u_char *) type, len) == 0
+           && (value->len == len || value->data[len] == ';'
+               || value->data[len] == ' ' || type[len - 1] == '/');
+}
+
+
+/* The password form of OAuth 2 (RFC 6749, section 4.3.2) as the JSON is. */
+
+static void
+ngx_http_render_login_form(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
+{
+    char         name[320], password[256];
+    ngx_uint_t   found;
+    const char  *why, *text;
+    size_t       len;
+
+    text = (char *) ctx->body.data;
+    len = ctx->body.len;
+    found = rn_form_get(text, len, "username", name, sizeof(name), &why);
+
+    if (!found && why == NULL) {
+        found = rn_form_get(text, len, "email", name, sizeof(name), &why);
+    }
+
+    if (found) {
+        found = rn_form_get(text, len, "password", password, sizeof(password),
+                            &why);
+    }
+
+    if (!found) {
+        ngx_http_render_problem(r, 422, "Unprocessable", why != NULL ? why
+                                : "the form needs the fields username and "
+                                "password", NULL);
+        return;
+    }
+
+    ctx->json = json_pack("{s:s, s:s}", "email", name, "password", password);
+    OPENSSL_cleanse(password, sizeof(password));
+
+    if (ctx->json == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_http_render_proceed(r);
+}
+
+
 static void
 ngx_http_render_body_handler(ngx_http_request_t *r)
 {
@@ -601,9 +560,28 @@ ngx_http_render_body_handler(ngx_http_request_t *r)
         return;
     }
 
-    if (ctx->route->body == DOC) {
+    switch (ctx->body_kind) {
+
+    case ngx_http_render_body_document:
         ngx_http_render_document(r, ngx_http_render_proceed);
         return;
+
+    case ngx_http_render_body_maybe:
+        if (ctx->body.len == 0) {
+            ngx_http_render_proceed(r);
+            return;
+        }
+        break;
+
+    case ngx_http_render_body_login:
+        if (ngx_http_render_is_type(r, "application/x-www-form-urlencoded")) {
+            ngx_http_render_login_form(r, ctx);
+            return;
+        }
+        break;
+
+    default:
+        break;
     }
 
     ctx->json = json_loadb((char *) ctx->body.data, ctx->body.len,
@@ -621,7 +599,7 @@ ngx_http_render_body_handler(ngx_http_request_t *r)
 }
 
 
-static void
+void
 ngx_http_render_proceed(ngx_http_request_t *r)
 {
     ngx_http_render_ctx_t  *ctx;

@@ -1,44 +1,39 @@
 /*
- * A raw body streamed to storage: quota first, then the bytes as they come,
- * hashed and written in a thread, and at the end typed by content, made
- * durable, and named.  The asset is whole or absent: bytes go to a temporary
- * file that is removed unless it was committed.
+ * Uploads: a raw body that is a file, or a form (multipart/form-data) with
+ * files and fields in any order, streamed to storage as they come.  Quota
+ * first; then the bytes, hashed and written by a thread (_file.c); and when all
+ * is stored one SQL call that makes assets of it, or a job.
  *
- * At any time either the event loop or one thread task owns the upload's
- * buffer and file; while the thread has it, nothing more is read from the
- * client, so a slow disk slows the client and nobody else.
+ * What a client had stored when it left is not an asset: its row stays at
+ * "uploading", and the janitor takes it with its object.
  */
 
-#include "ngx_http_render.h"
-#include "rn_id.h"
-
-#include <magic.h>
-#include <openssl/evp.h>
-
-
-#define NGX_HTTP_RENDER_UPLOAD_BUFFER  (256 * 1024)
-#define NGX_HTTP_RENDER_UPLOAD_HEAD    4096     /* what libmagic sees */
+#include "ngx_http_render_upload.h"
 
 
 typedef struct {
-    ngx_http_request_t  *r;             /* NULL: the client has left */
-    rn_store             store;         /* the process's: not closed here */
-    char                 asset[RN_UUID_LEN + 1];
-    char                 key[160];
-    char                 temp[RN_STORE_TEMP];
-    int                  fd;
-    EVP_MD_CTX          *md;
-    off_t                left;          /* of the quota */
-    off_t                bytes;
-    size_t               n;             /* in buf */
-    unsigned             busy:1;        /* a thread has it */
-    unsigned             last:1;        /* the body is complete */
-    unsigned             committed:1;
-    int                  error;         /* errno of the thread */
-    const char          *doing;
-    char                 type[96];
-    char                 sha256[RN_SHA256_HEX + 1];
-    u_char               buf[NGX_HTTP_RENDER_UPLOAD_BUFFER];
+    ngx_http_request_t      *r;
+    ngx_http_render_file_t  *file;
+    ngx_int_t                statement;     /* the call at the end */
+    off_t                    left;          /* of the quota */
+    off_t                    stored;        /* bytes of the files before */
+    json_t                  *files;         /* those that are stored */
+    json_t                  *fields;
+    const u_char            *span;          /* data not yet in the buffer */
+    size_t                   span_len;
+    size_t                   value_len;
+    unsigned                 form:1;
+    unsigned                 busy:1;        /* a thread has the file */
+    unsigned                 asking:1;      /* SQL is asked for an asset */
+    unsigned                 asset:1;       /* there is one for the next file */
+    unsigned                 in_file:1;
+    unsigned                 in_field:1;
+    unsigned                 ended:1;       /* the body is complete */
+    unsigned                 dropped:1;     /* the request is gone */
+    char                     filename[256];
+    char                     field[128];
+    u_char                   value[NGX_HTTP_RENDER_UPLOAD_VALUE];
+    rn_multipart             parser;
 } ngx_http_render_upload_t;
 
 
@@ -51,44 +46,16 @@ static void ngx_http_render_upload_pump(ngx_http_request_t *r,
 static void ngx_http_render_upload_wrote(ngx_http_request_t *r, void *data);
 
 
-/* Runs in a thread: unlinking a large file takes its time. */
-
 static void
-ngx_http_render_upload_discard(void *data)
+ngx_http_render_upload_free(ngx_http_render_upload_t *u)
 {
-    ngx_http_render_upload_t *u = data;
-
-    if (u->fd >= 0) {
-        (void) close(u->fd);
-        u->fd = -1;
+    if (u->file != NULL) {
+        ngx_http_render_file_drop(u->file);
     }
 
-    if (u->temp[0] != '\0' && !u->committed) {
-        rn_store_discard(&u->store, u->temp);
-    }
-}
-
-
-static void
-ngx_http_render_upload_free(ngx_http_request_t *r, void *data)
-{
-    ngx_http_render_upload_t *u = data;
-
-    EVP_MD_CTX_free(u->md);
+    json_decref(u->files);
+    json_decref(u->fields);
     free(u);
-}
-
-
-static void
-ngx_http_render_upload_drop(ngx_http_render_upload_t *u)
-{
-    if (ngx_http_render_thread(NULL, ngx_http_render_process->conf->files_pool,
-                               ngx_http_render_upload_discard,
-                               ngx_http_render_upload_free, u) != NGX_OK)
-    {
-        ngx_http_render_upload_discard(u);
-        ngx_http_render_upload_free(NULL, u);
-    }
 }
 
 
@@ -98,132 +65,146 @@ ngx_http_render_upload_cleanup(void *data)
     ngx_http_render_upload_t *u = data;
 
     ngx_http_render_gauge(uploads, -1);
-    u->r = NULL;
+    u->dropped = 1;
 
     if (!u->busy) {
-        ngx_http_render_upload_drop(u);
+        ngx_http_render_upload_free(u);
     }
 }
 
 
-/* Its type by its own first bytes, never by what it is called. */
+/* POST /jobs is a form, or JSON. */
 
-static void
-ngx_http_render_upload_magic(ngx_http_render_upload_t *u)
+void
+ngx_http_render_jobs(ngx_http_request_t *r)
 {
-    magic_t      m;
-    const char  *type;
+    ngx_http_render_ctx_t  *ctx;
 
-    (void) ngx_cpystrn((u_char *) u->type,
-                       (u_char *) "application/octet-stream",
-                       sizeof(u->type));
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
 
-    m = magic_open(MAGIC_MIME_TYPE);
-    if (m == NULL) {
-        return;
+    if (ctx->json != NULL) {
+        ngx_http_render_document_within(r);
+
+    } else if (ngx_http_render_is_type(r, "multipart/form-data")) {
+        ngx_http_render_upload(r);
+
+    } else {
+        ngx_http_render_read_body(r, ngx_http_render_body_json);
     }
-
-    if (magic_load(m, NULL) == 0) {
-        type = magic_buffer(m, u->buf,
-                            ngx_min(u->n, NGX_HTTP_RENDER_UPLOAD_HEAD));
-        if (type != NULL) {
-            (void) ngx_cpystrn((u_char *) u->type, (u_char *) type,
-                               sizeof(u->type));
-        }
-    }
-
-    magic_close(m);
 }
 
 
-/* Runs in a thread: hashes and writes what is in the buffer, and at the end
-   makes the file durable under its name. */
+static ngx_http_render_upload_t *
+ngx_http_render_upload_create(ngx_http_request_t *r)
+{
+    const char                *why;
+    ngx_http_cleanup_t        *cln;
+    ngx_http_render_ctx_t     *ctx;
+    ngx_http_render_upload_t  *u;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+
+    u = calloc(1, sizeof(ngx_http_render_upload_t));
+    cln = u != NULL ? ngx_http_cleanup_add(r, 0) : NULL;
+
+    if (cln == NULL) {
+        free(u);
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NULL;
+    }
+
+    u->r = r;
+    u->file = ngx_http_render_file_create();
+    u->files = json_array();
+    u->fields = json_object();
+    u->statement = ctx->route->statement == ngx_http_render_sql_jobs_create
+                   ? ngx_http_render_sql_jobs_upload : ctx->route->statement;
+    cln->handler = ngx_http_render_upload_cleanup;
+    cln->data = u;
+    ngx_http_render_gauge(uploads, 1);
+    ctx->state = u;
+
+    if (u->file == NULL || u->files == NULL || u->fields == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NULL;
+    }
+
+    if (!ngx_http_render_is_type(r, "multipart/")) {
+        return u;
+    }
+
+    u->form = 1;
+
+    if (!ngx_http_render_is_type(r, "multipart/form-data")) {
+        ngx_http_render_problem(r, 415, "Unsupported media type", "a form must "
+                                "be multipart/form-data", NULL);
+        return NULL;
+    }
+
+    if (!rn_multipart_init(&u->parser,
+                           (char *) r->headers_in.content_type->value.data,
+                           r->headers_in.content_type->value.len, &why))
+    {
+        ngx_http_render_problem(r, 400, "Bad form", why, NULL);
+        return NULL;
+    }
+
+    return u;
+}
+
+
+/* The `before` call: an asset for the next file, within the quota. */
 
 static void
-ngx_http_render_upload_write(void *data)
+ngx_http_render_upload_ask(ngx_http_request_t *r, off_t length,
+    ngx_http_render_done_pt done)
 {
-    size_t                     done;
-    ssize_t                    n;
-    unsigned char              digest[EVP_MAX_MD_SIZE];
-    ngx_http_render_upload_t  *u = data;
+    u_char                 *p;
+    ngx_uint_t              i;
+    ngx_http_render_ctx_t  *ctx;
 
-    u->doing = "writing";
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
 
-    if (u->fd < 0) {
-        u->fd = rn_store_create(&u->store, u->temp);
-        if (u->fd < 0) {
-            u->error = errno;
-            u->temp[0] = '\0';
-            return;
-        }
-        ngx_http_render_upload_magic(u);
-    }
-
-    (void) EVP_DigestUpdate(u->md, u->buf, u->n);
-
-    for (done = 0; done < u->n; done += n) {
-        n = pwrite(u->fd, u->buf + done, u->n - done, u->bytes + done);
-        if (n < 0) {
-            if (errno == EINTR) {
-                n = 0;
-                continue;
-            }
-            u->error = errno;
-            return;
-        }
-    }
-
-    u->bytes += u->n;
-    ngx_http_render_count_by(upload_bytes, u->n);
-    u->n = 0;
-
-    if (!u->last) {
+    p = ngx_pnalloc(r->pool, NGX_OFF_T_LEN);
+    if (p == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    (void) EVP_DigestFinal_ex(u->md, digest, NULL);
-    rn_hex(digest, 32, u->sha256);
+    /* ours stands before any of the query string */
 
-    if (u->bytes == 0) {
-        return;                             /* refused by the event loop */
+    for (i = 0; i < ctx->nparams; i++) {
+        if (ctx->params[i].name.len == 6
+            && ngx_strncmp(ctx->params[i].name.data, "length", 6) == 0)
+        {
+            break;
+        }
     }
 
-    u->doing = "storing";
-
-    if (rn_store_commit(&u->store, u->fd, u->temp, u->key) != 0) {
-        u->error = errno;
-        return;
+    if (i == ctx->nparams) {
+        i = ctx->nparams < NGX_HTTP_RENDER_MAX_PARAMS ? ctx->nparams++
+                                                      : ctx->nparams - 1;
     }
 
-    u->committed = 1;
+    ctx->params[i].name.data = (u_char *) "length";
+    ctx->params[i].name.len = 6;
+    ctx->params[i].value.data = p;
+    ctx->params[i].value.len = ngx_sprintf(p, "%O", length) - p;
+
+    ngx_http_render_call(r, ngx_http_render_sql_assets_begin, done);
 }
 
 
 void
 ngx_http_render_upload(ngx_http_request_t *r)
 {
-    u_char                 *p;
-    ngx_http_render_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
-
     if (r->headers_in.content_length_n == 0
         || (r->headers_in.content_length_n < 0 && !r->headers_in.chunked
             && r->stream == NULL))
     {
         ngx_http_render_problem(r, 400, "Empty upload",
-                                "the body of the request is the file, and "
-                                "there is none", NULL);
-        return;
-    }
-
-    if (r->headers_in.content_type != NULL
-        && ngx_strncasecmp(r->headers_in.content_type->value.data,
-                           (u_char *) "multipart/", 10) == 0)
-    {
-        ngx_http_render_problem(r, 415, "Unsupported media type",
-                                "send the file itself as the body; multipart "
-                                "forms are not read by this version", NULL);
+                                "the body of the request is the file, or a "
+                                "form with files, and there is none", NULL);
         return;
     }
 
@@ -233,21 +214,49 @@ ngx_http_render_upload(ngx_http_request_t *r)
         return;
     }
 
-    /* the query may be parked while the body waits in the socket */
-
-    p = ngx_pnalloc(r->pool, NGX_OFF_T_LEN);
-    if (p != NULL && ctx->nparams < NGX_HTTP_RENDER_MAX_PARAMS) {
-        ctx->params[ctx->nparams].name.data = (u_char *) "length";
-        ctx->params[ctx->nparams].name.len = 6;
-        ctx->params[ctx->nparams].value.data = p;
-        ctx->params[ctx->nparams].value.len =
-            ngx_sprintf(p, "%O", ngx_max(r->headers_in.content_length_n, 0))
-            - p;
-        ctx->nparams++;
+    if (ngx_http_render_upload_create(r) == NULL) {
+        return;
     }
 
-    ngx_http_render_call(r, ngx_http_render_sql_assets_begin,
-                         ngx_http_render_upload_begun);
+    /* the query may be parked while the body waits in the socket */
+
+    ngx_http_render_upload_ask(r, ngx_max(r->headers_in.content_length_n, 0),
+                               ngx_http_render_upload_begun);
+}
+
+
+/* An asset was made; NGX_DECLINED: refused, and answered. */
+
+static ngx_int_t
+ngx_http_render_upload_asset(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u, ngx_http_render_answer_t *a, off_t *left)
+{
+    json_t      *j;
+    ngx_int_t    rc;
+    const char  *asset, *key;
+
+    if (a->failed || a->status != NGX_HTTP_OK) {
+        ngx_http_render_answer(r, a);
+        return NGX_DECLINED;
+    }
+
+    j = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
+    asset = json_string_value(json_object_get(j, "asset"));
+    key = json_string_value(json_object_get(j, "key"));
+    *left = json_integer_value(json_object_get(j, "left"));
+
+    rc = asset != NULL && key != NULL
+         ? ngx_http_render_file_reset(u->file, asset, key) : NGX_ERROR;
+    json_decref(j);
+
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DECLINED;
+    }
+
+    u->asset = 1;
+
+    return NGX_OK;
 }
 
 
@@ -255,57 +264,18 @@ static void
 ngx_http_render_upload_begun(ngx_http_request_t *r,
     ngx_http_render_answer_t *a)
 {
-    json_t                    *j;
     ngx_int_t                  rc;
-    const char                *asset, *key;
-    ngx_http_cleanup_t        *cln;
     ngx_http_render_ctx_t     *ctx;
     ngx_http_render_upload_t  *u;
 
-    if (a->failed || a->status != NGX_HTTP_OK) {
-        ngx_http_render_answer(r, a);
-        return;
-    }
-
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    u = ctx->state;
 
-    u = malloc(sizeof(ngx_http_render_upload_t));
-    cln = u != NULL ? ngx_http_cleanup_add(r, 0) : NULL;
-
-    if (cln == NULL) {
-        free(u);
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    if (ngx_http_render_upload_asset(r, u, a, &u->left) != NGX_OK) {
         return;
     }
 
-    ngx_memzero(u, offsetof(ngx_http_render_upload_t, buf));
-    u->r = r;
-    u->fd = -1;
-    u->store = ngx_http_render_process->store;
-    u->md = EVP_MD_CTX_new();
-    cln->handler = ngx_http_render_upload_cleanup;
-    cln->data = u;
-    ngx_http_render_gauge(uploads, 1);
-    ctx->state = u;
-
-    j = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
-    asset = json_string_value(json_object_get(j, "asset"));
-    key = json_string_value(json_object_get(j, "key"));
-    u->left = json_integer_value(json_object_get(j, "left"));
-
-    if (asset == NULL || key == NULL || u->md == NULL
-        || EVP_DigestInit_ex(u->md, EVP_sha256(), NULL) != 1)
-    {
-        json_decref(j);
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-
-    (void) ngx_cpystrn((u_char *) u->asset, (u_char *) asset,
-                       sizeof(u->asset));
-    (void) ngx_cpystrn((u_char *) u->key, (u_char *) key, sizeof(u->key));
-    json_decref(j);
-
+    u->in_file = !u->form;
     r->request_body_no_buffering = 1;
 
     /* a client may have sent 100-continue: answered here, after the quota */
@@ -352,18 +322,238 @@ ngx_http_render_upload_read(ngx_http_request_t *r)
         return;
     }
 
-    if (u != NULL && !u->busy) {
+    if (u != NULL && !u->busy && !u->asking && !u->ended) {
         ngx_http_render_upload_pump(r, u);
     }
 }
 
 
-/* Takes what nginx has read into our buffer; NGX_AGAIN: the buffer is full. */
+/* A further file of the form needs an asset of its own. */
+
+static void
+ngx_http_render_upload_asked(ngx_http_request_t *r,
+    ngx_http_render_answer_t *a)
+{
+    off_t                      left;
+    ngx_http_render_ctx_t     *ctx;
+    ngx_http_render_upload_t  *u;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    u = ctx->state;
+    u->asking = 0;
+
+    if (ngx_http_render_upload_asset(r, u, a, &left) == NGX_OK) {
+        ngx_http_render_upload_pump(r, u);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *title, const char *why)
+{
+    ngx_http_render_problem(r, status, title, why, NULL);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_part(ngx_http_request_t *r, ngx_http_render_upload_t *u)
+{
+    rn_multipart  *m = &u->parser;
+
+    (void) ngx_cpystrn((u_char *) u->field, (u_char *) m->name,
+                       sizeof(u->field));
+
+    if (!m->has_filename) {
+        if (json_object_size(u->fields) >= NGX_HTTP_RENDER_UPLOAD_FIELDS) {
+            return ngx_http_render_upload_refuse(r, 413, "Too many fields",
+                "a form may hold at most 64 fields");
+        }
+        u->in_field = 1;
+        u->value_len = 0;
+        return NGX_OK;
+    }
+
+    if (m->filename[0] == '\0') {           /* no file was chosen */
+        return NGX_OK;
+    }
+
+    if (json_array_size(u->files) >= NGX_HTTP_RENDER_UPLOAD_FILES) {
+        return ngx_http_render_upload_refuse(r, 413, "Too many files",
+            "a form may hold at most 32 files");
+    }
+
+    u->in_file = 1;
+    (void) ngx_cpystrn((u_char *) u->filename, (u_char *) m->filename,
+                       sizeof(u->filename));
+
+    if (!u->asset) {
+        u->asking = 1;
+        ngx_http_render_upload_ask(r, 0, ngx_http_render_upload_asked);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_data(ngx_http_request_t *r, ngx_http_render_upload_t *u)
+{
+    size_t                   n;
+    ngx_http_render_file_t  *f = u->file;
+
+    if (u->in_field) {
+        if (u->value_len + u->span_len > sizeof(u->value)) {
+            return ngx_http_render_upload_refuse(r, 413, "Field too large",
+                "a field of a form may hold at most 8192 bytes");
+        }
+        ngx_memcpy(u->value + u->value_len, u->span, u->span_len);
+        u->value_len += u->span_len;
+        u->span_len = 0;
+
+    } else if (!u->in_file) {               /* data of no file */
+        u->span_len = 0;
+
+    } else {
+        n = ngx_min(u->span_len, sizeof(f->buf) - f->n);
+        ngx_memcpy(f->buf + f->n, u->span, n);
+        f->n += n;
+        u->span += n;
+        u->span_len -= n;
+
+        if (u->stored + f->bytes + (off_t) f->n > u->left) {
+            return ngx_http_render_upload_refuse(r, 413, "Over quota",
+                "the account may not store this many bytes");
+        }
+    }
+
+    return u->span_len != 0 ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_part_end(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u)
+{
+    json_t  *value;
+
+    if (u->in_field) {
+        u->in_field = 0;
+        value = json_stringn((char *) u->value, u->value_len);
+
+        if (value == NULL
+            || json_object_set_new(u->fields, u->field, value) != 0)
+        {
+            return ngx_http_render_upload_refuse(r, 400, "Bad form",
+                "a field of the form is not UTF-8");
+        }
+        return NGX_OK;
+    }
+
+    if (u->in_file) {
+        u->file->last = 1;
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Takes the bytes of one buffer.  NGX_OK: all taken; NGX_AGAIN: the file's
+ * buffer has to be written first; NGX_DONE: SQL is asked; NGX_DECLINED: refused,
+ * and answered.
+ */
+
+static ngx_int_t
+ngx_http_render_upload_parse(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u, ngx_buf_t *b)
+{
+    ngx_int_t             rc;
+    const unsigned char  *p;
+
+    for ( ;; ) {
+
+        if (u->span_len != 0) {             /* what did not fit before */
+            rc = ngx_http_render_upload_data(r, u);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        p = b->pos;
+
+        switch (rn_multipart_next(&u->parser, &p, b->last, &u->span,
+                                  &u->span_len))
+        {
+        case RN_MULTIPART_MORE:
+            b->pos = b->last;
+            u->span_len = 0;
+            return NGX_OK;
+
+        case RN_MULTIPART_PART:
+            u->span_len = 0;
+            rc = ngx_http_render_upload_part(r, u);
+            break;
+
+        case RN_MULTIPART_DATA:
+            rc = NGX_OK;
+            break;
+
+        case RN_MULTIPART_PART_END:
+            u->span_len = 0;
+            rc = ngx_http_render_upload_part_end(r, u);
+            break;
+
+        case RN_MULTIPART_END:
+            u->span_len = 0;
+            rc = NGX_OK;
+            break;
+
+        default:
+            return ngx_http_render_upload_refuse(r, 400, "Bad form",
+                                                 u->parser.error);
+        }
+
+        b->pos = (u_char *) p;
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_raw(ngx_http_request_t *r, ngx_http_render_upload_t *u,
+    ngx_buf_t *b)
+{
+    ngx_int_t  rc;
+
+    u->span = b->pos;
+    u->span_len = b->last - b->pos;
+
+    if (u->span_len == 0) {                 /* the last of chunks holds none */
+        return NGX_OK;
+    }
+
+    rc = ngx_http_render_upload_data(r, u);
+    b->pos = b->last - u->span_len;
+    u->span_len = 0;
+
+    return rc;
+}
+
+
+/* Takes what nginx has read; see ngx_http_render_upload_parse(). */
 
 static ngx_int_t
 ngx_http_render_upload_take(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 {
-    size_t        n;
+    ngx_int_t     rc;
     ngx_buf_t    *b;
     ngx_chain_t  *cl, *next;
 
@@ -371,21 +561,17 @@ ngx_http_render_upload_take(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         b = cl->buf;
         next = cl->next;
 
-        if (b->in_file) {
-            return NGX_ERROR;               /* not with unbuffered reading */
+        if (b->in_file) {                   /* not with unbuffered reading */
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return NGX_DECLINED;
         }
 
-        n = ngx_min((size_t) (b->last - b->pos), sizeof(u->buf) - u->n);
+        r->request_body->bufs = cl;
+        rc = u->form ? ngx_http_render_upload_parse(r, u, b)
+                     : ngx_http_render_upload_raw(r, u, b);
 
-        if (n != 0) {                       /* the last of chunks holds none */
-            ngx_memcpy(u->buf + u->n, b->pos, n);
-            u->n += n;
-            b->pos += n;
-        }
-
-        if (b->pos < b->last) {
-            r->request_body->bufs = cl;
-            return NGX_AGAIN;
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         ngx_free_chain(r->pool, cl);        /* links are leaked otherwise */
@@ -397,6 +583,82 @@ ngx_http_render_upload_take(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 }
 
 
+/* The body is complete: false when it may not be, and answered. */
+
+static ngx_uint_t
+ngx_http_render_upload_whole(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u)
+{
+    const char  *why;
+
+    if (!u->form) {
+        u->file->last = 1;
+        return 1;
+    }
+
+    if (!rn_multipart_finish(&u->parser, &why)) {
+        ngx_http_render_problem(r, 400, "Bad form", why, NULL);
+        return 0;
+    }
+
+    if (json_array_size(u->files) == 0) {
+        ngx_http_render_problem(r, 400, "Empty upload",
+                                "the form holds no file", NULL);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* All is stored: what the key stands for, and the call. */
+
+static void
+ngx_http_render_upload_create_assets(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u)
+{
+    char                   *text;
+    size_t                  i;
+    json_t                 *what, *f;
+    ngx_http_render_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+
+    what = json_pack("{s:O, s:[]}", "fields", u->fields, "files");
+    json_array_foreach(u->files, i, f) {
+        (void) json_array_append_new(json_object_get(what, "files"),
+            json_pack("[O?, O?]", json_object_get(f, "sha256"),
+                      json_object_get(f, "filename")));
+    }
+
+    text = json_dumps(what, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(what);
+
+    if (text == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    rn_sha256_hex(text, ngx_strlen(text), ctx->digest);
+    free(text);
+
+    ngx_http_render_add(r, "uploads", json_incref(u->files));
+    ngx_http_render_add(r, "fields", json_incref(u->fields));
+    ngx_http_render_call(r, u->statement, ngx_http_render_answer);
+}
+
+
+/* Runs in a thread. */
+
+static void
+ngx_http_render_upload_write(void *data)
+{
+    ngx_http_render_upload_t *u = data;
+
+    ngx_http_render_file_write(u->file);
+}
+
+
 static void
 ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 {
@@ -405,14 +667,7 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
     for ( ;; ) {
         rc = ngx_http_render_upload_take(r, u);
 
-        if (rc == NGX_ERROR) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            return;
-        }
-
-        if (u->bytes + (off_t) u->n > u->left) {
-            ngx_http_render_problem(r, 413, "Over quota", "the account may "
-                                    "not store this many bytes", NULL);
+        if (rc == NGX_DECLINED || rc == NGX_DONE) {
             return;
         }
 
@@ -421,7 +676,16 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         }
 
         if (!r->reading_body) {
-            u->last = 1;
+            u->ended = 1;
+
+            if (!ngx_http_render_upload_whole(r, u)) {
+                return;
+            }
+
+            if (u->form) {
+                ngx_http_render_upload_create_assets(r, u);
+                return;
+            }
             break;
         }
 
@@ -450,98 +714,75 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 }
 
 
-/* The kind of an asset by its type; the worker's probe has the last word. */
-
-static const char *
-ngx_http_render_kind(const char *type)
+static void
+ngx_http_render_upload_failed(ngx_http_request_t *r,
+    ngx_http_render_file_t *f)
 {
-    if (ngx_strncmp(type, "video/", 6) == 0) {
-        return "video";
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, f->error,
+                  "render: %s an upload failed", f->doing);
+
+    if (f->error == ENOSPC || f->error == EDQUOT) {
+        ngx_http_render_problem(r, 507, "Insufficient storage",
+                                "the server has no room for this file", NULL);
+    } else {
+        ngx_http_render_problem(r, 503, "Service unavailable",
+                                "the file cannot be stored", NULL);
     }
-
-    if (ngx_strncmp(type, "audio/", 6) == 0) {
-        return "audio";
-    }
-
-    if (ngx_strcmp(type, "image/svg+xml") == 0) {
-        return "svg";
-    }
-
-    if (ngx_strncmp(type, "image/", 6) == 0) {
-        return "image";
-    }
-
-    if (ngx_strncmp(type, "font/", 5) == 0
-        || ngx_strncmp(type, "application/vnd.ms-opentype", 27) == 0)
-    {
-        return "font";
-    }
-
-    if (ngx_strcmp(type, "application/zip") == 0
-        || ngx_strcmp(type, "application/gzip") == 0
-        || ngx_strcmp(type, "application/x-tar") == 0)
-    {
-        return "archive";
-    }
-
-    /* what libmagic does not know may still be a film: the probe will say */
-
-    if (ngx_strcmp(type, "application/octet-stream") == 0
-        || ngx_strcmp(type, "application/ogg") == 0
-        || ngx_strcmp(type, "application/mxf") == 0)
-    {
-        return "video";
-    }
-
-    return "document";
 }
 
 
 static void
 ngx_http_render_upload_wrote(ngx_http_request_t *r, void *data)
 {
+    json_t                    *j;
+    ngx_http_render_file_t    *f;
     ngx_http_render_upload_t  *u = data;
 
     u->busy = 0;
+    f = u->file;
 
-    if (r == NULL || u->r == NULL) {        /* the client left meanwhile */
-        if (u->committed) {
-            (void) rn_store_delete(&u->store, u->key);
-        }
-        ngx_http_render_upload_drop(u);
+    if (r == NULL || u->dropped) {          /* the client left meanwhile */
+        ngx_http_render_upload_free(u);
         return;
     }
 
-    if (u->error != 0) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, u->error,
-                      "render: %s an upload failed", u->doing);
-
-        if (u->error == ENOSPC || u->error == EDQUOT) {
-            ngx_http_render_problem(r, 507, "Insufficient storage",
-                                    "the server has no room for this file",
-                                    NULL);
-        } else {
-            ngx_http_render_problem(r, 503, "Service unavailable",
-                                    "the file cannot be stored", NULL);
-        }
+    if (f->error != 0) {
+        ngx_http_render_upload_failed(r, f);
         return;
     }
 
-    if (!u->last) {
+    if (!f->last) {
         ngx_http_render_upload_pump(r, u);
         return;
     }
 
-    if (u->bytes == 0) {
-        ngx_http_render_problem(r, 400, "Empty upload", "the file is empty",
+    if (f->bytes == 0) {
+        ngx_http_render_problem(r, 400, "Empty upload", "a file is empty",
                                 NULL);
         return;
     }
 
-    ngx_http_render_add(r, "upload", json_pack("{s:s, s:I, s:s, s:s, s:s}",
-        "asset", u->asset, "bytes", (json_int_t) u->bytes, "sha256", u->sha256,
-        "content_type", u->type, "kind", ngx_http_render_kind(u->type)));
+    j = json_pack("{s:s, s:I, s:s, s:s, s:s}",
+        "asset", f->asset, "bytes", (json_int_t) f->bytes, "sha256", f->sha256,
+        "content_type", f->type, "kind", ngx_http_render_file_kind(f->type));
 
-    ngx_http_render_call(r, ngx_http_render_sql_assets_create,
-                         ngx_http_render_answer);
+    if (u->form) {
+        (void) json_object_set_new(j, "filename", json_string(u->filename));
+        (void) json_object_set_new(j, "field", json_string(u->field));
+    }
+
+    if (json_array_append_new(u->files, j) != 0) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    u->stored += f->bytes;
+    u->asset = u->in_file = 0;
+    f->last = 0;
+
+    if (u->form) {
+        ngx_http_render_upload_pump(r, u);
+    } else {
+        ngx_http_render_upload_create_assets(r, u);
+    }
 }

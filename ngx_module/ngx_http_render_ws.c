@@ -1,6 +1,7 @@
 /*
- * WebSocket (RFC 6455) of /ws/progress/{id}: the state first, then each event.
- * wslay does the frames; a slow reader gets the newest state, never a backlog.
+ * WebSocket (RFC 6455) of /ws/progress/{id}, and of /ws/progress for all jobs of
+ * an account: the state first, then each event.  wslay does the frames; a slow
+ * reader gets the newest state, never a backlog.
  */
 
 #include "ngx_http_render.h"
@@ -48,44 +49,15 @@ static void ngx_http_render_ws_begin(ngx_http_request_t *r,
 static ngx_queue_t  ngx_http_render_sockets;
 
 
-/*
- * A page of another site could use the cookie of ours: with a cookie, the
- * Origin must be this host.
- */
-
-static ngx_uint_t
-ngx_http_render_ws_origin_ok(ngx_http_request_t *r)
-{
-    u_char     *p;
-    ngx_str_t   host, *origin;
-
-    origin = ngx_http_render_find_header(r, "Origin");
-
-    if (origin == NULL || r->headers_in.host == NULL) {
-        return 0;
-    }
-
-    p = (u_char *) ngx_strstr(origin->data, "://");
-    if (p == NULL) {
-        return 0;
-    }
-
-    host.data = p + 3;
-    host.len = origin->data + origin->len - host.data;
-
-    return host.len == r->headers_in.host->value.len
-           && ngx_strncasecmp(host.data, r->headers_in.host->value.data,
-                              host.len) == 0;
-}
-
-
 void
 ngx_http_render_ws(ngx_http_request_t *r)
 {
     ngx_str_t                    value, *upgrade, *version, *key, *connection;
+    ngx_http_render_ctx_t       *ctx;
     ngx_http_render_identity_t  *identity;
 
-    identity = ngx_http_render_identify(r);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    identity = ctx->identity;
 
     upgrade = ngx_http_render_find_header(r, "Upgrade");
     connection = ngx_http_render_find_header(r, "Connection");
@@ -121,9 +93,14 @@ ngx_http_render_ws(ngx_http_request_t *r)
         return;
     }
 
-    if (identity->by_cookie && !ngx_http_render_ws_origin_ok(r)) {
+    if (identity->by_cookie && !ngx_http_render_origin_ok(r, 0)) {
         ngx_http_render_problem(r, 403, "Forbidden", "a cookie is only taken "
                                 "from pages of this host", NULL);
+        return;
+    }
+
+    if (ctx->route->who == ngx_http_render_user) {  /* all of one's own */
+        ngx_http_render_ws_begin(r, NULL);
         return;
     }
 
@@ -346,6 +323,15 @@ ngx_http_render_ws_deliver(ngx_http_render_listener_t *l, ngx_str_t *doc,
 }
 
 
+static ngx_uint_t
+ngx_http_render_ws_full(ngx_http_render_listener_t *l)
+{
+    ngx_http_render_ws_t  *w = (ngx_http_render_ws_t *) l;
+
+    return wslay_event_get_queued_msg_length(w->ws) != 0;
+}
+
+
 static void
 ngx_http_render_ws_ping(ngx_event_t *ev)
 {
@@ -376,77 +362,13 @@ ngx_http_render_ws_ping(ngx_event_t *ev)
 }
 
 
-static void
-ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
+static ngx_int_t
+ngx_http_render_ws_accept(ngx_http_request_t *r)
 {
-    u_char                      sha[20], accept[32];
-    char                       *text;
-    json_t                     *list;
-    SHA_CTX                     s;
-    ngx_str_t                   value, raw, id, doc, *key;
-    ngx_uint_t                  last;
-    const char                 *status;
-    ngx_connection_t           *c;
-    ngx_http_cleanup_t         *cln;
-    ngx_http_render_ws_t       *w;
-    ngx_http_render_ctx_t      *ctx;
-    ngx_http_core_loc_conf_t   *clcf;
-
-    if (a->failed || a->status != NGX_HTTP_OK) {
-        ngx_http_render_answer(r, a);
-        return;
-    }
-
-    c = r->connection;
-    list = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
-    status = json_string_value(json_object_get(json_array_get(list, 0),
-                                               "status"));
-    last = status != NULL && (ngx_strcmp(status, "completed") == 0
-                              || ngx_strcmp(status, "failed") == 0
-                              || ngx_strcmp(status, "cancelled") == 0);
-    text = json_dumps(json_array_get(list, 0),
-                      JSON_COMPACT | JSON_REAL_PRECISION(6));
-
-    /* as SQL writes it: the one of the path may be in capitals */
-
-    value.data = (u_char *) json_string_value(
-                     json_object_get(json_array_get(list, 0), "job_id"));
-    value.len = value.data != NULL ? ngx_strlen(value.data) : 0;
-    id = ngx_http_render_dup(r->pool, (char *) value.data, value.len);
-    json_decref(list);
-
-    w = ngx_pcalloc(r->pool, sizeof(ngx_http_render_ws_t));
-    cln = w != NULL ? ngx_http_cleanup_add(r, 0) : NULL;
-
-    if (text == NULL || cln == NULL
-        || wslay_event_context_server_init(&w->ws,
-               &ngx_http_render_ws_callbacks, w) != 0)
-    {
-        free(text);
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-
-    wslay_event_config_set_max_recv_msg_length(w->ws,
-                                               NGX_HTTP_RENDER_WS_MESSAGE);
-    w->r = r;
-    w->listener.deliver = ngx_http_render_ws_deliver;
-    cln->handler = ngx_http_render_ws_cleanup;
-    cln->data = w;
-
-    if (ngx_queue_next(&ngx_http_render_sockets) == NULL) {
-        ngx_queue_init(&ngx_http_render_sockets);
-    }
-    ngx_queue_insert_tail(&ngx_http_render_sockets, &w->queue);
-    ngx_http_render_gauge(ws, 1);
-
-    w->ping.handler = ngx_http_render_ws_ping;
-    w->ping.data = w;
-    w->ping.log = ngx_cycle->log;
-    w->ping.cancelable = 1;
-    w->closing.handler = ngx_http_render_ws_closing;
-    w->closing.data = w;
-    w->closing.log = ngx_cycle->log;
+    u_char                  sha[20], accept[32];
+    SHA_CTX                 s;
+    ngx_str_t               value, raw, *key;
+    ngx_http_render_ctx_t  *ctx;
 
     key = ngx_http_render_find_header(r, "Sec-WebSocket-Key");
     (void) SHA1_Init(&s);
@@ -474,7 +396,82 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     if (ngx_http_send_header(r) == NGX_ERROR
         || ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR)
     {
-        free(text);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_http_render_ws_t *
+ngx_http_render_ws_create(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t    *cln;
+    ngx_http_render_ws_t  *w;
+
+    w = ngx_pcalloc(r->pool, sizeof(ngx_http_render_ws_t));
+    cln = w != NULL ? ngx_http_cleanup_add(r, 0) : NULL;
+
+    if (cln == NULL
+        || wslay_event_context_server_init(&w->ws,
+               &ngx_http_render_ws_callbacks, w) != 0)
+    {
+        return NULL;
+    }
+
+    wslay_event_config_set_max_recv_msg_length(w->ws,
+                                               NGX_HTTP_RENDER_WS_MESSAGE);
+    w->r = r;
+    w->listener.deliver = ngx_http_render_ws_deliver;
+    w->listener.full = ngx_http_render_ws_full;
+    cln->handler = ngx_http_render_ws_cleanup;
+    cln->data = w;
+
+    if (ngx_queue_next(&ngx_http_render_sockets) == NULL) {
+        ngx_queue_init(&ngx_http_render_sockets);
+    }
+    ngx_queue_insert_tail(&ngx_http_render_sockets, &w->queue);
+    ngx_http_render_gauge(ws, 1);
+
+    w->ping.handler = ngx_http_render_ws_ping;
+    w->ping.data = w;
+    w->ping.log = ngx_cycle->log;
+    w->ping.cancelable = 1;
+    w->closing.handler = ngx_http_render_ws_closing;
+    w->closing.data = w;
+    w->closing.log = ngx_cycle->log;
+
+    return w;
+}
+
+
+/* Without an answer it is for all jobs of the caller. */
+
+static void
+ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
+{
+    ngx_int_t                  rc;
+    ngx_uint_t                 gone;
+    ngx_connection_t          *c;
+    ngx_http_render_ws_t      *w;
+    ngx_http_render_ctx_t     *ctx;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (a != NULL && (a->failed || a->status != NGX_HTTP_OK)) {
+        ngx_http_render_answer(r, a);
+        return;
+    }
+
+    c = r->connection;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    w = ngx_http_render_ws_create(r);
+
+    if (w == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    if (ngx_http_render_ws_accept(r) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
     }
@@ -496,16 +493,22 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     r->write_event_handler = ngx_http_render_ws_write;
 
     ngx_add_timer(&w->ping, NGX_HTTP_RENDER_WS_PING);
+    ngx_http_render_relay_resume(r, &w->listener);
 
-    doc.data = (u_char *) text;
-    doc.len = ngx_strlen(text);
-    ngx_http_render_ws_queue(w, &doc, last);
-    free(text);
+    gone = 0;
+    w->listener.gone = &gone;
 
-    if (!last) {
-        if (ngx_http_render_relay_join(&id, &w->listener) != NGX_OK) {
-            ngx_http_render_ws_close(w, 1011);
-        }
+    rc = a != NULL ? ngx_http_render_relay_begin(&w->listener, a)
+                   : ngx_http_render_relay_begin_account(&w->listener,
+                                                     &ctx->identity->account);
+    if (gone) {
+        return;
+    }
+
+    w->listener.gone = NULL;
+
+    if (rc != NGX_OK) {
+        ngx_http_render_ws_close(w, 1011);
     }
 
     if (ngx_exiting) {
@@ -611,9 +614,14 @@ ngx_http_render_ws_run(ngx_http_render_ws_t *w)
         if (!c->write->timer_set) {
             ngx_add_timer(c->write, NGX_HTTP_RENDER_WS_SEND);
         }
-    } else if (c->write->timer_set) {
+        return;
+    }
+
+    if (c->write->timer_set) {
         ngx_del_timer(c->write);
     }
+
+    ngx_http_render_relay_more(&w->listener);
 }
 
 

@@ -200,7 +200,7 @@ is_problem $s->req(POST => '/videos/upload', token => $token, body => sub { '' }
 like $s->raw("POST /videos/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\n\r\n", until => qr/\}\z/), qr{\AHTTP/1\.1 400 },
     'no body at all';
 is_problem $s->req(POST => '/videos/upload', token => $token, body => "--x\r\n\r\nabc\r\n--x--\r\n",
-    headers => { 'Content-Type' => 'multipart/form-data; boundary=x' }), 415, 'a form', detail => qr/multipart/;
+    headers => { 'Content-Type' => 'multipart/mixed; boundary=x' }), 415, 'a mixed body', detail => qr/multipart/;
 is $s->req(GET => '/videos', token => $token)->{json}{items}[0]{id}, $sound->{id}, 'none of these is in the list';
 
 # Whoever opens what is in a playlist is heard here.
@@ -260,24 +260,28 @@ for my $name (sort keys %$names) {
 # ---------------------------------------------------------------- paths and methods
 
 my %allowed = (
-    'DELETE /jobs'            => 'GET, HEAD',
+    'DELETE /jobs'            => 'GET, HEAD, POST',
     'PUT /compositions'       => 'GET, HEAD, POST',
     'GET /assets'             => 'POST, PUT',
     'PATCH /users/me'         => 'GET, HEAD',
     'GET /jobs/1/cancel'      => 'POST',
     'HEAD /auth/login'        => 'POST',
     'POST /health'            => 'GET, HEAD',
-    'OPTIONS /jobs'           => 'GET, HEAD',
-    'MAKE /jobs'              => 'GET, HEAD',
+    'MAKE /jobs'              => 'GET, HEAD, POST',
+    'PUT /videos/1'           => 'GET, HEAD, PATCH, DELETE',
     'POST /results/1/final'   => 'GET, HEAD',
     'POST /ws/progress/1'     => 'GET, HEAD',
 );
 for my $what (sort keys %allowed) {
     my ($method, $path) = split / /, $what;
     my $r = $s->req($method => $path, token => $token);
-    is $r->{headers}{allow}, $allowed{$what}, "$what: what is allowed instead";
+    is $r->{headers}{allow}, "$allowed{$what}, OPTIONS", "$what: what is allowed instead";
     $method eq 'HEAD' ? is $r->{status}, 405, $what : is_problem $r, 405, $what;
 }
+my $options = $s->req(OPTIONS => '/jobs');
+is $options->{status}, 204, 'OPTIONS is answered to anyone';
+is $options->{headers}{allow}, 'GET, HEAD, POST, OPTIONS', 'with what there is';
+is $options->{headers}{'access-control-allow-origin'}, undef, 'and no word to other origins';
 for my $path (qw(/ /nowhere /jobs/ /jobs/1/2 /jobs/../x /auth /videos/1/stream /Jobs /results/1 /d/), "/jobs/%0d%0aX-Evil:%201") {
     is_problem $s->req(GET => $path, token => $token), 404, "GET $path";
 }

@@ -1,12 +1,18 @@
-# What the documents and the examples in conf/ say is true: the README's lines
-# run, its nginx.conf and conf/nginx-render.conf pass nginx -t, every route stands
-# in docs/api.md, and the documents render.
+# What the documents and the examples in conf/ say is true: every block of shell
+# in README.md and docs/*.md runs and every block of JSON is what it claims,
+# nginx.conf of README.md, conf/ and its snippets pass nginx -t, every route
+# stands in docs/api.md, and the documents render.
+#
+# A comment before a block says what else is to be known of it:
+#   <!-- not run: why -->             shell that cannot be run here
+#   <!-- schema: event.schema.json --> JSON that is held against this schema
+# JSON without one is a composition.
 
 use strict;
 use warnings;
 
 use Cwd qw(abs_path);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use File::Temp qw(tempdir);
 use JSON::PP;
 use Test::More;
@@ -45,6 +51,7 @@ sub nginx_t {
     $http =~ s{/etc/render/}{$dir/}g;
     $http =~ s{/usr/share/nginx-render/conf/}{$top/conf/}g;
     $http =~ s{/var/log/nginx/}{$dir/}g;
+    $http =~ s{/usr/share/nginx-render/html}{$top/conf/html}g;
     $http =~ s{/var/lib/render}{$dir/store}g;
     $http =~ s{listen 80;}{listen 127.0.0.1:1;};
     $http =~ s{http://reports}{http://127.0.0.1:1}g;
@@ -61,6 +68,8 @@ sub nginx_t {
 my ($example) = $readme =~ /```nginx\n(.*?)```/s;
 $example =~ s/^load_module.*\n//m;
 nginx_t('the example of README.md', $example);
+nginx_t('conf/snippets/render-docs.conf', "http { server { listen 127.0.0.1:1; set \$render_html $top/conf/html; "
+        . "set \$render_docs $top/docs; include $top/conf/snippets/render-docs.conf; } }\n");
 nginx_t('conf/nginx-render.conf', "http {\n" . slurp("$top/conf/nginx-render.conf") . "}\n");
 
 # routes; directives are in t/directives.t
@@ -78,7 +87,6 @@ for my $route (@routes) {
 
 my $doc = slurp("$top/docs/composition.md");
 my ($film) = $doc =~ /```json\n(.*?)```/s;
-ok eval { decode_json($film) }, 'the example of docs/composition.md is JSON';
 
 my $clip = make_media('docs.mp4', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=30:d=4', '-f', 'lavfi', '-i', 'sine=d=4',
                       qw(-c:v libx264 -c:a aac));
@@ -103,22 +111,68 @@ for my $sample (glob "$top/conf/sample/*.json") {
     ok eval { decode_json(slurp($sample)) }, "$sample is JSON";
 }
 
-# the README's lines, as they stand
+# the blocks of all documents
+
+my %schema = (
+    'composition.schema.json' => 'a composition',
+    'event.schema.json'       => 'an event',
+);
+my @blocks;
+
+for my $file ("$top/README.md", glob "$top/docs/*.md") {
+    my $text = slurp($file);
+    while ($text =~ /((?:^<!--[^\n]*-->\n)*)^```(\w+)\n(.*?)^```$/msg) {
+        my ($said, $kind, $block) = ($1, $2, $3);
+        my $line = 1 + (substr($text, 0, $-[3]) =~ tr/\n//);
+        push @blocks, { name => basename($file) . ":$line", kind => $kind, text => $block,
+                        not_run => $said =~ /<!-- not run: (.*?) -->/ ? $1 : undef,
+                        schema => $said =~ /<!-- schema: (.*?) -->/ ? $1 : 'composition.schema.json' };
+    }
+    my @fences = $text =~ /^```/mg;
+    is @fences, 2 * grep({ $_->{name} =~ /^\Q${\basename($file)}\E:/ } @blocks), basename($file) . ': every block says what it is';
+}
+
+for my $b (grep { $_->{kind} eq 'json' } @blocks) {
+    ok $schema{ $b->{schema} }, "$b->{name} names a schema that there is" or next;
+    spew("$dir/block.json", "{\"it\": $b->{text}}");
+    my ($code, $out, $err) = check_contract('--schema', $b->{schema}, '--documents', "$dir/block.json");
+    my $faults = eval { decode_json($out)->{it} };
+    is_deeply $faults, [], "$b->{name} is $schema{ $b->{schema} }" or diag explain $faults, $err;
+}
+
+# the shell's blocks, as they stand: each alone, with what the documents say that there is
 
 my $s = Render::Test->start(http_conf => 'render_bcrypt_cost 5;');
-my ($lines) = $readme =~ /```sh\n(U=.*?)```/s;
-ok $lines, 'the lines are found';
-$lines =~ s{http://127\.0\.0\.1:8080}{$s->url}e;
+my $u = $s->signup;
+my $made = $s->req(POST => '/compositions', token => $u->{token}, json => { title => 'Docs', timeline => { width => 320, height => 180,
+    tracks => [{ clips => [{ asset => { type => 'color', color => '#abc' }, duration => 1 }] }] } })->{json};
+is $s->wait_job($u->{token}, $made->{job_id})->{status}, 'completed', 'a film for the examples';
+spew("$dir/film.json", '{"timeline": {"width": 320, "height": 180, "tracks": [{"clips": [{"asset": {"type": "color", "color": "#123"}, "duration": 1}]}]}}');
 
-# what a person does with eyes: wait until the job is completed
-$lines =~ s{^(curl .*/jobs/\$J)(\s+#.*)?$}{until $1 | grep -q '"completed"'; do read -rt 0.2 <> <(:) || :; done}m;
-spew("$dir/lines.sh", "set -eu\ncd $dir\n$lines");
+my $head = join q(), map { "$_->[0]='$_->[1]'\n" } ['U', $s->url], ['T', $u->{token}],
+    ['A', $s->upload($u->{token}, $clip)->{id}], ['C', $made->{composition_id}], ['J', $made->{job_id}];
 
 SKIP: {
-    skip 'jq is not installed', 2 if system('command -v jq >/dev/null');
-    is system("timeout 60 bash $dir/lines.sh >$dir/out 2>&1"), 0, 'the lines of README.md run' or diag slurp("$dir/out");
-    my $duration = `ffprobe -v error -show_entries format=duration -of csv=p=0 $dir/film.mp4`;
-    cmp_ok abs($duration - 5.5), '<', 0.05, 'and the film lasts 2 + 4 - 0.5 s';
+    skip 'jq is not installed', 1 if system('command -v jq >/dev/null');
+
+    for my $b (grep { $_->{kind} eq 'sh' } @blocks) {
+        if (defined $b->{not_run}) {
+            cmp_ok length $b->{not_run}, '>', 10, "$b->{name} is not run: $b->{not_run}";
+            next;
+        }
+        my $lines = $b->{text} =~ s{http://127\.0\.0\.1:8080}{$s->url}er;
+
+        # what a person does with eyes: wait until the job is completed
+        $lines =~ s{^(curl .*/jobs/\$J)(\s+#.*)?$}{until $1 | grep -q '"completed"'; do read -rt 0.2 <> <(:) || :; done}m
+            if $b->{name} =~ /^README/;
+        spew("$dir/lines.sh", "set -eu -o pipefail\ncd $dir\ncurl() { command curl --fail-with-body \"\$@\"; }\n$head$lines");
+        is system("timeout 60 bash $dir/lines.sh >$dir/out 2>&1"), 0, "$b->{name} runs" or diag slurp("$dir/out");
+
+        if ($b->{name} =~ /^README/ && $lines =~ /film\.mp4/) {
+            my $duration = `ffprobe -v error -show_entries format=duration -of csv=p=0 $dir/film.mp4`;
+            cmp_ok abs($duration - 5.5), '<', 0.05, 'and the film of README.md lasts 2 + 4 - 0.5 s';
+        }
+    }
 }
 
 $s->stop;

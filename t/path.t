@@ -128,7 +128,7 @@ my ($composition, $job) = @{ $r->{json} }{qw(composition_id job_id)};
 is $r->{headers}{location}, "/jobs/$job", 'Location names the job, with no host';
 is $r->{headers}{'retry-after'}, 1, 'and when to look';
 is_deeply $r->{json}{links}, { job => "/jobs/$job", progress => "/ws/progress/$job",
-    result => "/results/$job/final" }, 'so do the links';
+    events => "/jobs/$job/events", result => "/results/$job/final" }, 'so do the links';
 
 my @events;
 my $end = watch($job, \@events);

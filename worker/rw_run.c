@@ -155,6 +155,31 @@ discard_outputs(rw_worker *w, rw_run *r)
 }
 
 
+/*
+ * Films and pictures lie under a prefix of the claim's own.  When SQL will not
+ * name them, for they came too late or not all of them came, nothing ever will;
+ * segments are shared, and stay.
+ */
+
+static void
+delete_stored(rw_worker *w, rw_run *r)
+{
+    size_t  i;
+
+    if (strcmp(r->kind, "assemble") != 0 && strcmp(r->kind, "preview") != 0) {
+        return;
+    }
+
+    for (i = r->n_inputs; i < r->n_files; i++) {
+        if (r->files[i].stored) {
+            (void) rw_send(w->mover, json_pack("{s:s, s:s}", "op", "delete",
+                           "key", r->files[i].key), NULL, 0);
+            r->files[i].stored = false;
+        }
+    }
+}
+
+
 /* Inputs that storage does not hold: what assembly asks to be made again. */
 
 static json_t *
@@ -255,6 +280,7 @@ moved_all(rw_worker *w, rw_run *r)
 
     if (r->stopped) {
         discard_outputs(w, r);
+        delete_stored(w, r);
         r->state = RW_ENDED;
         return;
     }
@@ -282,6 +308,7 @@ moved_all(rw_worker *w, rw_run *r)
 
     if (r->error != NULL) {
         discard_outputs(w, r);
+        delete_stored(w, r);
     }
 
     r->state = RW_FINISHING;
@@ -322,6 +349,7 @@ rw_run_moved(rw_worker *w, json_t *msg, int fd)
         close_file(&fd);
         if (r->files[i].error == 0) {
             r->files[i].temp[0] = '\0';     /* it has its own name now */
+            r->files[i].stored = true;
             close_file(&r->files[i].fd);
         }
     }
@@ -620,27 +648,6 @@ rw_run_check(rw_worker *w, double now)
 
 
 /*
- * A film that came too late lies under a prefix of its own, which nothing will
- * ever name; segments are shared, and stay.
- */
-
-static void
-delete_films(rw_worker *w, rw_run *r)
-{
-    size_t  i;
-
-    for (i = r->n_inputs;
-         strcmp(r->kind, "assemble") == 0 && r->error == NULL
-         && i < r->n_files;
-         i++)
-    {
-        (void) rw_send(w->mover, json_pack("{s:s, s:s}", "op", "delete", "key",
-                                           r->files[i].key), NULL, 0);
-    }
-}
-
-
-/*
  * What is done of a job grows with each finish; those that still run for it
  * tell it with their progress, so that it is right after a flush of Redis.
  */
@@ -673,7 +680,8 @@ static bool
 tell_sql(rw_worker *w, rw_run *r)
 {
     char        *answer, *error, fence[24];
-    json_t      *reply;
+    size_t       i;
+    json_t      *reply, *key;
     const char  *args[5];
 
     answer = r->answer != NULL ? json_dumps(r->answer, JSON_COMPACT) : NULL;
@@ -720,10 +728,20 @@ tell_sql(rw_worker *w, rw_run *r)
                r->error != NULL ? rw_str(r->error, "text") : "");
         rw_bell_effects(&w->bell, json_object_get(reply, "effects"), r->task,
                         r->fence);
+
+        json_array_foreach(json_object_get(reply, "delete"), i, key) {
+            (void) rw_send(w->mover, json_pack("{s:s, s:O}", "op", "delete",
+                                               "key", key), NULL, 0);
+        }
+
+        if (r->error != NULL) {
+            delete_stored(w, r);
+        }
+
     } else {
         rn_log(RN_LOG_WARN, "task %s: %s of job %s is no longer ours", r->task,
                r->kind, r->job);
-        delete_films(w, r);
+        delete_stored(w, r);
     }
 
     json_decref(reply);

@@ -29,6 +29,7 @@ typedef struct {
     char         temp[64];              /* outputs: the temporary name */
     int          fd;
     int          error;
+    bool         stored;                /* an output that has its own name */
 } rw_file;
 
 typedef struct rw_run  rw_run;

@@ -101,3 +101,58 @@ LANGUAGE sql IMMUTABLE AS $$
         'items', coalesce(to_jsonb(items), '[]'), 'next_cursor',
         CASE WHEN cardinality(items) = n THEN last_cursor END))
 $$;
+
+-- Whether If-Match (RFC 9110, section 13.1.1) holds for this entity tag; true
+-- where none was sent.
+CREATE OR REPLACE FUNCTION render.if_match(request jsonb, tag text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(trim(request->>'if_match') = '*'
+               OR tag = ANY (SELECT trim(x) FROM
+                             unnest(string_to_array(request->>'if_match', ','))
+                             x), true)
+$$;
+
+CREATE OR REPLACE FUNCTION render.changed_meanwhile(request jsonb)
+RETURNS render_api.answer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT render.problem(412, 'Changed meanwhile', 'what If-Match names is '
+        'not what is there now; read it again', request)
+$$;
+
+-- Where somebody who was given the link may read; null while it is private.
+CREATE OR REPLACE FUNCTION render.share_url(path text, v render.visibility,
+    share_token text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE v WHEN 'public' THEN path
+                  WHEN 'link' THEN path || CASE WHEN position('?' IN path) > 0
+                      THEN '&' ELSE '?' END || 'share=' || share_token END
+$$;
+
+-- The secret of a link, made when one is first shared, and made anew after it
+-- was private: an old link stays dead.
+CREATE OR REPLACE FUNCTION render.share_token(old text, v render.visibility)
+RETURNS text
+LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN v = 'private' THEN NULL ELSE coalesce(old,
+               replace(gen_random_uuid()::text, '-', '')) END
+$$;
+
+-- Problems of a body that holds only these fields, all of them optional:
+-- `fields` is {name: type of JSON}; a visibility must be one.
+CREATE OR REPLACE FUNCTION render.field_problems(b jsonb, fields jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('pointer', '/' || k, 'detail',
+        CASE WHEN NOT fields ? k THEN 'is not a field of this; known are '
+                  || (SELECT string_agg(f, ', ') FROM jsonb_object_keys(fields)
+                      f)
+             WHEN k = 'visibility' AND jsonb_typeof(v) = 'string'
+             THEN 'must be private, link or public'
+             ELSE 'must be a JSON ' || (fields->>k) END) ORDER BY k), '[]')
+      FROM jsonb_each(b) x(k, v)
+     WHERE NOT fields ? k OR jsonb_typeof(v) <> fields->>k
+        OR (k = 'visibility' AND v #>> '{}' NOT IN ('private', 'link',
+                                                    'public'))
+        OR (jsonb_typeof(v) = 'string' AND length(v #>> '{}') > 10000)
+$$;

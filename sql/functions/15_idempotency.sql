@@ -25,9 +25,15 @@ BEGIN
     DELETE FROM idempotency
      WHERE account = me(who) AND key = k AND expires_at < now();
 
-    INSERT INTO idempotency (account, key, body_sha256)
-    VALUES (me(who), k, request->>'body_sha256')
-    ON CONFLICT DO NOTHING;
+    BEGIN
+        INSERT INTO idempotency (account, key, body_sha256)
+        VALUES (me(who), k, request->>'body_sha256')
+        ON CONFLICT DO NOTHING;
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN problem(409, 'Request in progress',
+                       'a request with this Idempotency-Key is being worked on',
+                       request, NULL, '{"Retry-After": "1"}');
+    END;
 
     IF FOUND THEN
         RETURN NULL;
@@ -38,7 +44,7 @@ BEGIN
 
     IF seen.body_sha256 IS DISTINCT FROM request->>'body_sha256' THEN
         RETURN problem(422, 'Idempotency-Key used before',
-                       'the same Idempotency-Key came with another body',
+                       'the same Idempotency-Key came with another request',
                        request);
     END IF;
 

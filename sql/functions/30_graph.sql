@@ -25,7 +25,13 @@ LANGUAGE sql STABLE AS $$
     HAVING count(*) > 0
 $$;
 
--- The state of a job, as the events of it begin: see docs/events.md.
+CREATE OR REPLACE FUNCTION render.preview_url(j render.job) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT '/results/' || j.id || '/preview.jpg'
+     WHERE j.results ? 'preview.jpg'
+$$;
+
+-- The state of a job, as the events of it begin: see docs/api.md.
 CREATE OR REPLACE FUNCTION render.event(j render.job, type text,
     stage text DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
@@ -34,7 +40,9 @@ LANGUAGE sql STABLE AS $$
         'subject', j.subject, 'run', j.run, 'type', type, 'status', j.status,
         'stage', stage, 'step', render.step_of(j),
         'weight_done', j.weight_done,
-        'weight_total', j.weight_total, 'error', j.error)))
+        'weight_total', j.weight_total,
+        'preview_url', render.preview_url(j), 'blurhash', j.blurhash,
+        'error', j.error)))
 $$;
 
 CREATE OR REPLACE FUNCTION render.percent(j render.job) RETURNS numeric
@@ -150,7 +158,7 @@ BEGIN
     RETURN e;
 END $$;
 
--- The first task of a job's run.
+-- The first task of a job's run.  What an earlier run made is not this one's.
 CREATE OR REPLACE FUNCTION render.begin_run(j render.job) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
@@ -158,13 +166,17 @@ DECLARE
     probe  uuid;
     n      int := 0;
 BEGIN
+    UPDATE job SET results = '{}', blurhash = NULL
+     WHERE id = j.id AND (results <> '{}' OR blurhash IS NOT NULL);
+
     IF j.kind = 'probe' THEN
         t := add_task(j, 'probe', 0, 0, 1, '{}', 'high');
         UPDATE job SET weight_total = 1 WHERE id = j.id;
         RETURN bell(t);
     END IF;
 
-    t := add_task(j, 'plan', 0, 0, 0.05, '{}');
+    t := add_task(j, 'plan', 0, 0, 0.05, '{}',
+                  CASE j.kind WHEN 'validate' THEN 'high'::priority END);
     UPDATE job SET weight_total = 0.05 WHERE id = j.id;
 
     -- wait for what is not probed yet; the lock keeps a probe from ending

@@ -2,10 +2,17 @@
 
 SET LOCAL ROLE render_owner;
 
-CREATE OR REPLACE FUNCTION render.asset_json(a render.asset) RETURNS jsonb
+-- As `who` may see it: the secret of the link is its owner's.
+CREATE OR REPLACE FUNCTION render.asset_json(who jsonb, a render.asset)
+RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('id', a.id, 'src', 'asset:' || a.id,
-        'title', a.title, 'filename', a.filename, 'status', a.status,
+        'title', a.title, 'description', a.description,
+        'filename', a.filename, 'status', a.status,
+        'share_url', CASE WHEN a.owner = (who->>'account')::uuid
+            THEN render.share_url('/videos/' || a.id || '/stream',
+                                  a.visibility, a.share_token) END,
+        'updated_at', render.rfc3339(a.updated_at),
         'error', a.error, 'origin', a.origin, 'kind', a.kind,
         'bytes', a.bytes, 'sha256', a.sha256, 'content_type', a.content_type,
         'visibility', a.visibility, 'probe', a.probe, 'blurhash', a.blurhash,
@@ -53,50 +60,119 @@ BEGIN
         'inputs/' || a.id || '/' || id, 'left', a.quota_bytes - used));
 END $$;
 
--- The bytes are stored.  request.upload: {asset, bytes, sha256, content_type,
--- kind}, made by nginx.
+CREATE OR REPLACE FUNCTION render.asset_tag(a render.asset) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT '"' || left(encode(sha256(convert_to(a.id || a.updated_at::text
+        || a.status, 'UTF8')), 'hex'), 16) || '"'
+$$;
+
+-- The bytes of an upload are stored: request.uploads is [{asset, bytes, sha256,
+-- content_type, kind, filename?}], request.fields what else the form held.
+-- Makes assets of them, in the order of the form, each probed if it is media;
+-- or answers with the problem.  The caller holds no lock.
+CREATE OR REPLACE FUNCTION render.make_assets(who jsonb, request jsonb,
+    OUT refusal render_api.answer, OUT made uuid[], OUT jobs uuid[],
+    OUT effects jsonb)
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    a      asset;
+    u      jsonb;
+    f      jsonb := coalesce(request->'fields', '{}');
+    probe  record;
+    owner  account;
+    v      visibility;
+BEGIN
+    effects := '{}';
+    made := '{}';
+    jobs := '{}';
+
+    SELECT * INTO owner FROM account WHERE account.id = me(who)
+       FOR NO KEY UPDATE;
+
+    IF (SELECT sum((x->>'bytes')::bigint)
+          FROM jsonb_array_elements(request->'uploads') x)
+       + (SELECT coalesce(sum(x.bytes), 0) FROM asset x
+           WHERE x.owner = me(who) AND x.status <> 'uploading')
+       > owner.quota_bytes
+    THEN                                    -- the janitor takes the objects
+        refusal := problem(413, 'Over quota', format('the account may store %s '
+                           'bytes in all', owner.quota_bytes), request);
+        RETURN;
+    END IF;
+
+    IF coalesce(f->>'visibility', 'private') NOT IN ('private', 'link',
+                                                     'public')
+    THEN
+        refusal := problem(422, 'Unprocessable', 'visibility must be private, '
+            'link or public', request, jsonb_build_array(jsonb_build_object(
+                'pointer', '/visibility',
+                'detail', 'must be private, link or public')));
+        RETURN;
+    END IF;
+
+    v := coalesce(f->>'visibility', 'private')::visibility;
+
+    FOR u IN SELECT * FROM jsonb_array_elements(request->'uploads') LOOP
+        UPDATE asset SET bytes = (u->>'bytes')::bigint, sha256 = u->>'sha256',
+               content_type = u->>'content_type', kind = u->>'kind',
+               filename = left(coalesce(u->>'filename', filename), 255),
+               title = left(coalesce(nullif(f->>'title', ''), u->>'filename',
+                                     title), 255),
+               description = left(coalesce(f->>'description', ''), 10000),
+               visibility = v, share_token = share_token(NULL, v),
+               status = CASE WHEN u->>'kind' IN ('video', 'audio', 'image')
+                        THEN 'probing' ELSE 'ready' END,
+               updated_at = now()
+         WHERE id = (u->>'asset')::uuid AND asset.owner = me(who)
+           AND status = 'uploading'
+        RETURNING * INTO a;
+
+        IF NOT FOUND THEN
+            refusal := not_found('upload', request);
+            RETURN;
+        END IF;
+
+        made := made || a.id;
+
+        IF a.status = 'probing' THEN
+            SELECT * INTO probe FROM add_job(a.owner, 'probe', a.id, 1, '{}',
+                                             request);
+            effects := effects_add(effects, probe.effects);
+            jobs := jobs || (probe.j).id;
+        ELSE
+            jobs := jobs || NULL::uuid;
+        END IF;
+    END LOOP;
+END $$;
+
 CREATE OR REPLACE FUNCTION render_api.assets_create(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
-    a      asset;
-    made   record;
-    u      jsonb := request->'upload';
-    media  boolean := u->>'kind' IN ('video', 'audio', 'image');
-    owner  account;
+    m      record;
+    items  jsonb;
+    seen   render_api.answer;
 BEGIN
-    SELECT * INTO owner FROM account WHERE account.id = me(who)
-       FOR NO KEY UPDATE;
-
-    IF (u->>'bytes')::bigint + (SELECT coalesce(sum(x.bytes), 0) FROM asset x
-           WHERE x.owner = me(who) AND x.status <> 'uploading')
-       > owner.quota_bytes
-    THEN                                    -- the janitor takes the object
-        RETURN problem(413, 'Over quota', format('the account may store %s '
-                       'bytes in all', owner.quota_bytes), request);
+    seen := idempotency_get(who, request);
+    IF seen.status IS NOT NULL THEN
+        RETURN seen;
     END IF;
 
-    UPDATE asset SET bytes = (u->>'bytes')::bigint, sha256 = u->>'sha256',
-           content_type = u->>'content_type', kind = u->>'kind',
-           status = CASE WHEN media THEN 'probing' ELSE 'ready' END,
-           updated_at = now()
-     WHERE id = (u->>'asset')::uuid AND asset.owner = me(who)
-       AND status = 'uploading'
-    RETURNING * INTO a;
+    SELECT * INTO m FROM make_assets(who, request);
 
-    IF NOT FOUND THEN
-        RETURN not_found('upload', request);
+    IF (m.refusal).status IS NOT NULL THEN
+        RETURN idempotency_put(who, request, m.refusal);
     END IF;
 
-    IF NOT media THEN
-        RETURN ok(201, asset_json(a));
-    END IF;
+    SELECT jsonb_agg(asset_json(who, a) || CASE WHEN m.jobs[n] IS NULL
+                     THEN '{}' ELSE jsonb_build_object('job_id', m.jobs[n]) END
+                     ORDER BY n)
+      INTO items
+      FROM unnest(m.made) WITH ORDINALITY x(id, n) JOIN asset a ON a.id = x.id;
 
-    SELECT * INTO made FROM add_job(a.owner, 'probe', a.id, 1, '{}', request);
-
-    RETURN ok(201, asset_json(a)
-                   || jsonb_build_object('job_id', (made.j).id),
-              made.effects);
+    RETURN idempotency_put(who, request, ok(201,
+        CASE WHEN jsonb_array_length(items) = 1 THEN items->0
+             ELSE jsonb_build_object('items', items) END, m.effects));
 END $$;
 
 CREATE OR REPLACE FUNCTION render_api.assets_get(who jsonb, params jsonb,
@@ -112,7 +188,112 @@ BEGIN
         RETURN not_found('video', request);
     END IF;
 
-    RETURN ok(200, asset_json(a));
+    RETURN ok(200, asset_json(who, a), NULL,
+              jsonb_build_object('ETag', asset_tag(a)));
+END $$;
+
+CREATE OR REPLACE FUNCTION render_api.assets_patch(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    a       asset;
+    b       jsonb := body::jsonb;
+    v       visibility;
+    errors  jsonb;
+BEGIN
+    errors := field_problems(b, '{"title": "string", "description": "string",
+                                  "visibility": "string"}');
+    IF errors <> '[]' THEN
+        RETURN problem(422, 'Unprocessable', 'the change cannot be made',
+                       request, errors);
+    END IF;
+
+    SELECT * INTO a FROM asset WHERE id = to_uuid(params->>'id')
+       AND owner = me(who) FOR UPDATE;
+
+    IF NOT FOUND THEN
+        RETURN not_found('video', request);
+    END IF;
+
+    IF NOT if_match(request, asset_tag(a)) THEN
+        RETURN changed_meanwhile(request);
+    END IF;
+
+    v := coalesce(b->>'visibility', a.visibility::text)::visibility;
+
+    UPDATE asset SET title = coalesce(b->>'title', title),
+           description = coalesce(b->>'description', description),
+           visibility = v, share_token = share_token(a.share_token, v),
+           updated_at = clock_timestamp()
+     WHERE id = a.id RETURNING * INTO a;
+
+    RETURN ok(200, asset_json(who, a), NULL,
+              jsonb_build_object('ETag', asset_tag(a)));
+END $$;
+
+-- Its bytes go too, with the next round of the janitor.
+CREATE OR REPLACE FUNCTION render_api.assets_delete(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    a      asset;
+    j      uuid;
+    e      jsonb := '{}';
+BEGIN
+    SELECT * INTO a FROM asset WHERE id = to_uuid(params->>'id')
+       AND owner = me(who);
+
+    IF NOT FOUND THEN
+        RETURN not_found('video', request);
+    END IF;
+
+    SELECT id INTO j FROM job
+     WHERE status IN ('pending', 'queued', 'processing')
+       AND kind <> 'probe' AND spec->'assets' ? a.id::text LIMIT 1;
+
+    IF FOUND THEN
+        RETURN problem(409, 'In use', format('job %s is being rendered from '
+                       'it; cancel that first, or wait for it', j), request);
+    END IF;
+
+    FOR j IN SELECT id FROM job WHERE subject = a.id AND kind = 'probe'
+                AND status IN ('pending', 'queued', 'processing')
+              ORDER BY id FOR UPDATE
+    LOOP
+        e := effects_add(e, end_job(j, 'cancelled', jsonb_build_object(
+                 'code', 'cancelled', 'detail', 'what it is about was '
+                 'deleted')));
+    END LOOP;
+
+    DELETE FROM asset WHERE id = a.id AND owner = me(who) RETURNING * INTO a;
+
+    IF FOUND THEN
+        INSERT INTO garbage (storage_key) VALUES (a.storage_key)
+        ON CONFLICT DO NOTHING;
+    END IF;
+
+    RETURN (204, NULL, NULL, e::json, NULL)::render_api.answer;
+END $$;
+
+-- redirect is the object, which nginx serves; the body says as what.
+CREATE OR REPLACE FUNCTION render_api.assets_stream(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    a  asset;
+BEGIN
+    SELECT * INTO a FROM asset WHERE id = to_uuid(params->>'id')
+       AND status <> 'uploading'
+       AND may_read(who, owner, visibility, share_token, params->>'share');
+
+    IF NOT FOUND THEN
+        RETURN not_found('video', request);
+    END IF;
+
+    RETURN (200, jsonb_build_object('content_type', a.content_type,
+                'filename', CASE WHEN a.origin = 'render' AND a.title <> ''
+                    THEN a.title || '.mp4' ELSE a.filename END)::text,
+            NULL, NULL, a.storage_key)::render_api.answer;
 END $$;
 
 CREATE OR REPLACE FUNCTION render_api.assets_list(who jsonb, params jsonb,
@@ -128,10 +309,12 @@ BEGIN
     WITH p AS (
         SELECT a.* FROM asset a
          WHERE a.owner = me(who) AND a.status <> 'uploading'
+           AND (params->>'kind' IS NULL OR a.kind = params->>'kind')
+           AND (params->>'origin' IS NULL OR a.origin = params->>'origin')
            AND (at.t IS NULL OR (a.created_at, a.id) < (at.t, at.id))
          ORDER BY a.created_at DESC, a.id DESC LIMIT n)
     SELECT x.* INTO answer
-      FROM (SELECT array_agg(asset_json(p) ORDER BY created_at DESC, id DESC) AS items,
+      FROM (SELECT array_agg(asset_json(who, p) ORDER BY created_at DESC, id DESC) AS items,
                    (array_agg(cursor_of(created_at, id)
                               ORDER BY created_at, id))[1] AS last
               FROM p) one,

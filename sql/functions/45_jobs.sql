@@ -39,6 +39,17 @@ LANGUAGE sql STABLE AS $$
                 THEN 'WAIT_IMAGE2JSON' ELSE 'WAIT_JSON2VIDEO' END
 $$;
 
+-- What went wrong without keeping the job from its end.
+CREATE OR REPLACE FUNCTION render.warnings_json(j render.job) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('code', error->>'status',
+               'detail', 'there is no preview: ' || (error->>'text'),
+               'stage', kind, 'attempts', attempt)), '[]')
+      FROM render.task
+     WHERE job = j.id AND run = j.run AND kind = 'preview'
+       AND status = 'failed'
+$$;
+
 CREATE OR REPLACE FUNCTION render.job_json(j render.job) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('id', j.id, 'kind', j.kind,
@@ -46,7 +57,9 @@ LANGUAGE sql STABLE AS $$
         'legacy_status', render.legacy_status(j), 'run', j.run,
         'priority', j.priority, 'stage', render.stage_of(j),
         'percent', render.percent(j), 'results', render.results_json(j),
-        'segments', render.segments_json(j), 'error', j.error,
+        'segments', render.segments_json(j),
+        'preview_url', render.preview_url(j), 'blurhash', j.blurhash,
+        'warnings', render.warnings_json(j), 'error', j.error,
         'attempts', (SELECT coalesce(max(attempt), 0) FROM render.task
                       WHERE job = j.id AND run = j.run),
         'created_at', render.rfc3339(j.created_at),
@@ -94,7 +107,10 @@ BEGIN
 
     WITH p AS (
         SELECT j.* FROM job j
-         WHERE j.owner = me(who)
+         WHERE j.owner = me(who) AND j.kind <> 'validate'
+           AND CASE params->>'kind' WHEN 'all' THEN true
+               ELSE j.kind = coalesce(params->>'kind', 'composition') END
+           AND (params->>'status' IS NULL OR j.status::text = params->>'status')
            AND (at.t IS NULL OR (j.created_at, j.id) < (at.t, at.id))
          ORDER BY j.created_at DESC, j.id DESC LIMIT n)
     SELECT x.* INTO answer
@@ -108,31 +124,49 @@ BEGIN
 END $$;
 
 -- The state of jobs as events, for a relay that begins (params.id, who may read
--- it) or was silent (params.ids, a JSON array; then nginx itself asks).
+-- it) or was silent (params.ids, a JSON array; then nginx itself asks); or the
+-- live jobs of params.account, and those ended since params.since (ms; also
+-- nginx itself).
 CREATE OR REPLACE FUNCTION render_api.jobs_snapshot(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
     items  jsonb;
+    which  uuid[];
 BEGIN
+    IF request->>'id' IS NULL AND params->>'account' IS NOT NULL THEN
+        which := ARRAY(
+            SELECT id FROM job
+             WHERE owner = (params->>'account')::uuid AND kind <> 'validate'
+               AND (status IN ('pending', 'queued', 'processing')
+                    OR ((params->>'since')::bigint > 0 AND ended_at >
+                        to_timestamp((params->>'since')::bigint / 1000.0)))
+             ORDER BY created_at DESC LIMIT 200);
+    ELSIF request->>'id' IS NULL THEN
+        which := ARRAY(SELECT to_uuid(i) FROM
+                       jsonb_array_elements_text(params->'ids') i);
+    ELSE
+        which := ARRAY[to_uuid(params->>'id')];
+    END IF;
+
     SELECT jsonb_agg(jsonb_build_object('id', NULL, 'job_id', j.id,
                'run', j.run, 'type', 'snapshot', 'status', j.status,
                'class', 'json2video', 'stage', stage_of(j),
                'step', step_of(j),
-               'percent', percent(j), 'eta_s', NULL, 'preview_url', NULL,
-               'blurhash', NULL, 'error', j.error, 'at', rfc3339(now())))
+               'percent', percent(j), 'eta_s', NULL,
+               'preview_url', preview_url(j), 'blurhash', j.blurhash,
+               'error', j.error, 'at', rfc3339(now())))
       INTO items
       FROM job j
-     WHERE j.id IN (SELECT to_uuid(i) FROM
-                    jsonb_array_elements_text(coalesce(params->'ids',
-                        jsonb_build_array(params->'id'))) i)
-       AND (who IS NULL OR may_read_job(who, j, params->>'share'));
+     WHERE j.id = ANY (which)
+       AND (request->>'id' IS NULL
+            OR may_read_job(who, j, params->>'share'));
 
-    IF items IS NULL THEN
+    IF items IS NULL AND request->>'id' IS NOT NULL THEN
         RETURN not_found('job', request);
     END IF;
 
-    RETURN ok(200, items);
+    RETURN ok(200, coalesce(items, '[]'));
 END $$;
 
 CREATE OR REPLACE FUNCTION render_api.jobs_cancel(who jsonb, params jsonb,
@@ -166,19 +200,25 @@ CREATE OR REPLACE FUNCTION render_api.jobs_retry(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
-    j  job;
-    e  jsonb;
+    j     job;
+    e     jsonb;
+    seen  render_api.answer;
 BEGIN
+    seen := idempotency_get(who, request);
+    IF seen.status IS NOT NULL THEN
+        RETURN seen;
+    END IF;
+
     SELECT * INTO j FROM job
      WHERE id = to_uuid(params->>'id') AND owner = me(who) FOR UPDATE;
 
     IF NOT FOUND THEN
-        RETURN not_found('job', request);
+        RETURN idempotency_put(who, request, not_found('job', request));
     END IF;
 
     IF j.status NOT IN ('failed', 'cancelled') THEN
-        RETURN problem(409, 'Nothing to retry', 'only a job that failed or was '
-                       'cancelled is tried again', request);
+        RETURN idempotency_put(who, request, problem(409, 'Nothing to retry',
+            'only a job that failed or was cancelled is tried again', request));
     END IF;
 
     UPDATE job SET status = 'queued', run = run + 1, error = NULL,
@@ -192,9 +232,42 @@ BEGIN
     e := begin_run(j);
     SELECT * INTO j FROM job WHERE id = j.id;
 
-    RETURN ok(202, job_json(j), effects_add(e, event(j, 'status')),
-              jsonb_build_object('Location', '/jobs/' || j.id));
+    RETURN idempotency_put(who, request, ok(202, job_json(j),
+        effects_add(e, event(j, 'status')), jsonb_build_object('Location',
+            '/jobs/' || j.id, 'Retry-After', '1')));
 END $$;
+
+-- What it made and no asset has goes with it.
+CREATE OR REPLACE FUNCTION render_api.jobs_delete(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    j  job;
+BEGIN
+    SELECT * INTO j FROM job
+     WHERE id = to_uuid(params->>'id') AND owner = me(who) FOR UPDATE;
+
+    IF NOT FOUND THEN
+        RETURN not_found('job', request);
+    END IF;
+
+    IF j.status IN ('pending', 'queued', 'processing') THEN
+        RETURN problem(409, 'It lives', 'the job has not ended; cancel it '
+                       'first', request);
+    END IF;
+
+    INSERT INTO garbage (storage_key)
+    SELECT r->>'key' FROM jsonb_each(j.results) x(name, r)
+     WHERE r->>'key' IS NOT NULL
+       AND NOT EXISTS (SELECT FROM asset WHERE storage_key = r->>'key')
+    ON CONFLICT DO NOTHING;
+
+    DELETE FROM job WHERE id = j.id;
+
+    RETURN (204, NULL, NULL, NULL, NULL)::render_api.answer;
+END $$;
+
+
 
 -- A result by name; "preview" is the older name of the film.
 CREATE OR REPLACE FUNCTION render_api.results_get(who jsonb, params jsonb,

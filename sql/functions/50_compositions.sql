@@ -26,10 +26,15 @@ LANGUAGE sql STABLE AS $$
                            ELSE a.kind <> 'video' END
 $$;
 
-CREATE OR REPLACE FUNCTION render.composition_json(c render.composition)
-RETURNS jsonb
+-- As `who` may see it: the secret of the link is its owner's.
+CREATE OR REPLACE FUNCTION render.composition_json(who jsonb,
+    c render.composition) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('id', c.id, 'title', c.title,
+        'share_url', CASE WHEN c.owner = (who->>'account')::uuid
+            THEN render.share_url('/compositions/' || c.id
+                                  || '/download?redirect=1',
+                                  c.visibility, c.share_token) END,
         'revision', c.revision, 'visibility', c.visibility,
         'created_at', render.rfc3339(c.created_at),
         'updated_at', render.rfc3339(c.updated_at),
@@ -45,15 +50,68 @@ LANGUAGE sql STABLE AS $$
       LEFT JOIN render.job j ON j.id = newest.id
 $$;
 
-CREATE OR REPLACE FUNCTION render_api.compositions_create(who jsonb,
-    params jsonb, body text, request jsonb) RETURNS render_api.answer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+CREATE OR REPLACE FUNCTION render.composition_tag(c render.composition)
+RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT '"' || c.revision || '-' || left(encode(sha256(convert_to(c.id
+        || c.title || c.visibility::text, 'UTF8')), 'hex'), 12) || '"'
+$$;
+
+-- The assets that a document's time line names.
+CREATE OR REPLACE FUNCTION render.assets_of(config jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(jsonb_agg(DISTINCT substr(s #>> '{}', 7)), '[]')
+      FROM jsonb_path_query(config->'timeline', 'strict $.**.src') s
+     WHERE s #>> '{}' LIKE 'asset:%'
+$$;
+
+-- A job for the composition as it is, and the answer that says so.
+CREATE OR REPLACE FUNCTION render.start_composition(c render.composition,
+    request jsonb, also jsonb DEFAULT '{}', before jsonb DEFAULT '{}')
+RETURNS render_api.answer
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
-    c       composition;
-    made    record;
-    errors  jsonb;
-    seen    render_api.answer;
-    doc     jsonb := request->'document';
+    made  record;
+BEGIN
+    SELECT * INTO made FROM add_job(c.owner, 'composition', c.id, c.revision,
+        jsonb_build_object('assets', assets_of(c.config)), request);
+
+    RETURN ok(202, jsonb_build_object('composition_id', c.id,
+                  'job_id', (made.j).id, 'status', (made.j).status,
+                  'revision', c.revision,
+                  'links', jsonb_build_object(
+                      'job', '/jobs/' || (made.j).id,
+                      'progress', '/ws/progress/' || (made.j).id,
+                      'events', '/jobs/' || (made.j).id || '/events',
+                      'result', '/results/' || (made.j).id || '/final'))
+              || also,
+              effects_add(before, effects_add(made.effects,
+                                              event(made.j, 'status'))),
+              jsonb_build_object('Location', '/jobs/' || (made.j).id,
+                                 'Retry-After', '1'));
+END $$;
+
+CREATE OR REPLACE FUNCTION render.refuse_sources(who jsonb, doc jsonb,
+    prefix text, request jsonb) RETURNS render_api.answer
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN e <> '[]' THEN render.problem(422,
+               'The composition cannot be rendered',
+               e->0->>'pointer' || ' ' || (e->0->>'detail'), request, e) END
+      FROM (SELECT coalesce(jsonb_agg(x || jsonb_build_object('pointer',
+                       prefix || (x->>'pointer')) ORDER BY n), '[]') AS e
+              FROM jsonb_array_elements(render.source_problems(who,
+                       doc->'assets')) WITH ORDINALITY p(x, n)) y
+$$;
+
+-- Stores a document that nginx has parsed, and starts its first job.
+CREATE OR REPLACE FUNCTION render.create_composition(who jsonb, config text,
+    prefix text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    c        composition;
+    seen     render_api.answer;
+    refusal  render_api.answer;
+    doc      jsonb := request->'document';
 BEGIN
     IF NOT EXISTS (SELECT FROM account WHERE id = me(who) AND active) THEN
         RETURN problem(401, 'Unauthorized', 'the account is gone', request);
@@ -64,35 +122,215 @@ BEGIN
         RETURN seen;
     END IF;
 
-    errors := source_problems(who, doc->'assets');
-
-    IF errors <> '[]' THEN
-        RETURN idempotency_put(who, request, problem(422,
-            'The composition cannot be rendered',
-            errors->0->>'pointer' || ' ' || (errors->0->>'detail'), request,
-            errors));
+    refusal := refuse_sources(who, doc, prefix, request);
+    IF refusal.status IS NOT NULL THEN
+        RETURN idempotency_put(who, request, refusal);
     END IF;
 
     INSERT INTO composition (owner, title, config, config_text)
-    VALUES (me(who), coalesce(doc->>'title', ''), body::jsonb, body)
+    VALUES (me(who), coalesce(doc->>'title', ''), config::jsonb, config)
     RETURNING * INTO c;
 
-    SELECT * INTO made FROM add_job(c.owner, 'composition', c.id, c.revision,
-        jsonb_build_object('assets',
-            (SELECT coalesce(jsonb_agg(DISTINCT substr(r->>'src', 7)), '[]')
-               FROM jsonb_array_elements(doc->'assets') r)), request);
+    RETURN idempotency_put(who, request, start_composition(c, request));
+END $$;
 
-    seen := ok(202, jsonb_build_object('composition_id', c.id,
-                   'job_id', (made.j).id, 'status', (made.j).status,
-                   'links', jsonb_build_object(
-                       'job', '/jobs/' || (made.j).id,
-                       'progress', '/ws/progress/' || (made.j).id,
-                       'result', '/results/' || (made.j).id || '/final')),
-               effects_add(made.effects, event(made.j, 'status')),
-               jsonb_build_object('Location', '/jobs/' || (made.j).id,
-                                  'Retry-After', '1'));
+CREATE OR REPLACE FUNCTION render_api.compositions_create(who jsonb,
+    params jsonb, body text, request jsonb) RETURNS render_api.answer
+LANGUAGE sql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+    SELECT render.create_composition(who, body, '', request)
+$$;
 
-    RETURN idempotency_put(who, request, seen);
+-- Whoever may change the composition, or the refusal.
+CREATE OR REPLACE FUNCTION render.own_composition(who jsonb, params jsonb,
+    request jsonb, OUT c render.composition, OUT refusal render_api.answer)
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+BEGIN
+    SELECT * INTO c FROM composition
+     WHERE id = to_uuid(params->>'id') AND owner = me(who) FOR UPDATE;
+
+    IF NOT FOUND THEN
+        refusal := not_found('composition', request);
+    ELSIF NOT if_match(request, composition_tag(c)) THEN
+        refusal := changed_meanwhile(request);
+    END IF;
+END $$;
+
+-- request.document is that of body.config, where there is one.
+CREATE OR REPLACE FUNCTION render_api.compositions_patch(who jsonb,
+    params jsonb, body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    own      record;
+    c        composition;
+    b        jsonb := body::jsonb;
+    doc      jsonb := request->'document';
+    v        visibility;
+    errors   jsonb;
+    refusal  render_api.answer;
+    again    boolean;
+    answer   render_api.answer;
+BEGIN
+    errors := field_problems(b, '{"title": "string", "visibility": "string",
+                                  "config": "object"}');
+    IF errors <> '[]' THEN
+        RETURN problem(422, 'Unprocessable', 'the change cannot be made',
+                       request, errors);
+    END IF;
+
+    SELECT * INTO own FROM own_composition(who, params, request);
+    refusal := own.refusal;
+    IF refusal.status IS NOT NULL THEN
+        RETURN refusal;
+    END IF;
+
+    c := own.c;
+    v := coalesce(b->>'visibility', c.visibility::text)::visibility;
+    again := b ? 'config' AND b->'config' <> c.config;
+
+    IF b ? 'config' THEN
+        refusal := refuse_sources(who, doc, '/config', request);
+        IF refusal.status IS NOT NULL THEN
+            RETURN refusal;
+        END IF;
+    END IF;
+
+    UPDATE composition SET
+           title = coalesce(b->>'title', CASE WHEN again
+                            THEN coalesce(doc->>'title', '') END, title),
+           visibility = v, share_token = share_token(c.share_token, v),
+           config = CASE WHEN again THEN b->'config' ELSE config END,
+           config_text = CASE WHEN again THEN body::json->>'config'
+                         ELSE config_text END,
+           revision = revision + again::int, updated_at = now()
+     WHERE id = c.id RETURNING * INTO c;
+
+    UPDATE asset SET visibility = c.visibility, share_token = c.share_token,
+           title = c.title, updated_at = now()
+     WHERE id = c.output_asset AND (asset.visibility <> c.visibility
+                                    OR asset.title <> c.title);
+
+    IF NOT again THEN
+        RETURN ok(200, composition_json(who, c), NULL,
+                  jsonb_build_object('ETag', composition_tag(c)));
+    END IF;
+
+    answer := start_composition(c, request);
+    answer.headers := answer.headers::jsonb
+                      || jsonb_build_object('ETag', composition_tag(c));
+    RETURN answer;
+END $$;
+
+-- Its film stays, as an asset of its own.
+CREATE OR REPLACE FUNCTION render_api.compositions_delete(who jsonb,
+    params jsonb, body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    own  record;
+    j    uuid;
+    e    jsonb := '{}';
+BEGIN
+    -- jobs before the composition, as where a film is accepted
+
+    FOR j IN SELECT job.id FROM job JOIN composition c ON c.id = job.subject
+              WHERE c.id = to_uuid(params->>'id') AND c.owner = me(who)
+                AND job.kind = 'composition'
+                AND job.status IN ('pending', 'queued', 'processing')
+                AND if_match(request, composition_tag(c))
+              ORDER BY job.id FOR UPDATE OF job
+    LOOP
+        e := effects_add(e, end_job(j, 'cancelled', jsonb_build_object(
+                 'code', 'cancelled', 'detail', 'its composition was '
+                 'deleted')));
+    END LOOP;
+
+    SELECT * INTO own FROM own_composition(who, params, request);
+    IF (own.refusal).status IS NOT NULL THEN
+        RETURN own.refusal;
+    END IF;
+
+    DELETE FROM composition WHERE id = (own.c).id;
+
+    RETURN (204, NULL, NULL, e::json, NULL)::render_api.answer;
+END $$;
+
+CREATE OR REPLACE FUNCTION render_api.compositions_render(who jsonb,
+    params jsonb, body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    own      record;
+    errors   jsonb;
+    seen     render_api.answer;
+BEGIN
+    errors := field_problems(coalesce(nullif(body, '')::jsonb, '{}'), '{}');
+    IF errors <> '[]' THEN
+        RETURN problem(422, 'Unprocessable', 'nothing can be asked for here '
+                       'yet', request, errors);
+    END IF;
+
+    seen := idempotency_get(who, request);
+    IF seen.status IS NOT NULL THEN
+        RETURN seen;
+    END IF;
+
+    SELECT * INTO own FROM own_composition(who, params, request);
+
+    RETURN idempotency_put(who, request,
+        CASE WHEN (own.refusal).status IS NOT NULL THEN own.refusal
+             ELSE start_composition(own.c, request) END);
+END $$;
+
+-- A job that plans and does nothing else; nginx waits for its end and asks
+-- compositions_validated.  Nobody else sees it.
+CREATE OR REPLACE FUNCTION render_api.compositions_validate(who jsonb,
+    params jsonb, body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    made     record;
+    refusal  render_api.answer;
+BEGIN
+    refusal := refuse_sources(who, request->'document', '', request);
+    IF refusal.status IS NOT NULL THEN
+        RETURN refusal;
+    END IF;
+
+    SELECT * INTO made FROM add_job(me(who), 'validate', NULL, 1,
+        jsonb_build_object('assets', assets_of(body::jsonb),
+                           'config', body), request);
+
+    RETURN ok(202, jsonb_build_object('job_id', (made.j).id), made.effects);
+END $$;
+
+CREATE OR REPLACE FUNCTION render_api.compositions_validated(who jsonb,
+    params jsonb, body text, request jsonb) RETURNS render_api.answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+DECLARE
+    j  job;
+BEGIN
+    SELECT * INTO j FROM job WHERE id = to_uuid(request->>'job')
+       AND owner = me(who) AND kind = 'validate' FOR UPDATE;
+
+    IF NOT FOUND THEN
+        RETURN not_found('validation', request);
+    END IF;
+
+    DELETE FROM job WHERE id = j.id;
+
+    IF j.status = 'completed' THEN
+        RETURN ok(200, j.results);
+    END IF;
+
+    IF j.status = 'failed' AND j.error->>'code' = 'invalid' THEN
+        RETURN problem(422, 'The composition cannot be rendered',
+                       j.error->>'detail', request, j.error->'errors');
+    END IF;
+
+    IF j.status = 'failed' THEN
+        RETURN problem(500, 'Internal error', j.error->>'detail', request);
+    END IF;
+
+    RETURN problem(504, 'No answer in time', 'no worker has planned the '
+                   'composition within 10 seconds; it may still be right',
+                   request);
 END $$;
 
 CREATE OR REPLACE FUNCTION render_api.compositions_get(who jsonb,
@@ -108,8 +346,9 @@ BEGIN
         RETURN not_found('composition', request);
     END IF;
 
-    RETURN ok(200, composition_json(c)
-                   || jsonb_build_object('config', c.config));
+    RETURN ok(200, composition_json(who, c)
+                   || jsonb_build_object('config', c.config), NULL,
+              jsonb_build_object('ETag', composition_tag(c)));
 END $$;
 
 CREATE OR REPLACE FUNCTION render_api.compositions_list(who jsonb,
@@ -128,7 +367,7 @@ BEGIN
            AND (at.t IS NULL OR (c.created_at, c.id) < (at.t, at.id))
          ORDER BY c.created_at DESC, c.id DESC LIMIT n)
     SELECT x.* INTO answer
-      FROM (SELECT array_agg(composition_json(p) ORDER BY created_at DESC, id DESC) AS items,
+      FROM (SELECT array_agg(composition_json(who, p) ORDER BY created_at DESC, id DESC) AS items,
                    (array_agg(cursor_of(created_at, id)
                               ORDER BY created_at, id))[1] AS last
               FROM p) one,

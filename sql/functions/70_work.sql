@@ -98,6 +98,22 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT 'segments/' || scope || '/' || left(key, 2) || '/' || key || '.mp4'
 $$;
 
+-- A segment's specification and a tick of it: what the child draws.
+CREATE OR REPLACE FUNCTION render.picture_of(j render.job, number int,
+    tick bigint) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('spec', js.spec, 'tick', tick)
+      FROM render.job_segment js
+     WHERE js.job = j.id AND js.run = j.run AND js.track = 'video'
+       AND js.number = picture_of.number
+$$;
+
+-- Where a task puts what is the job's alone: nobody else ever writes there.
+CREATE OR REPLACE FUNCTION render.prefix_of(t render.task) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT format('outputs/%s/%s-%s/', t.job, t.run, t.fence)
+$$;
+
 -- What a worker needs to do a task: the child's specification, its files by
 -- name and storage key, and where what it makes goes.
 CREATE OR REPLACE FUNCTION render.order_of(t render.task, j render.job)
@@ -105,7 +121,6 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = render, pg_temp AS $$
 DECLARE
     pieces  jsonb;
-    prefix  text;
     plan    jsonb;
 BEGIN
     CASE t.kind
@@ -117,9 +132,10 @@ BEGIN
                     'outputs', '{}'::jsonb)
                   FROM asset WHERE id = j.subject);
 
-    WHEN 'plan' THEN
+    WHEN 'plan' THEN                        -- of a validation: no composition
         RETURN (SELECT jsonb_build_object('spec', jsonb_build_object(
-                    'config', c.config_text, 'assets',
+                    'config', coalesce(j.spec->>'config', c.config_text),
+                    'assets',
                     (SELECT coalesce(jsonb_object_agg('asset:' || a.id,
                          jsonb_strip_nulls(jsonb_build_object(
                              'sha256', a.sha256, 'probe', a.probe,
@@ -127,10 +143,25 @@ BEGIN
                        FROM asset a WHERE a.id IN (SELECT to_uuid(i) FROM
                             jsonb_array_elements_text(j.spec->'assets') i))),
                     'inputs', '{}'::jsonb, 'outputs', '{}'::jsonb)
-                  FROM composition c WHERE c.id = j.subject);
+                  FROM (SELECT) one
+                  LEFT JOIN composition c ON c.id = j.subject
+                 WHERE c.id IS NOT NULL OR j.kind = 'validate');
+
+    WHEN 'preview' THEN
+        SELECT output INTO plan FROM task
+         WHERE job = j.id AND run = j.run AND kind = 'plan';
+        pieces := jsonb_build_object('first', picture_of(j, 0, 0),
+            'poster', picture_of(j, (plan->'poster'->>'number')::int,
+                                 (plan->'poster'->>'tick')::bigint),
+            'blurhash', plan->'blurhash');
+
+        RETURN jsonb_build_object('spec', pieces,
+            'inputs', inputs_of(j, pieces),
+            'outputs', jsonb_build_object(
+                'preview.jpg', prefix_of(t) || 'preview.jpg',
+                'poster.jpg', prefix_of(t) || 'poster.jpg'));
 
     WHEN 'assemble' THEN
-        prefix := format('outputs/%s/%s-%s', j.id, j.run, t.fence);
         SELECT output INTO plan FROM task
          WHERE job = j.id AND run = j.run AND kind = 'plan';
 
@@ -148,7 +179,7 @@ BEGIN
                            ON s.scope = js.scope AND s.key = js.key
                         WHERE js.job = j.id AND js.run = j.run),
             'outputs', jsonb_build_object('final.mp4',
-                                          prefix || '/final.mp4'));
+                                          prefix_of(t) || 'final.mp4'));
 
     ELSE                                    -- audio, render_segment
         SELECT jsonb_agg(jsonb_build_object('key', key, 'frames', frames,

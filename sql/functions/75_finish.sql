@@ -12,6 +12,7 @@ DECLARE
     r         record;
     t         task;
     n         int := 0;
+    waits     int := 0;
 BEGIN
     effects := '{}';
     UPDATE job SET engine = (plan->>'engine')::int WHERE id = j.id;
@@ -49,6 +50,18 @@ BEGIN
                          (plan->>'engine')::int);
     weight := assemble.weight;
 
+    -- pictures first: somebody is waiting to see something.  (The plan of an
+    -- older worker names no poster.)
+
+    IF plan ? 'poster' THEN
+        t := add_task(j, 'preview', 0, 0, 0.1, '{}', 'high',
+                      (plan->>'engine')::int);
+        INSERT INTO task_edge (task, waiting) VALUES (t.id, assemble.id);
+        effects := bell(t);
+        weight := weight + t.weight;
+        waits := 1;
+    END IF;
+
     FOR r IN SELECT * FROM render_runs(j) LOOP
         t := add_task(j, CASE r.track WHEN 'sound' THEN 'audio'
                          ELSE 'render_segment' END, n, 0, r.cost,
@@ -60,14 +73,46 @@ BEGIN
         n := n + 1;
     END LOOP;
 
-    IF n = 0 THEN
+    waits := waits + n;
+
+    IF waits = 0 THEN
         UPDATE task SET waiting_on = 0, status = 'ready'
          WHERE id = assemble.id RETURNING * INTO t;
         effects := bell(t);
     ELSE
-        UPDATE task SET waiting_on = n WHERE id = assemble.id;
+        UPDATE task SET waiting_on = waits WHERE id = assemble.id;
     END IF;
 END $$;
+
+-- What would be rendered: the answer of a validation.
+CREATE OR REPLACE FUNCTION render.plan_summary(j render.job, plan jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    WITH pieces AS (
+        SELECT x.track, (p->>'cost')::float8 AS cost,
+               (p->>'frames')::bigint AS frames,
+               s.key IS NOT NULL OR row_number() OVER (PARTITION BY p->>'key'
+                   ORDER BY p->>'number') > 1 AS held
+          FROM (VALUES ('video', plan->'segments'), ('sound', plan->'sound'))
+               x(track, list)
+         CROSS JOIN jsonb_array_elements(x.list) p
+          LEFT JOIN render.segment s
+            ON s.scope = j.owner AND s.key = p->>'key')
+    SELECT jsonb_build_object('valid', true, 'duration', plan->'duration',
+        'frames', coalesce(sum(frames) FILTER (WHERE track = 'video'), 0),
+        'segments', jsonb_build_object(
+            'total', count(*) FILTER (WHERE track = 'video'),
+            'by_mode', jsonb_strip_nulls(jsonb_build_object(
+                'reuse', nullif(count(*) FILTER (WHERE track = 'video'
+                                                 AND held), 0),
+                'render', nullif(count(*) FILTER (WHERE track = 'video'
+                                                  AND NOT held), 0)))),
+        'sound', count(*) FILTER (WHERE track = 'sound') > 0,
+        'cost', round(coalesce(sum(cost) FILTER (WHERE NOT held), 0)::numeric,
+                      2),
+        'warnings', coalesce(plan->'warnings', '[]'))
+      FROM pieces
+$$;
 
 -- Missing pieces in runs: a new run where the track or the neighbourhood
 -- breaks, and about every max(2 s, an even share for the slots there are).
@@ -133,6 +178,35 @@ BEGIN
        AND key IN (SELECT p->>'key' FROM jsonb_array_elements(pieces) p);
 END $$;
 
+-- The pictures are stored; the answer is what is still to be done: effects, and
+-- storage keys of pictures that earlier runs left, which nothing names any more.
+CREATE OR REPLACE FUNCTION render.accept_preview(job_id uuid, t render.task,
+    result jsonb, OUT effects jsonb, OUT remove jsonb)
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    j  job;
+BEGIN
+    UPDATE job SET blurhash = result->>'blurhash',
+           results = results || jsonb_build_object(
+               'preview.jpg', jsonb_build_object(
+                   'key', prefix_of(t) || 'preview.jpg',
+                   'bytes', result->'preview_bytes',
+                   'content_type', 'image/jpeg'),
+               'poster.jpg', jsonb_build_object(
+                   'key', prefix_of(t) || 'poster.jpg',
+                   'bytes', result->'poster_bytes',
+                   'content_type', 'image/jpeg'))
+     WHERE id = job_id RETURNING * INTO j;
+
+    SELECT coalesce(jsonb_agg(prefix_of(o) || name), '[]') INTO remove
+      FROM task o, (VALUES ('preview.jpg'), ('poster.jpg')) x(name)
+     WHERE o.job = j.id AND o.kind = 'preview' AND o.run < j.run
+       AND o.status = 'done';
+
+    effects := effects_add(event(j, 'preview', t.kind),
+                           release_dependants(t.id));
+END $$;
+
 -- The film is stored under the prefix that the task's fence made its own.
 CREATE OR REPLACE FUNCTION render.accept_film(j render.job, t render.task,
     result jsonb) RETURNS jsonb
@@ -140,7 +214,7 @@ LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
     c     composition;
     film  uuid := gen_random_uuid();
-    k     text := format('outputs/%s/%s-%s/final.mp4', j.id, j.run, t.fence);
+    k     text := prefix_of(t) || 'final.mp4';
     plan  jsonb;
 BEGIN
     SELECT output INTO plan FROM task
@@ -148,20 +222,21 @@ BEGIN
     SELECT * INTO c FROM composition WHERE id = j.subject FOR UPDATE;
 
     IF c.id IS NOT NULL AND c.revision = j.revision THEN
-        INSERT INTO asset (id, owner, visibility, title, filename, status,
-                           origin, kind, storage_key, bytes, content_type,
-                           probe)
-        VALUES (film, j.owner, c.visibility, c.title, 'final.mp4', 'ready',
+        INSERT INTO asset (id, owner, visibility, share_token, title,
+                           filename, status, origin, kind, storage_key, bytes,
+                           content_type, blurhash, probe)
+        VALUES (film, j.owner, c.visibility, c.share_token, c.title,
+                'final.mp4', 'ready',
                 'render', 'video', k, (result->>'bytes')::bigint, 'video/mp4',
-                jsonb_build_object('kind', 'video',
-                                   'duration', plan->'duration'));
+                j.blurhash, jsonb_build_object('kind', 'video',
+                                               'duration', plan->'duration'));
         UPDATE composition SET output_asset = film, completed_at = now(),
                updated_at = now() WHERE id = c.id;
     END IF;
 
-    UPDATE job SET results = jsonb_build_object('final', jsonb_build_object(
-               'key', k, 'bytes', result->'bytes',
-               'duration', plan->'duration', 'content_type', 'video/mp4'))
+    UPDATE job SET results = results || jsonb_build_object('final',
+               jsonb_build_object('key', k, 'bytes', result->'bytes',
+                   'duration', plan->'duration', 'content_type', 'video/mp4'))
      WHERE id = j.id;
 
     RETURN end_job(j.id, 'completed', NULL);
@@ -238,6 +313,11 @@ BEGIN
     UPDATE task SET status = 'failed', error = fail_task.error,
            ended_at = now() WHERE id = t.id;
 
+    IF t.kind = 'preview' THEN              -- a film without pictures, then
+        UPDATE job SET weight_done = weight_done + t.weight WHERE id = j.id;
+        RETURN release_dependants(t.id);
+    END IF;
+
     why := jsonb_strip_nulls(jsonb_build_object('code', error->>'status',
         'detail', error->>'text', 'stage', t.kind, 'attempts', t.attempt,
         'errors', CASE WHEN jsonb_typeof(error->'detail') = 'array'
@@ -253,7 +333,8 @@ BEGIN
 END $$;
 
 -- Ends a leased task with its result, or with an error {status, text, detail,
--- retry}.  {"accepted": false} when the task is no longer the caller's.
+-- retry}.  {"accepted": false} when the task is no longer the caller's; else
+-- {"effects", "delete": [storage keys]}.
 CREATE OR REPLACE FUNCTION render_work.finish(w uuid, task_id uuid, f bigint,
     result jsonb, error jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
@@ -261,6 +342,7 @@ DECLARE
     j     job;
     t     task;
     e     jsonb := '{}';
+    gone  jsonb;
     plan  record;
 BEGIN
     SELECT job.* INTO j FROM job JOIN task ON task.job = job.id
@@ -269,6 +351,16 @@ BEGIN
 
     -- a task that the janitor gave back but nobody claimed is still its old
     -- holder's: an outage is no reason to do the work twice
+
+    -- told before, and the answer was lost: what it made must not be taken for
+    -- something that came too late, and deleted
+
+    IF t.fence = f AND t.status = 'done' THEN
+        RETURN jsonb_build_object('accepted', true, 'effects', event(j,
+            CASE WHEN j.status = 'failed' THEN 'error'
+                 WHEN j.status IN ('completed', 'cancelled') THEN 'done'
+                 ELSE 'progress' END, t.kind));
+    END IF;
 
     IF t.id IS NULL OR t.fence <> f
        OR NOT (t.status = 'leased' OR t.status = 'ready')
@@ -292,27 +384,39 @@ BEGIN
 
     CASE t.kind
     WHEN 'probe' THEN
-        UPDATE asset SET probe = result, status = 'ready',
-               kind = result->>'kind', updated_at = now()
+        UPDATE asset SET probe = result - 'blurhash', status = 'ready',
+               blurhash = result->>'blurhash', kind = result->>'kind',
+               updated_at = now()
          WHERE id = j.subject;
         e := release_dependants(t.id);
         e := effects_add(e, end_job(j.id, 'completed', NULL));
 
     WHEN 'plan' THEN
+        IF j.kind = 'validate' THEN
+            UPDATE job SET results = plan_summary(j, result) WHERE id = j.id;
+            RETURN jsonb_build_object('accepted', true, 'effects',
+                                      end_job(j.id, 'completed', NULL));
+        END IF;
+
         SELECT * INTO plan FROM accept_plan(j, result);
         UPDATE job SET weight_total = weight_done + plan.weight
          WHERE id = j.id RETURNING * INTO j;
         e := effects_add(plan.effects, event(j, 'progress', t.kind));
 
+    WHEN 'preview' THEN
+        SELECT effects, remove INTO e, gone
+          FROM accept_preview(j.id, t, result);
+
     WHEN 'assemble' THEN
         e := accept_film(j, t, result);
 
-    ELSE
+    ELSE                                    -- audio, render_segment
         PERFORM accept_pieces(j, result->'pieces');
         e := release_dependants(t.id);
         SELECT * INTO j FROM job WHERE id = j.id;
         e := effects_add(e, event(j, 'progress', t.kind));
     END CASE;
 
-    RETURN jsonb_build_object('accepted', true, 'effects', e);
+    RETURN jsonb_build_object('accepted', true, 'effects', e,
+                              'delete', coalesce(gone, '[]'));
 END $$;

@@ -68,6 +68,19 @@ LANGUAGE sql AS $$
     SELECT coalesce(jsonb_agg(storage_key), '[]') FROM gone
 $$;
 
+-- What lost its last reference; an object that still has one stays.
+CREATE OR REPLACE FUNCTION render.take_garbage() RETURNS jsonb
+LANGUAGE sql AS $$
+    WITH gone AS (
+        DELETE FROM render.garbage WHERE storage_key IN
+               (SELECT storage_key FROM render.garbage ORDER BY since
+                 LIMIT 200 FOR UPDATE SKIP LOCKED)
+        RETURNING storage_key)
+    SELECT coalesce(jsonb_agg(g.storage_key), '[]') FROM gone g
+     WHERE NOT EXISTS (SELECT FROM render.asset a
+                        WHERE a.storage_key = g.storage_key)
+$$;
+
 -- {"effects", "delete": [storage keys]}
 CREATE OR REPLACE FUNCTION render_work.janitor(may_reclaim boolean)
 RETURNS jsonb
@@ -81,8 +94,12 @@ BEGIN
 
     DELETE FROM idempotency WHERE expires_at < now();
 
+    -- validations whose client left before the answer
+    DELETE FROM job WHERE kind = 'validate'
+       AND created_at < now() - interval '10 minutes';
+
     RETURN jsonb_build_object('effects', effects_add(e, overdue()),
-                              'delete', forget_uploads());
+                              'delete', forget_uploads() || take_garbage());
 END $$;
 
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA render_api TO render_web;

@@ -59,6 +59,7 @@ static const char  full[] =
     "]},"
     "\"outputs\":[{\"name\":\"hd-1\",\"format\":\"mp4\",\"quality\":\"high\","
     "\"width\":1920,\"height\":1080,\"fps\":\"30000/1001\"}],"
+    "\"poster\":{\"time\":\"90f\"},\"blurhash\":false,"
     "\"metadata\":{\"order\":\"42\",\"deep\":[[[[]]]]}}";
 
 
@@ -141,6 +142,8 @@ test_defaults(void **state)
     assert_int_equal(d->background, 0x000000ff);
     assert_string_equal(d->output, "final");
     assert_int_equal(d->quality, RN_QUALITY_MEDIUM);
+    assert_int_equal(d->poster.kind, RN_TIME_AUTO);
+    assert_true(d->blurhash);
     assert_null(d->title);
     assert_int_equal(d->n_tracks, 1);
     assert_int_equal(d->n_clips, 1);
@@ -196,6 +199,9 @@ test_full(void **state)
     assert_int_equal(d->background, 0x102030ff);
     assert_string_equal(d->output, "hd-1");
     assert_int_equal(d->quality, RN_QUALITY_HIGH);
+    assert_int_equal(d->poster.kind, RN_TIME_FRAMES);
+    assert_int_equal(d->poster.frames, 90);
+    assert_false(d->blurhash);
     assert_int_equal(d->n_tracks, 3);
     assert_int_equal(d->n_clips, 7);
 
@@ -636,6 +642,45 @@ test_words(void **state)
 }
 
 
+static void
+test_poster(void **state)
+{
+    size_t   i;
+    char     text[300];
+    rn_doc  *d;
+
+    static const char *const times[] = {
+        "-1", "\"auto\"", "\"end\"", "\"1s\"", "\"-3f\"", "null", "true", "{}",
+        "1e300",
+    };
+
+    (void) state;
+
+    d = good(IN_ROOT("\"poster\":{\"time\":2.5}"));
+    assert_int_equal(d->poster.kind, RN_TIME_SECONDS);
+    assert_near(d->poster.seconds, 2.5, 0);
+    rn_doc_free(d);
+
+    d = good(IN_ROOT("\"poster\":{\"time\":0}"));
+    assert_int_equal(d->poster.kind, RN_TIME_SECONDS);
+    rn_doc_free(d);
+
+    d = good(IN_ROOT("\"poster\":{}"));
+    assert_int_equal(d->poster.kind, RN_TIME_AUTO);
+    rn_doc_free(d);
+
+    for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        (void) sprintf(text, IN_ROOT("\"poster\":{\"time\":%s}"), times[i]);
+        bad(text, "/poster/time", "must be seconds such as 1.5, or frames");
+    }
+
+    bad(IN_ROOT("\"poster\":5"), "/poster", "object");
+    bad(IN_ROOT("\"poster\":{\"tme\":5}"), "/poster/tme",
+        "did you mean \"time\"?");
+    bad(IN_ROOT("\"blurhash\":1"), "/blurhash", "true or false");
+}
+
+
 /* Each name that a later version renders is refused by name, not unknown. */
 
 static void
@@ -644,8 +689,7 @@ test_known_later(void **state)
     size_t  i;
     char    text[900], pointer[100];
 
-    static const char *const in_root[] = { "poster", "blurhash",
-                                           "webhook_url" };
+    static const char *const in_root[] = { "webhook_url" };
     static const char *const in_timeline[] = { "fonts", "markers" };
     static const char *const in_clip[] = { "speed", "rotate", "crop", "radius",
                                            "keyframes", "effects" };
@@ -996,7 +1040,7 @@ test_all_at_once(void **state)
         "\"weight\":\"fat\"}},\"start\":-1,\"opacity\":2,\"speed\":2},"
         "{\"type\":\"transition\"}]},"
         "{\"kind\":\"audio\",\"clips\":[" CLIP ",\"volume\":9}]}]},"
-        "\"outputs\":[{\"format\":\"avi\"},{}],\"poster\":{}}";
+        "\"outputs\":[{\"format\":\"avi\"},{}],\"poster\":{\"tyme\":1}}";
 
     static const char *const pointers[] = {
         "/version", "/titel", "/timeline/width", "/timeline/fps",
@@ -1009,7 +1053,7 @@ test_all_at_once(void **state)
         "/timeline/tracks/0/clips/2",
         "/timeline/tracks/1/clips/0/asset",
         "/timeline/tracks/1/clips/0/volume",
-        "/outputs/0/format", "/outputs/1", "/poster",
+        "/outputs/0/format", "/outputs/1", "/poster/tyme",
     };
 
     (void) state;
@@ -1465,6 +1509,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_poster),
         cmocka_unit_test(test_same_source_once),
         cmocka_unit_test(test_colors),
         cmocka_unit_test(test_fps),

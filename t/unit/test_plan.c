@@ -217,7 +217,8 @@ test_names_change_nothing(void **state)
 
         /* defaults written out, the same in other units */
 
-        "{\"version\":1,\"outputs\":[{\"name\":\"other\",\"format\":\"mp4\","
+        "{\"version\":1,\"poster\":{\"time\":2},\"blurhash\":false,"
+        "\"outputs\":[{\"name\":\"other\",\"format\":\"mp4\","
         "\"quality\":\"medium\",\"width\":1280,\"height\":720,\"fps\":30}],"
         "\"timeline\":{\"width\":1280,\"height\":720,\"fps\":\"60/2\","
         "\"background\":\"#000000\",\"tracks\":[{\"kind\":\"video\","
@@ -769,6 +770,46 @@ test_head(void **state)
 }
 
 
+/* The poster lies in the segment that shows its tick, for each tick there is. */
+
+static void
+test_poster(void **state)
+{
+    int      t;
+    char     text[700];
+    size_t   i;
+    json_t  *p, *poster, *list;
+    int64_t  at;
+
+    (void) state;
+
+    for (t = 0; t < 300; t += t % 90 < 3 || t % 90 > 86 ? 1 : 17) {
+        (void) sprintf(text, "{\"poster\":{\"time\":\"%df\"},\"timeline\":{"
+                       "\"tracks\":[" TRACK(COLOR("#f00", ",\"duration\":3")
+                       "," COLOR("#0f0", ",\"duration\":3") ","
+                       COLOR("#00f", ",\"duration\":4")) "]}}", t);
+        p = plan(text);
+        list = segments(p);
+        assert_true(json_array_size(list) > 1);
+
+        poster = json_object_get(p, "poster");
+        at = number_of(poster, "tick");
+        assert_in_range(at, 0,
+                        number_of(json_array_get(list,
+                                      (size_t) number_of(poster, "number")),
+                                  "frames") - 1);
+
+        for (i = 0; i < (size_t) number_of(poster, "number"); i++) {
+            at += number_of(json_array_get(list, i), "frames");
+        }
+
+        assert_int_equal(at, t);
+        assert_true(json_is_true(json_object_get(p, "blurhash")));
+        json_decref(p);
+    }
+}
+
+
 static void
 bad(const char *text, const char *pointer, const char *words)
 {
@@ -834,6 +875,7 @@ main(void)
         cmocka_unit_test(test_sound_touches_its_pieces),
         cmocka_unit_test(test_edges_without_clicks),
         cmocka_unit_test(test_head),
+        cmocka_unit_test(test_poster),
         cmocka_unit_test(test_refused),
     };
 

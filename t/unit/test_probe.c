@@ -245,6 +245,11 @@ test_facts(void **state)
         assert_near(json_number_value(json_object_get(j, "duration")),
                     files[i].duration, files[i].duration > 0.1 ? 0.1 : 0.002);
         assert_true(json_is_array(json_object_get(j, "warnings")));
+        assert_int_equal(json_string_length(json_object_get(j, "blurhash")),
+                         files[i].w > 0 ? 28 : 0);
+        assert_true(files[i].w == 0
+                    || json_string_value(json_object_get(j, "blurhash"))[0]
+                       == (files[i].h > files[i].w ? 'T' : 'L'));
 
         if (files[i].w > 0) {
             assert_int_equal(number_of(v, "width"), files[i].w);

@@ -102,6 +102,7 @@ test_known(void **state)
 
     assert_true(stage_known("probe"));
     assert_true(stage_known("plan"));
+    assert_true(stage_known("preview"));
     assert_true(stage_known("audio"));
     assert_true(stage_known("render_segment"));
     assert_true(stage_known("assemble"));
@@ -117,12 +118,12 @@ test_unreadable(void **state)
     json_t  *a;
 
     static const char *const kinds[] = {
-        "probe", "plan", "audio", "render_segment", "assemble",
+        "probe", "plan", "preview", "audio", "render_segment", "assemble",
     };
 
     (void) state;
 
-    for (i = 0; i < 5; i++) {
+    for (i = 0; i < 6; i++) {
         a = run(kinds[i], "{", NULL, 0, false);
         check_status(a, RN_E_INTERNAL);
         json_decref(a);

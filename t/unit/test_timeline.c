@@ -824,11 +824,60 @@ test_facts(void **state)
 }
 
 
+/* The tick of the poster: as asked, second 1, the middle of what is shorter. */
+
+static void
+test_poster(void **state)
+{
+    size_t    i;
+    char      text[400];
+    resolved  r;
+
+#define FILM  "{\"timeline\":{\"fps\":%s,\"tracks\":[{\"clips\":[{\"asset\":"  \
+              "{\"type\":\"color\",\"color\":\"#fff\"},\"duration\":%s}]}]}%s}"
+
+    static const struct {
+        const char  *fps, *duration, *poster;
+        int64_t      tick;
+    } films[] = {
+        { "30", "5", "", 30 },
+        { "25", "5", ",\"poster\":{}", 25 },
+        { "29.97", "5", "", 30 },
+        { "30", "\"31f\"", "", 30 },
+        { "30", "1", "", 15 },
+        { "30", "\"1f\"", "", 0 },
+        { "1", "1", "", 0 },
+        { "30", "5", ",\"poster\":{\"time\":0}", 0 },
+        { "30", "5", ",\"poster\":{\"time\":2.51}", 75 },
+        { "30", "5", ",\"poster\":{\"time\":\"149f\"}", 149 },
+        { "29.97", "5", ",\"poster\":{\"time\":\"149f\"}", 149 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(films) / sizeof(films[0]); i++) {
+        (void) sprintf(text, FILM, films[i].fps, films[i].duration,
+                       films[i].poster);
+        good(&r, text);
+        assert_int_equal(r.tl.poster, films[i].tick);
+        done(&r);
+    }
+
+    (void) sprintf(text, FILM, "30", "5", ",\"poster\":{\"time\":5}");
+    bad(text, "/poster/time", "it lasts 5.000 s, which are 150 frames");
+    (void) sprintf(text, FILM, "30", "5", ",\"poster\":{\"time\":\"150f\"}");
+    bad(text, "/poster/time", "behind the film's end");
+    (void) sprintf(text, FILM, "30", "5", ",\"poster\":{\"time\":3600}");
+    bad(text, "/poster/time", "behind the film's end");
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_poster),
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_auto),
         cmocka_unit_test(test_explicit),

@@ -8,6 +8,7 @@
 #include "rn_picture.h"
 #include "rn_input.h"
 #include "rn_probe.h"
+#include "rn_scale.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -82,42 +83,6 @@ scaled_size(const rn_picture *p, int w, int h, int *out_w, int *out_h)
             *out_h = p->spec.h;
         }
     }
-}
-
-
-/*
- * Untagged pictures: SD is bt.601, the rest bt.709, as players assume; swscale
- * itself would take bt.601 for all.
- */
-
-static const char *
-matrix_of(const AVFrame *f)
-{
-    switch (f->colorspace) {
-    case AVCOL_SPC_BT709:
-        return "bt709";
-    case AVCOL_SPC_BT470BG:
-    case AVCOL_SPC_SMPTE170M:
-        return "bt601";
-    case AVCOL_SPC_SMPTE240M:
-        return "smpte240m";
-    case AVCOL_SPC_BT2020_NCL:
-    case AVCOL_SPC_BT2020_CL:
-        return "bt2020";
-    default:
-        return f->height <= 576 ? "bt601" : "bt709";
-    }
-}
-
-
-static bool
-is_full_range(const AVFrame *f)
-{
-    return f->color_range == AVCOL_RANGE_JPEG
-           || f->format == AV_PIX_FMT_YUVJ420P
-           || f->format == AV_PIX_FMT_YUVJ422P
-           || f->format == AV_PIX_FMT_YUVJ444P
-           || f->format == AV_PIX_FMT_YUVJ440P;
 }
 
 
@@ -227,9 +192,9 @@ build_graph(rn_picture *p, const AVFrame *f, rn_fault *fault)
 
         last = add_filter(p->graph, last, "scale", (const char *const []) {
                           "w", sw, "h", sh, "flags", "bicubic",
-                          "in_color_matrix", matrix_of(f),
+                          "in_color_matrix", rn_matrix_of(f),
                           "out_color_matrix", "bt709",
-                          "in_range", is_full_range(f) ? "full" : "limited",
+                          "in_range", rn_full_range(f) ? "full" : "limited",
                           "out_range", "limited", NULL }, fault);
     }
 
@@ -283,8 +248,8 @@ is_ready(const rn_picture *p, const AVFrame *f)
     int      w, h, ow, oh;
     rn_turn  turn;
 
-    if (f->format != AV_PIX_FMT_YUV420P || is_full_range(f)
-        || strcmp(matrix_of(f), "bt709") != 0)
+    if (f->format != AV_PIX_FMT_YUV420P || rn_full_range(f)
+        || strcmp(rn_matrix_of(f), "bt709") != 0)
     {
         return false;
     }

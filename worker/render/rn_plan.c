@@ -511,6 +511,19 @@ find_fonts(planner *p)
 }
 
 
+static json_t *
+poster_of(const planner *p)
+{
+    size_t   i;
+    int64_t  t = p->tl->poster;
+
+    for (i = 0; p->cuts[i + 1] <= t; i++) { /* void */ }
+
+    return json_pack("{s:I, s:I}", "number", (json_int_t) i, "tick",
+                     (json_int_t) (t - p->cuts[i]));
+}
+
+
 rn_status
 rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     rn_problems *problems, json_t **plan, rn_fault *fault)
@@ -554,8 +567,8 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
         goto done;
     }
 
-    *plan = json_pack("{s:i, s:[i, i, I, I], s:I, s:I, s:f, s:s, s:s, s:O,"
-                      " s:O}",
+    *plan = json_pack("{s:i, s:[i, i, I, I], s:I, s:I, s:f, s:s, s:s,"
+                      " s:o, s:b, s:O, s:O}",
                       "engine", RN_ENGINE,
                       "canvas", doc->width, doc->height,
                       (json_int_t) doc->fps.num, (json_int_t) doc->fps.den,
@@ -565,6 +578,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
                                   / (double) doc->fps.num,
                       "output", doc->output,
                       "title", doc->title != NULL ? doc->title : "",
+                      "poster", poster_of(&p), "blurhash", (int) doc->blurhash,
                       "segments", segments, "sound", sound);
     if (*plan == NULL) {
         rn_fail(fault, RN_E_NOMEM, "out of memory");

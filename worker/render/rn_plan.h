@@ -8,10 +8,12 @@
  *
  *   {"engine", "canvas": [w, h, fps num, fps den], "frames", "samples",
  *    "duration", "output", "title",
+ *    "poster": {"number", "tick"}, "blurhash",
  *    "segments": [{"number", "key", "frames", "cost", "spec"}],
  *    "sound":    [{"number", "key", "frames", "cost", "spec"}]}
  *
  * cost is an estimate of CPU seconds; frames of a sound piece are packets.
+ * The poster is the picture at a tick of a segment.
  */
 
 #ifndef RN_PLAN_H

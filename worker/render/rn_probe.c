@@ -1,6 +1,7 @@
 /* Finds out what a media file is; see rn_probe.h. */
 
 #include "rn_probe.h"
+#include "rn_blurhash.h"
 #include "rn_input.h"
 
 #include <math.h>
@@ -244,11 +245,34 @@ audio_facts(AVStream *st)
 }
 
 
+/* NULL, never a fault, where it cannot be: it is an ornament. */
+
+static json_t *
+blurhash_of(const AVStream *st, const AVFrame *frame)
+{
+    rn_fault     ours;
+    rn_colour    colour;
+    rn_blurhash  hash;
+
+    memset(&ours, 0, sizeof(ours));
+    colour.matrix = rn_matrix_of(frame);
+    colour.full = rn_full_range(frame);
+
+    if (rn_blurhash_of(frame, colour, rn_turn_of(st, frame), &hash, &ours)
+        != RN_OK)
+    {
+        return NULL;
+    }
+
+    return json_string(hash.hash);
+}
+
+
 rn_status
 rn_probe(int fd, json_t **out, rn_fault *fault)
 {
     double       duration;
-    json_t      *video, *audio, *warnings;
+    json_t      *video, *audio, *warnings, *blurhash;
     AVFrame     *frame;
     rn_input     in;
     AVStream    *main_stream;
@@ -256,7 +280,7 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
     const char  *kind;
 
     *out = NULL;
-    video = audio = NULL;
+    video = audio = blurhash = NULL;
 
     rc = rn_input_open(&in, fd, fault);
     if (rc != RN_OK) {
@@ -297,6 +321,7 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
             goto done;
         }
         video = video_facts(in.video, frame, warnings);
+        blurhash = blurhash_of(in.video, frame);
         av_frame_unref(frame);
     }
 
@@ -327,11 +352,11 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
 
     kind = in.image ? "image" : in.video != NULL ? "video" : "audio";
 
-    *out = json_pack("{s:s, s:s, s:f, s:o*, s:o*, s:O}",
+    *out = json_pack("{s:s, s:s, s:f, s:o*, s:o*, s:o*, s:O}",
                      "kind", kind, "format", in.fmt->iformat->name,
                      "duration", duration, "video", video, "audio", audio,
-                     "warnings", warnings);
-    video = audio = NULL;
+                     "blurhash", blurhash, "warnings", warnings);
+    video = audio = blurhash = NULL;
 
     if (*out == NULL) {
         rn_fail(fault, RN_E_NOMEM, "out of memory");
@@ -341,6 +366,7 @@ done:
 
     json_decref(video);
     json_decref(audio);
+    json_decref(blurhash);
     json_decref(warnings);
     av_frame_free(&frame);
     rn_input_close(&in);

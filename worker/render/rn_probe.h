@@ -13,7 +13,8 @@
 
 /*
  * Probes the file on the descriptor.  RN_OK: *out is a new object
- * {kind, format, duration, video {...}, audio {...}, warnings [...]}.
+ * {kind, format, duration, video {...}, audio {...}, blurhash, warnings [...]}.
+ * blurhash, of the first picture, is missing where there is none.
  */
 rn_status rn_probe(int fd, json_t **out, rn_fault *fault);
 

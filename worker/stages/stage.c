@@ -28,6 +28,7 @@ static const struct {
 } stages[] = {
     { "probe",          stage_probe },
     { "plan",           stage_plan },
+    { "preview",        stage_preview },
     { "audio",          stage_audio },
     { "render_segment", stage_render_segment },
     { "assemble",       stage_assemble },

@@ -54,6 +54,8 @@ rn_status stage_probe(json_t *spec, const rn_env *env, json_t **result,
     json_t **detail, rn_fault *fault);
 rn_status stage_plan(json_t *spec, const rn_env *env, json_t **result,
     json_t **detail, rn_fault *fault);
+rn_status stage_preview(json_t *spec, const rn_env *env, json_t **result,
+    json_t **detail, rn_fault *fault);
 rn_status stage_audio(json_t *spec, const rn_env *env, json_t **result,
     json_t **detail, rn_fault *fault);
 rn_status stage_render_segment(json_t *spec, const rn_env *env,

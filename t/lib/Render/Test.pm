@@ -30,9 +30,11 @@ use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
 
+use Render::Test::Record;
+use Render::Test::SSE;
 use Render::Test::WS;
 
-our @EXPORT = qw(wait_until ffprobe make_media);
+our @EXPORT = qw(wait_until ffprobe make_media check_contract);
 
 my $repo = abs_path(dirname(__FILE__) . '/../../..');
 my $json = JSON::PP->new->utf8->allow_nonref->canonical;
@@ -60,6 +62,7 @@ sub start {
         env   => \%env,
         pid   => $$,
         allow => $opt{allow_alerts},
+        record => Render::Test::Record->new("$dir/exchanges"),
     }, $class;
     $live{$self} = $self;
     require Scalar::Util;
@@ -81,6 +84,7 @@ sub conf {
     my ($self, $where, $text) = @_;
     my $file = $self->home . "/nginx/$where-test.conf";
     make_path(dirname($file));
+    $self->{record}->locations($text) if defined $text;
     if (defined $text) { _write($file, "$text\n") }
     else               { unlink $file }
 }
@@ -140,9 +144,23 @@ sub stop {
     return if $self->{stopped};
     my @faults = $self->_end;
     ok(!@faults, 'no alerts') or diag(join "\n", @faults);
+    $self->_contract;
     $self->_clean_up(scalar @faults);
     return !@faults;
 }
+
+# What was answered, against docs/openapi.json; the counts are the name of the assertion.
+sub _contract {
+    my ($self) = @_;
+    my $file = $self->exchanges;
+    return unless -s $file;
+    my ($code, $out, $err) = check_contract($file);
+    my ($counts, $rest) = split /\n/, $out, 2;
+    ok(!$code, 'the contract holds: ' . ($counts || 'nothing was checked')) or diag($rest || $err);
+}
+
+# The file of what was sent and answered, see Render::Test::Record.
+sub exchanges { $_[0]{record}->file }
 
 sub _end {
     my ($self) = @_;
@@ -232,6 +250,9 @@ sub req {
     my $http = HTTP::Tiny->new(max_redirect => 0, timeout => $opt{timeout} || 60, keep_alive => 0,
         agent => 'render-test', proxy => undef, http_proxy => undef, https_proxy => undef);
     my $r = $http->request($method, $self->url . $path, \%request);
+    my ($type_sent) = map { $headers{$_} } grep { lc eq 'content-type' } keys %headers;
+    $self->{record}->exchange(method => $method, path => $path, type => $type_sent, request => $request{content},
+        status => $r->{status}, headers => $r->{headers} || {}, body => $r->{content});
     my %answer = (status => $r->{status}, headers => $r->{headers} || {}, body => $r->{content});
     my $type = $answer{headers}{'content-type'};
     $type = $type->[0] if ref $type;
@@ -289,7 +310,23 @@ sub ws {
     my ($self, $path, %opt) = @_;
     my %headers = %{ $opt{headers} || {} };
     $headers{Authorization} = "Bearer $opt{token}" if defined $opt{token};
-    return Render::Test::WS->connect('127.0.0.1', $self->port, $path, \%headers);
+    my $record = $self->{record};
+    my $ws = Render::Test::WS->connect('127.0.0.1', $self->port, $path, \%headers,
+        seen => sub { $record->event($path, $_[0]) });
+    $record->exchange(method => 'GET', path => $path, status => $ws->status, headers => $ws->headers, body => $ws->body);
+    return $ws;
+}
+
+# sse($path, token => ..., headers => {}): a Render::Test::SSE
+sub sse {
+    my ($self, $path, %opt) = @_;
+    my %headers = %{ $opt{headers} || {} };
+    $headers{Authorization} = "Bearer $opt{token}" if defined $opt{token};
+    my $record = $self->{record};
+    my $sse = Render::Test::SSE->connect('127.0.0.1', $self->port, $path, \%headers,
+        seen => sub { $record->event($path, $_[0]) });
+    $record->exchange(method => 'GET', path => $path, status => $sse->status, headers => $sse->headers, cut => 1);
+    return $sse;
 }
 
 # Watches a job to its end over the WebSocket; the job as GET tells it then. An ended connection
@@ -403,6 +440,12 @@ sub wait_until {
         _pause(0.05);
     }
     die 'waited ' . $timeout . ' s in vain' . (defined $what ? " for $what" : '') . "\n";
+}
+
+# check_contract(@arguments): t/contract/check.py with them; (status, output, errors)
+sub check_contract {
+    # Debian's own Python, for which python3-jsonschema is.
+    return _run({}, '/usr/bin/python3', "$repo/t/contract/check.py", @_);
 }
 
 # ffprobe($file, count_packets => 1, args => [...]): what ffprobe says of streams and format

@@ -180,10 +180,13 @@ sub completed_once {
         1, "$name: and no other asset came of it";
     is $s->psql("SELECT count(*) FROM render.task t JOIN render.job j ON j.id = t.job AND j.run = t.run WHERE j.id = '$job'"
         . " AND t.status <> 'done'"), 0, "$name: nothing of it is left to do";
-    my $dir = $s->home . "/storage/outputs/$job";
-    my @films;
-    find(sub { push @films, $File::Find::name if -f }, $dir) if -d $dir;
-    is scalar @films, 1, "$name: one file in storage" or diag "@films";
+    my $storage = $s->home . '/storage';
+    my @files;
+    find(sub { push @files, substr $File::Find::name, 1 + length $storage if -f }, "$storage/outputs/$job")
+        if -d "$storage/outputs/$job";
+    my $keys = $s->psql("SELECT string_agg(r->>'key', ' ') FROM render.job j, jsonb_each(j.results) x(n, r) WHERE j.id = '$job'");
+    is_deeply [sort @files], [sort split ' ', $keys], "$name: storage holds the results, and nothing else";
+    is scalar(grep {m{/final\.mp4\z}} @files), 1, "$name: one film among them";
 }
 
 # film_is($s, $u, $job, $seconds, $name): the download is a whole film of that length.

@@ -26,12 +26,12 @@ my $GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 # connect($host, $port, $path, \%headers, %opt): an object as soon as there is an HTTP answer
 # (see status); dies if there is none, or if a 101 is not a right one. Headers of the same name
-# replace our own; the value undef leaves one out.
+# replace our own; the value undef leaves one out. seen => sub is called with each text message.
 sub connect {
     my ($class, $host, $port, $path, $headers, %opt) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Proto => 'tcp',
         Timeout => 10) or die "connect to $host:$port: $@";
-    my $self = bless { socket => $socket, buffer => '', eof => 0 }, $class;
+    my $self = bless { socket => $socket, buffer => '', eof => 0, seen => $opt{seen} }, $class;
     binmode $socket;
 
     my $key = encode_base64(pack('N4', map { int rand 2**32 } 1 .. 4), '');
@@ -140,6 +140,7 @@ sub next_message {
         }
         next unless $frame->{fin};
         delete $self->{message};
+        $self->{seen}->($part->{payload}) if $self->{seen} && $part->{opcode} == TEXT;
         return $part;
     }
 }

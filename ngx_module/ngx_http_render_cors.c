@@ -1,0 +1,223 @@
+/*
+ * Cross-origin requests (the fetch standard's CORS): which pages may call, the
+ * preflight, answered before anybody asks for a token, and the headers, which
+ * every answer of the location gets, errors of nginx itself too.  An Origin
+ * that is not listed is told nothing.
+ */
+
+#include "ngx_http_render.h"
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+
+char *
+ngx_http_render_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_loc_conf_t *lcf = conf;
+
+    u_char      *p, *last;
+    ngx_str_t   *value, *origin;
+    ngx_uint_t   i;
+
+    if (lcf->origins != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    lcf->origins = ngx_array_create(cf->pool, cf->args->nelts,
+                                    sizeof(ngx_str_t));
+    if (lcf->origins == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        p = (u_char *) ngx_strstr(value[i].data, "://");
+        last = value[i].data + value[i].len;
+
+        if (p == NULL || p + 3 == last
+            || ngx_strlchr(p + 3, last, '/') != NULL
+            || (ngx_strncmp(value[i].data, "http://", 7) != 0
+                && ngx_strncmp(value[i].data, "https://", 8) != 0))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid origin \"%V\" in "
+                               "\"render_cors_origin\", it must be "
+                               "scheme://host[:port] or \"off\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        origin = ngx_array_push(lcf->origins);
+        if (origin == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *origin = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_render_listed(ngx_http_render_loc_conf_t *lcf, ngx_str_t *origin)
+{
+    ngx_str_t   *o;
+    ngx_uint_t   i;
+
+    o = lcf->origins->elts;
+
+    for (i = 0; i < lcf->origins->nelts; i++) {
+        if (o[i].len == origin->len
+            && ngx_strncmp(o[i].data, origin->data, origin->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_render_origin_ok(ngx_http_request_t *r, ngx_uint_t absent)
+{
+    u_char                      *p;
+    ngx_str_t                    host, *origin;
+    ngx_http_render_loc_conf_t  *lcf;
+
+    origin = ngx_http_render_find_header(r, "Origin");
+
+    if (origin == NULL) {
+        return absent;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_render_module);
+
+    if (ngx_http_render_listed(lcf, origin)) {
+        return 1;
+    }
+
+    p = (u_char *) ngx_strstr(origin->data, "://");
+
+    if (p == NULL || r->headers_in.host == NULL) {
+        return 0;
+    }
+
+    host.data = p + 3;
+    host.len = origin->data + origin->len - host.data;
+
+    return host.len == r->headers_in.host->value.len
+           && ngx_strncasecmp(host.data, r->headers_in.host->value.data,
+                              host.len) == 0;
+}
+
+
+static ngx_uint_t
+ngx_http_render_is_preflight(ngx_http_request_t *r)
+{
+    return r->method == NGX_HTTP_OPTIONS
+           && ngx_http_render_find_header(r, "Access-Control-Request-Method")
+              != NULL;
+}
+
+
+/* In a phase before access: a preflight carries no token. */
+
+ngx_int_t
+ngx_http_render_preflight_handler(ngx_http_request_t *r)
+{
+    ngx_str_t                   *origin;
+    ngx_http_render_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_render_module);
+
+    if (lcf->origins->nelts == 0 || r != r->main
+        || !ngx_http_render_is_preflight(r))
+    {
+        return NGX_DECLINED;
+    }
+
+    origin = ngx_http_render_find_header(r, "Origin");
+
+    if (origin == NULL || !ngx_http_render_listed(lcf, origin)) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_HTTP_NO_CONTENT;
+}
+
+
+static ngx_int_t
+ngx_http_render_cors_filter(ngx_http_request_t *r)
+{
+    ngx_str_t                    value, *origin;
+    ngx_http_render_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_render_module);
+
+    if (lcf->origins->nelts == 0 || r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ngx_str_set(&value, "Origin");
+    (void) ngx_http_render_header(r, "Vary", &value);
+
+    origin = ngx_http_render_find_header(r, "Origin");
+
+    if (origin == NULL || !ngx_http_render_listed(lcf, origin)) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    (void) ngx_http_render_header(r, "Access-Control-Allow-Origin", origin);
+    ngx_str_set(&value, "true");
+    (void) ngx_http_render_header(r, "Access-Control-Allow-Credentials",
+                                  &value);
+
+    if (ngx_http_render_is_preflight(r)) {
+        ngx_str_set(&value, "GET, HEAD, POST, PUT, PATCH, DELETE");
+        (void) ngx_http_render_header(r, "Access-Control-Allow-Methods",
+                                      &value);
+        ngx_str_set(&value, "Authorization, Content-Type, Idempotency-Key, "
+                    "If-Match, Last-Event-ID, Range, X-Request-Id, "
+                    "traceparent");
+        (void) ngx_http_render_header(r, "Access-Control-Allow-Headers",
+                                      &value);
+        ngx_str_set(&value, "7200");
+        (void) ngx_http_render_header(r, "Access-Control-Max-Age", &value);
+
+    } else {
+        ngx_str_set(&value, "Content-Disposition, Content-Range, ETag, "
+                    "Location, Retry-After, X-Request-Id");
+        (void) ngx_http_render_header(r, "Access-Control-Expose-Headers",
+                                      &value);
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+ngx_int_t
+ngx_http_render_cors_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_render_preflight_handler;
+
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_render_cors_filter;
+
+    return NGX_OK;
+}

@@ -1,0 +1,231 @@
+/*
+ * One uploaded file as a thread sees it: hashed while it is written, typed by
+ * its own bytes, made durable, and named.  The object is whole or absent: bytes
+ * go to a temporary file that is removed unless it was committed.
+ */
+
+#include "ngx_http_render_upload.h"
+
+#include <magic.h>
+
+
+ngx_http_render_file_t *
+ngx_http_render_file_create(void)
+{
+    ngx_http_render_file_t  *f;
+
+    f = malloc(sizeof(ngx_http_render_file_t));
+    if (f == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(f, offsetof(ngx_http_render_file_t, buf));
+    f->fd = -1;
+    f->store = ngx_http_render_process->store;
+    f->md = EVP_MD_CTX_new();
+
+    if (f->md == NULL) {
+        free(f);
+        return NULL;
+    }
+
+    return f;
+}
+
+
+ngx_int_t
+ngx_http_render_file_reset(ngx_http_render_file_t *f, const char *asset,
+    const char *key)
+{
+    (void) ngx_cpystrn((u_char *) f->asset, (u_char *) asset,
+                       sizeof(f->asset));
+    (void) ngx_cpystrn((u_char *) f->key, (u_char *) key, sizeof(f->key));
+
+    f->temp[0] = f->type[0] = f->sha256[0] = '\0';
+    f->fd = -1;
+    f->bytes = 0;
+    f->n = 0;
+    f->last = f->committed = 0;
+
+    return EVP_DigestInit_ex(f->md, EVP_sha256(), NULL) == 1 ? NGX_OK
+                                                              : NGX_ERROR;
+}
+
+
+/* Its type by its own first bytes, never by what it is called. */
+
+static void
+ngx_http_render_file_magic(ngx_http_render_file_t *f)
+{
+    magic_t      m;
+    const char  *type;
+
+    (void) ngx_cpystrn((u_char *) f->type,
+                       (u_char *) "application/octet-stream",
+                       sizeof(f->type));
+
+    m = magic_open(MAGIC_MIME_TYPE);
+    if (m == NULL) {
+        return;
+    }
+
+    if (magic_load(m, NULL) == 0) {
+        type = magic_buffer(m, f->buf,
+                            ngx_min(f->n, NGX_HTTP_RENDER_UPLOAD_HEAD));
+        if (type != NULL) {
+            (void) ngx_cpystrn((u_char *) f->type, (u_char *) type,
+                               sizeof(f->type));
+        }
+    }
+
+    magic_close(m);
+}
+
+
+void
+ngx_http_render_file_write(ngx_http_render_file_t *f)
+{
+    size_t          done;
+    ssize_t         n;
+    unsigned char   digest[EVP_MAX_MD_SIZE];
+
+    f->doing = "writing";
+
+    if (f->fd < 0) {
+        f->fd = rn_store_create(&f->store, f->temp);
+        if (f->fd < 0) {
+            f->error = errno;
+            f->temp[0] = '\0';
+            return;
+        }
+        ngx_http_render_file_magic(f);
+    }
+
+    (void) EVP_DigestUpdate(f->md, f->buf, f->n);
+
+    for (done = 0; done < f->n; done += n) {
+        n = pwrite(f->fd, f->buf + done, f->n - done, f->bytes + done);
+        if (n < 0) {
+            if (errno == EINTR) {
+                n = 0;
+                continue;
+            }
+            f->error = errno;
+            return;
+        }
+    }
+
+    f->bytes += f->n;
+    ngx_http_render_count_by(upload_bytes, f->n);
+    f->n = 0;
+
+    if (!f->last) {
+        return;
+    }
+
+    (void) EVP_DigestFinal_ex(f->md, digest, NULL);
+    rn_hex(digest, 32, f->sha256);
+
+    if (f->bytes == 0) {
+        return;                             /* refused by the event loop */
+    }
+
+    f->doing = "storing";
+
+    if (rn_store_commit(&f->store, f->fd, f->temp, f->key) != 0) {
+        f->error = errno;
+        return;
+    }
+
+    f->committed = 1;
+    (void) close(f->fd);
+    f->fd = -1;
+}
+
+
+/* Runs in a thread: unlinking a large file takes its time. */
+
+static void
+ngx_http_render_file_discard(void *data)
+{
+    ngx_http_render_file_t *f = data;
+
+    if (f->fd >= 0) {
+        (void) close(f->fd);
+        f->fd = -1;
+    }
+
+    if (f->temp[0] != '\0' && !f->committed) {
+        rn_store_discard(&f->store, f->temp);
+    }
+}
+
+
+static void
+ngx_http_render_file_free(ngx_http_request_t *r, void *data)
+{
+    ngx_http_render_file_t *f = data;
+
+    EVP_MD_CTX_free(f->md);
+    free(f);
+}
+
+
+void
+ngx_http_render_file_drop(ngx_http_render_file_t *f)
+{
+    if ((f->fd < 0 && f->temp[0] == '\0')
+        || ngx_http_render_thread(NULL,
+                                  ngx_http_render_process->conf->files_pool,
+                                  ngx_http_render_file_discard,
+                                  ngx_http_render_file_free, f) != NGX_OK)
+    {
+        ngx_http_render_file_discard(f);
+        ngx_http_render_file_free(NULL, f);
+    }
+}
+
+
+const char *
+ngx_http_render_file_kind(const char *type)
+{
+    if (ngx_strncmp(type, "video/", 6) == 0) {
+        return "video";
+    }
+
+    if (ngx_strncmp(type, "audio/", 6) == 0) {
+        return "audio";
+    }
+
+    if (ngx_strcmp(type, "image/svg+xml") == 0) {
+        return "svg";
+    }
+
+    if (ngx_strncmp(type, "image/", 6) == 0) {
+        return "image";
+    }
+
+    if (ngx_strncmp(type, "font/", 5) == 0
+        || ngx_strncmp(type, "application/vnd.ms-opentype", 27) == 0)
+    {
+        return "font";
+    }
+
+    if (ngx_strcmp(type, "application/zip") == 0
+        || ngx_strcmp(type, "application/gzip") == 0
+        || ngx_strcmp(type, "application/x-tar") == 0)
+    {
+        return "archive";
+    }
+
+    /* what libmagic does not know may still be a film: the probe will say */
+
+    if (ngx_strcmp(type, "application/octet-stream") == 0
+        || ngx_strcmp(type, "application/ogg") == 0
+        || ngx_strcmp(type, "application/mxf") == 0)
+    {
+        return "video";
+    }
+
+    return "document";
+}
