@@ -112,6 +112,15 @@ ngx_http_render_send(ngx_http_request_t *r, ngx_uint_t status,
 
     ngx_http_render_common_headers(r);
 
+    /* RFC 9110, section 15.5.2: whoever refuses says how to sign in */
+
+    if (status == NGX_HTTP_UNAUTHORIZED
+        && r->headers_out.www_authenticate == NULL)
+    {
+        (void) ngx_http_render_challenge(r, r->headers_in.authorization
+                                            != NULL);
+    }
+
     r->headers_out.status = status;
 
     if (status == NGX_HTTP_NO_CONTENT) {

@@ -72,10 +72,10 @@ nginx_t('conf/snippets/render-docs.conf', "http { server { listen 127.0.0.1:1; s
         . "set \$render_docs $top/docs; include $top/conf/snippets/render-docs.conf; } }\n");
 nginx_t('conf/nginx-render.conf', "http {\n" . slurp("$top/conf/nginx-render.conf") . "}\n");
 
-# routes; directives are in t/directives.t
+# routes
 
 my $api = slurp("$top/docs/api.md");
-my @routes = slurp("$top/ngx_module/ngx_http_render_route.c") =~ /PATH\("([^"]+)"\), NGX/g;
+my @routes = slurp("$top/ngx_module/ngx_http_render_routes.c") =~ /PATH\("([^"]+)"\), R/g;
 cmp_ok scalar @routes, '>', 15, 'routes are found';
 
 for my $route (@routes) {
