@@ -207,7 +207,14 @@ ngx_int_t ngx_http_render_log_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_log_variables(ngx_conf_t *cf);
 
 
-/* ngx_http_render_metrics_text.c: GET /metrics */
+/* ngx_http_render_metrics_text.c */
+
+/* All of it, in memory of the pool; sql: a body of metrics() or empty. */
+ngx_int_t ngx_http_render_metrics_text(ngx_pool_t *pool,
+    ngx_uint_t openmetrics, ngx_str_t *sql, ngx_str_t *out);
+
+
+/* ngx_http_render_metrics_get.c: GET /metrics */
 
 void ngx_http_render_metrics(ngx_http_request_t *r);
 

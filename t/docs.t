@@ -1,8 +1,7 @@
 # What the documents and the examples in conf/ say is true: every block of shell
 # in README.md and docs/*.md runs and every block of JSON is what it claims,
-# nginx.conf of README.md, conf/ and its snippets pass nginx -t, every directive
-# stands in docs/operating.md and none that is not, every route in docs/api.md,
-# and the documents render.
+# nginx.conf of README.md, conf/ and its snippets pass nginx -t, every route
+# stands in docs/api.md, and the documents render.
 #
 # A comment before a block says what else is to be known of it:
 #   <!-- not run: why -->             shell that cannot be run here

@@ -189,7 +189,7 @@ subtest 'counted by what was asked' => sub {
     $s->req(GET => '/users/me') for 1 .. 3;
     $s->req(GET => "/jobs/$id", token => $u->{token}) for 1 .. 4;
     $s->req(DELETE => '/jobs', token => $u->{token});
-    $s->req(GET => '/shut');
+    $s->raw("GET /shut HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");     # nginx's own page
     $s->req(GET => '/elsewhere');
     $s->raw("BREW /jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     $s->req(POST => '/auth/login', json => { email => $u->{email}, password => $u->{password} }) for 1 .. 2;
@@ -321,12 +321,13 @@ subtest 'a slow reader' => sub {
     my $script = <<'LUA';
 local n = 0
 for i = 1, tonumber(ARGV[2]) do
-    local id = string.format("%.0f", tonumber(ARGV[3]) + i)
-    n = n + redis.call("publish", ARGV[1], '{"id":"' .. id .. '-0","type":"status","pad":"' .. string.rep("x", 8000) .. '"}')
+    n = n + redis.call("publish", ARGV[1], string.format('{"id":"%.0f-0","job_id":"%s","run":1,"type":"status",'
+        .. '"status":"processing","class":"json2video","stage":null,"step":null,"percent":0,"eta_s":null,"preview_url":"/d/%s",'
+        .. '"blurhash":null,"error":null,"at":"2026-01-01T00:00:00.000Z"}', ARGV[3] + i, ARGV[4], string.rep("x", 8000)))
 end
 return n
 LUA
-    is $s->redis('EVAL', $script, 0, "job:$job", $events, $first), $events, "$events events for one process";
+    is $s->redis('EVAL', $script, 0, "job:$job", $events, $first, $job), $events, "$events events for one process";
     my $skipped = 0;
     ok wait_until(sub { my $n = value('render_events_skipped_total'); my $same = $n && $n == $skipped; $skipped = $n; $same }, 10),
         'some are skipped';
@@ -447,8 +448,12 @@ subtest 'while PostgreSQL is away' => sub {
 };
 
 subtest 'while PostgreSQL hangs' => sub {
+    # With its first process, as otherwise there is another connection to be had.
+    open my $in, '<', $s->home . '/run/postgres.pid' or die $!;
+    chomp(my $first = <$in>);
     my @backends = split /\n/, $s->psql("SELECT pid FROM pg_stat_activity WHERE usename = 'render_web'");
     ok scalar @backends, 'there are connections';
+    unshift @backends, $first;
     kill STOP => @backends;
     my $began = time;
     my $r = scrape();
