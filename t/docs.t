@@ -81,7 +81,7 @@ my %told = map +($_ => 1), slurp("$top/docs/operating.md") =~ /^\| `(render_\w+)
 is_deeply \%told, \%directive, 'docs/operating.md names every directive';
 
 my $api = slurp("$top/docs/api.md");
-my @routes = slurp("$top/ngx_module/ngx_http_render_route.c") =~ /PATH\("([^"]+)"\), NGX/g;
+my @routes = map { slurp($_) =~ /\bPATH\("([^"]+)"\)/g } glob "$top/ngx_module/*.c";
 cmp_ok scalar @routes, '>', 15, 'routes are found';
 
 for my $route (@routes) {
