@@ -136,7 +136,6 @@ bench: all
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
 
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
-SHAREDIR    ?= $(PREFIX)/share/nginx-render
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULES_DIR) \

@@ -92,7 +92,7 @@ find_delimiter(const rn_multipart *m, const unsigned char *p,
             n = m->delimiter_len;
         }
 
-        if (memcmp(p, m->delimiter, n) == 0) {
+        if ((n == 1 || p[1] == '\n') && memcmp(p, m->delimiter, n) == 0) {
             return p;
         }
         p++;

@@ -316,9 +316,9 @@ char *ngx_http_render_issue(const char *account, const char *role, time_t ttl,
     const char *use);
 void ngx_http_render_take_ticket(ngx_http_request_t *r,
     ngx_http_render_identity_t *id, ngx_str_t *ticket);
+ngx_int_t ngx_http_render_unauthorized(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_challenge(ngx_http_request_t *r,
     ngx_uint_t had_token);
-ngx_int_t ngx_http_render_unauthorized(ngx_http_request_t *r);
 
 
 /* ngx_http_render_password.c */

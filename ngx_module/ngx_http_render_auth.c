@@ -355,6 +355,8 @@ ngx_http_render_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
+/* RFC 9110, section 11.6.1: no 401 goes without it. */
+
 ngx_int_t
 ngx_http_render_challenge(ngx_http_request_t *r, ngx_uint_t had_token)
 {
@@ -389,7 +391,6 @@ ngx_http_render_unauthorized(ngx_http_request_t *r)
     ngx_http_render_identity_t  *id;
 
     id = ngx_http_render_identify(r);
-    (void) ngx_http_render_challenge(r, r->headers_in.authorization != NULL);
     ngx_http_render_problem(r, 401, "Unauthorized",
                             id != NULL && id->why ? id->why : "sign in first",
                             NULL);

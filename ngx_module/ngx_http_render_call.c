@@ -142,7 +142,7 @@ ngx_http_render_find_header(ngx_http_request_t *r, const char *name)
 
 
 /*
- * What an Idempotency-Key stands for: the path and the body; of an upload, what
+ * What an Idempotency-Key stands for: path, query and body; of an upload, what
  * the files and fields were.
  */
 
@@ -157,6 +157,8 @@ ngx_http_render_digest(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 
     if (md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1
         || EVP_DigestUpdate(md, r->uri.data, r->uri.len) != 1
+        || EVP_DigestUpdate(md, "?", 1) != 1
+        || EVP_DigestUpdate(md, r->args.data, r->args.len) != 1
         || EVP_DigestUpdate(md, "\n", 1) != 1
         || EVP_DigestUpdate(md, ctx->body.data, ctx->body.len) != 1
         || EVP_DigestUpdate(md, ctx->digest, ngx_strlen(ctx->digest)) != 1
@@ -177,7 +179,7 @@ static char *
 ngx_http_render_arg_request(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 {
     char        *text;
-    json_t      *j;
+    json_t      *j, *tags;
     ngx_str_t   *key, *trace, *match;
 
     j = json_pack("{s:s%}", "id", ctx->id.data, ctx->id.len);
@@ -192,10 +194,13 @@ ngx_http_render_arg_request(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
                                    ngx_http_render_digest(r, ctx));
     }
 
-    if (match != NULL && match->len <= 512) {
+    /* one that cannot be a list of ours matches nothing: "" */
+
+    if (match != NULL) {
+        tags = match->len <= 512 ? json_stringn((char *) match->data,
+                                                match->len) : NULL;
         (void) json_object_set_new(j, "if_match",
-                                   json_stringn((char *) match->data,
-                                                match->len));
+                                   tags != NULL ? tags : json_string(""));
     }
 
     if (trace != NULL && trace->len <= 128) {

@@ -191,7 +191,7 @@ ngx_http_render_document_within(ngx_http_request_t *r)
     prefix = ctx->route->method == NGX_HTTP_PATCH ? "/config" : "/composition";
     document = json_object_get(ctx->json, prefix + 1);
 
-    if (document == NULL) {
+    if (!json_is_object(document)) {        /* SQL says so, if it must be */
         ngx_http_render_document_call(r);
         return;
     }

@@ -30,6 +30,7 @@
 #define NGX_HTTP_RENDER_ZONE_SIZE  (1024 * 1024)
 #define NGX_HTTP_RENDER_LAYOUT     1            /* change it with the meaning */
 #define NGX_HTTP_RENDER_CLAIMING   0x40000000   /* in a slot's pid */
+#define NGX_HTTP_RENDER_UNKNOWN    ((ngx_atomic_uint_t) -1)
 
 
 /* half of the zone at the most: the other half is the slab allocator's */
@@ -192,7 +193,8 @@ ngx_http_render_metrics_zone(ngx_conf_t *cf)
 /*
  * When a process was started, in the kernel's ticks: field 22 of its stat,
  * proc(5), counted from behind the name, which may hold anything.  0: it is not
- * there, or a zombie, or this system has no /proc.
+ * there, or a zombie, or this system has no /proc; unknown: it cannot be read
+ * just now, as all descriptors are in use.
  */
 
 static ngx_atomic_uint_t
@@ -208,7 +210,7 @@ ngx_http_render_start_of(ngx_pid_t pid)
 
     fd = ngx_open_file(path, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
     if (fd == NGX_INVALID_FILE) {
-        return 0;
+        return ngx_errno == NGX_ENOENT ? 0 : NGX_HTTP_RENDER_UNKNOWN;
     }
 
     n = ngx_read_fd(fd, buf, sizeof(buf));
@@ -240,26 +242,23 @@ ngx_http_render_start_of(ngx_pid_t pid)
 }
 
 
-/* Without /proc, the id alone has to do. */
+/* Without /proc, and before the start is there, the id alone has to do. */
 
 static ngx_uint_t
 ngx_http_render_slot_lives(ngx_http_render_slot_t *slot, ngx_atomic_uint_t pid)
 {
-    ngx_pid_t  p;
+    ngx_pid_t          p;
+    ngx_atomic_uint_t  start;
 
     p = (ngx_pid_t) (pid & ~NGX_HTTP_RENDER_CLAIMING);
 
-    /* signals reach all processes of one user: EPERM is somebody else */
-
-    if (kill(p, 0) != 0) {
-        return 0;
+    if ((pid & NGX_HTTP_RENDER_CLAIMING) || slot->start == 0) {
+        return kill(p, 0) == 0 || ngx_errno == NGX_EPERM;
     }
 
-    if (pid & NGX_HTTP_RENDER_CLAIMING) {
-        return 1;                       /* its start is not there yet */
-    }
+    start = ngx_http_render_start_of(p);
 
-    return slot->start == 0 || slot->start == ngx_http_render_start_of(p);
+    return start == slot->start || start == NGX_HTTP_RENDER_UNKNOWN;
 }
 
 
@@ -267,10 +266,15 @@ static ngx_http_render_slot_t *
 ngx_http_render_claim(void)
 {
     ngx_uint_t               i;
-    ngx_atomic_uint_t        old, own;
+    ngx_atomic_uint_t        old, own, start;
     ngx_http_render_slot_t  *slot;
 
     own = (ngx_atomic_uint_t) ngx_pid;
+    start = ngx_http_render_start_of(ngx_pid);
+
+    if (start == NGX_HTTP_RENDER_UNKNOWN) {
+        start = 0;
+    }
 
     for (i = 0; i < NGX_HTTP_RENDER_SLOTS; i++) {
         slot = &ngx_http_render_shm->slot[i];
@@ -288,7 +292,7 @@ ngx_http_render_claim(void)
                                own | NGX_HTTP_RENDER_CLAIMING))
         {
             ngx_memzero((void *) slot->gauge, sizeof(slot->gauge));
-            slot->start = ngx_http_render_start_of(ngx_pid);
+            slot->start = start;
             ngx_memory_barrier();
             slot->pid = own;
             return slot;

@@ -282,7 +282,7 @@ my $options = $s->req(OPTIONS => '/jobs');
 is $options->{status}, 204, 'OPTIONS is answered to anyone';
 is $options->{headers}{allow}, 'GET, HEAD, POST, OPTIONS', 'with what there is';
 is $options->{headers}{'access-control-allow-origin'}, undef, 'and no word to other origins';
-for my $path (qw(/ /nowhere /jobs/ /jobs/1/2 /jobs/../x /auth /videos/1/stream /Jobs /results/1 /d/), "/jobs/%0d%0aX-Evil:%201") {
+for my $path (qw(/nowhere /jobs/ /jobs/1/2 /jobs/../x /auth /videos/1/stream /Jobs /results/1 /d/), "/jobs/%0d%0aX-Evil:%201") {
     is_problem $s->req(GET => $path, token => $token), 404, "GET $path";
 }
 my $none = '00000000-0000-4000-8000-000000000000';

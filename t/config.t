@@ -92,6 +92,7 @@ sub refused {
 
 accepted('all that is needed', '');
 accepted('names of resources', '', 'render_api auth users assets compositions jobs results progress health;');
+accepted('metrics beside all', '', 'render_api all metrics;');
 accepted('two keys for links', 'render_link_key link2.key;');
 accepted('times', 'render_link_ttl 72h; render_jwt_ttl 30d; render_bcrypt_cost 16;');
 accepted('the shortest times', 'render_link_ttl 1s; render_jwt_ttl 1s; render_bcrypt_cost 4;');

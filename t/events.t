@@ -227,7 +227,9 @@ subtest 'a slow reader' => sub {
     $slow->next_event(5) for 1 .. 2;
     my $long = 'x' x 3000;
     for my $n (1 .. 4000) {
-        my $doc = qq({"id":"@{[ 9_000_000_000_000 + $n ]}-0","job_id":"$job","run":1,"type":"progress","status":"queued","percent":0,"error":"$long"});
+        my $doc = qq({"id":"@{[ 9_000_000_000_000 + $n ]}-0","job_id":"$job","run":1,"type":"progress","status":"queued",)
+            . qq("class":"json2video","stage":"$long","step":null,"percent":0,"eta_s":null,"preview_url":null,)
+            . qq("blurhash":null,"error":null,"at":"2026-01-01T00:00:00.000Z"});
         push @{ $slow->{commands} }, "PUBLISH job:$job '$doc'";
     }
     my ($code, $out) = Render::Test::_run({ stdin => join("\n", @{ $slow->{commands} }) . "\n" }, 'redis-cli', '-p',

@@ -19,6 +19,9 @@ my $strict = JSON::PP->new->utf8;
 
 sub lines { return split /\n/, $s->log('nginx-access') }
 
+# A line comes after its answer.
+wait_until(sub { $s->log('nginx-access') =~ m{"route":"/auth/signup"} }, 5, 'the line of signing up');
+
 # logged(sub { ... }): the line that this has added
 sub logged {
     my ($sub) = @_;
@@ -56,7 +59,7 @@ is $line->{user_id}, '', 'nobody';
 $line = logged(sub { $s->req(GET => '/nowhere') });
 is $line->{route}, '', 'no route';
 like $line->{request_id}, qr/^[0-9a-f-]{36}$/, 'but an id';
-$answer = $s->req(GET => '/shown');
+$line = logged(sub { $answer = $s->req(GET => '/shown') });
 is_deeply [@{ $answer->{headers} }{qw(x-route x-id)}], ['<>', '<>'], 'elsewhere both variables are empty';
 $line = logged(sub { $answer = $s->req(GET => '/v/jobs/1') });
 is $line->{route}, '/jobs/{id}', 'under a prefix';

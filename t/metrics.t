@@ -102,6 +102,10 @@ subtest 'form' => sub {
         my $family = $kind{$name} ? $name : $name =~ s/_(?:bucket|sum|count)$//r;
         ok $kind{$family}{HELP} && $kind{$family}{TYPE}, "$name has HELP and TYPE" unless $kind{$family}{seen}++;
     }
+    open my $in, '<', 'docs/operating.md' or die $!;
+    my %told = map {/^\| `((?:render|process)_\w+)` \| (\w+)/ ? ($1 => $2) : ()} <$in>;
+    is_deeply \%told, { map { $_ => $kind{$_}{TYPE} } keys %kind }, 'docs/operating.md has all of them, and no others';
+
     is $s->req(HEAD => '/metrics')->{body} // '', '', 'HEAD has no body';
     is $s->req(POST => '/metrics', json => {})->{status}, 405, 'POST is not for it';
 };
@@ -302,6 +306,44 @@ subtest 'a job and its WebSocket' => sub {
         'commands to Redis were counted';
     my $done = eval { wait_until(sub { my $v = now(); !grep { $v->{$_} } grep {/^render_(?:jobs|queue_)/} keys %$v }, 10) };
     ok $done, 'nothing waits any more';
+};
+
+subtest 'a slow reader' => sub {
+    my ($worker) = $s->worker_pids;
+    kill STOP => $worker;
+    my $job = submit($s, $u, film(seconds => 1));
+    my $ws = $s->ws("/ws/progress/$job", token => $u->{token});
+    $ws->next_message(5);
+    is_value('render_events_skipped_total', 0, 'nothing is skipped for who reads');
+
+    # More than sockets and nginx hold for one who does not.
+    my ($events, $first) = (2500, 4_000_000_000_000);
+    my $script = <<'LUA';
+local n = 0
+for i = 1, tonumber(ARGV[2]) do
+    local id = string.format("%.0f", tonumber(ARGV[3]) + i)
+    n = n + redis.call("publish", ARGV[1], '{"id":"' .. id .. '-0","type":"status","pad":"' .. string.rep("x", 8000) .. '"}')
+end
+return n
+LUA
+    is $s->redis('EVAL', $script, 0, "job:$job", $events, $first), $events, "$events events for one process";
+    my $skipped = 0;
+    ok wait_until(sub { my $n = value('render_events_skipped_total'); my $same = $n && $n == $skipped; $skipped = $n; $same }, 10),
+        'some are skipped';
+    my ($got, $last) = (0, 0);
+    while ($last < $first + $events) {
+        my $m = $ws->next_message(10) or last;
+        my ($id) = $m->{payload} =~ /"id":"(\d+)-/ or next;
+        next if $id < $first;
+        $got++;
+        $last = $id;
+    }
+    is $last, $first + $events, 'the newest comes';
+    is_value('render_events_skipped_total', $events - $got, 'those that did not');
+    diag "$got of $events events came";
+    $ws->close;
+    kill CONT => $worker;
+    is $s->wait_job($u->{token}, $job)->{status}, 'completed', 'the job is done';
 };
 
 subtest 'reload' => sub {

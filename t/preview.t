@@ -157,7 +157,7 @@ subtest 'while it renders, through a flush, and again' => sub {
     thaw(@children);
     my $doc = decode_json(wait_until(
         sub { $s->redis('HGET', "progress:$job", 'preview') && $s->redis('HGET', "progress:$job", 'doc') },
-        20, 'an event of SQL'
+        60, 'an event of SQL'
     ));
     is $doc->{preview_url}, "/results/$job/preview.jpg", 'what follows a flush of Redis tells of the preview again';
     is $doc->{blurhash}, $got->{blurhash}, 'and has its hash';
@@ -186,6 +186,22 @@ subtest 'while it renders, through a flush, and again' => sub {
     is_colour [colour((result($job, 'preview.jpg'))[0])], [colour($preview)], 'and shows the same';
     ok wait_until(sub { !-e $s->home . "/storage/$old" }, 5, 'the end of the old one'), 'the old one is gone';
     completed_once($s, $job, 'again');
+};
+
+subtest 'an end that is told twice' => sub {
+    # The answer to the first may have been lost on its way: what was made must stay.
+    my $job = submit($s, $u, film(seconds => 1));
+    is $s->wait_job($u->{token}, $job)->{status}, 'completed', 'a film';
+    for my $kind (qw(preview assemble)) {
+        my ($worker, $task, $fence) = split /\|/, $s->psql("SELECT worker, id, fence FROM render.task WHERE job = '$job' AND kind = '$kind'");
+        for my $f ($fence, $fence - 1) {
+            my ($code, $out, $err) = psql_as($s, 'WORKER', "SELECT render_work.finish('$worker', '$task', $f, '{}', NULL)");
+            is $code, 0, "$kind, claim $f" or diag $err;
+            is decode_json($out)->{accepted}, $f == $fence ? JSON::PP::true : JSON::PP::false,
+                $f == $fence ? 'is taken as it was' : 'is not that of a claim before';
+        }
+    }
+    completed_once($s, $job, 'told twice');
 };
 
 subtest 'a film without pictures' => sub {

@@ -176,12 +176,15 @@ subtest 'the result cannot be put in its place' => sub {
     my @stat = stat "$storage/outputs" or die $!;
     chmod 0500, "$storage/outputs";
     my $job = submit($s, $u, film(seconds => 1));
-    ok wait_until(sub { $s->psql("SELECT count(*) FROM render.task WHERE job = '$job' AND kind = 'assemble' AND error IS NOT NULL") }, 10),
+    ok wait_until(sub { $s->psql("SELECT count(*) FROM render.task WHERE job = '$job' AND kind = 'assemble' AND error IS NOT NULL") }, 30),
         'the assembly fails';
     is_deeply [temp_files($s)], [], 'its temporary file is removed';
     chmod $stat[2] & 07777, "$storage/outputs";
-    is $s->wait_job($u->{token}, $job)->{status}, 'completed', 'mended, the job is completed';
-    completed_once($s, $job, 'outputs');
+    my $got = $s->wait_job($u->{token}, $job);
+    is $got->{status}, 'completed', 'mended, the job is completed';
+    is $got->{warnings}[0]{attempts}, 3, 'without the preview, which had three attempts';
+    like $got->{warnings}[0]{detail}, qr/no preview: storage cannot be written to/, 'and the job says so';
+    completed_once($s, $job, 'outputs', 'preview');
 };
 
 subtest 'no room for what a child writes' => sub {

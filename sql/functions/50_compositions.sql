@@ -195,8 +195,9 @@ BEGIN
     END IF;
 
     UPDATE composition SET
-           title = coalesce(b->>'title', CASE WHEN again
-                            THEN coalesce(doc->>'title', '') END, title),
+           title = coalesce(b->>'title', CASE WHEN again AND
+                       b->'config'->>'title' IS DISTINCT FROM config->>'title'
+                       THEN coalesce(doc->>'title', '') END, title),
            visibility = v, share_token = share_token(c.share_token, v),
            config = CASE WHEN again THEN b->'config' ELSE config END,
            config_text = CASE WHEN again THEN body::json->>'config'

@@ -15,7 +15,11 @@ BEGIN
     errors := field_problems(b, '{"kind": "string", "composition": "object",
                                   "composition_id": "string"}');
 
-    IF errors = '[]' AND coalesce(b->>'kind', '') <> 'composition' THEN
+    -- another kind has members of its own: it is what is told first
+
+    IF jsonb_typeof(coalesce(b->'kind', '""')) = 'string'
+       AND coalesce(b->>'kind', '') <> 'composition'
+    THEN
         errors := jsonb_build_array(jsonb_build_object('pointer', '/kind',
             'detail', CASE WHEN b ? 'kind' THEN format('"%s" is not a kind of '
                 'job that is rendered here; "composition" is',
@@ -53,7 +57,8 @@ CREATE OR REPLACE FUNCTION render.form_number(t text, low numeric,
     high numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN t ~ '^[0-9]{1,6}([.][0-9]{1,6})?$'
-                 AND t::numeric BETWEEN low AND high THEN t::numeric END
+                 AND t::numeric BETWEEN low AND high
+           THEN trim_scale(t::numeric) END
 $$;
 
 -- Problems of the fields that the pipeline "film" knows.
@@ -149,10 +154,10 @@ DECLARE
     seen     render_api.answer;
     errors   jsonb;
 BEGIN
-    -- a raw body has its fields in the query string
+    -- a raw body has its fields in the query string, a form may
 
-    f := coalesce(nullif(request->'fields', '{}'),
-                  params - '{length,filename,id}'::text[]);
+    f := (params - '{length,filename,id}'::text[])
+         || coalesce(request->'fields', '{}');
 
     seen := idempotency_get(who, request);
     IF seen.status IS NOT NULL THEN

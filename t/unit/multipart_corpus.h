@@ -16,7 +16,9 @@
 #define TEN     "0123456789"
 #define FIFTY   TEN TEN TEN TEN TEN
 #define SEVENTY FIFTY TEN TEN
-#define ONE27   FIFTY FIFTY TEN TEN "0123456"
+#define ONE25   FIFTY FIFTY TEN TEN "01234"
+#define ONE26   ONE25 "5"
+#define ONE27   ONE26 "6"
 #define TWO55   FIFTY FIFTY FIFTY FIFTY FIFTY "01234"
 
 /* one whole body with a field "a" of these headers behind its disposition */
@@ -171,6 +173,9 @@ static const example  good[] = {
       BODY("a=[x]a=[y]a=[z].") },
     { "an empty type", CT,
       BODY(WITH("Content-Type: \r\n")), BODY("a=[x].") },
+    { "the longest type", CT,
+      BODY(WITH("Content-Type: a/" ONE25 "\r\n")),
+      BODY("a(a/" ONE25 ")=[x].") },
     { "a field in UTF-8", CT,
       BODY(WITH("Content-Type: text/plain; charset=\"UTF-8\"\r\n")),
       BODY("a(text/plain)=[x].") },
@@ -345,7 +350,7 @@ static const example  refused[] = {
       BODY("!the Content-Type of a part is not written type/subtype") },
     { "a type of nothing", CT, BODY(WITH("Content-Type: ; a=b\r\n")),
       BODY("!the Content-Type of a part is not written type/subtype") },
-    { "too long a type", CT, BODY(WITH("Content-Type: a/" ONE27 "\r\n")),
+    { "too long a type", CT, BODY(WITH("Content-Type: a/" ONE26 "\r\n")),
       BODY("!the Content-Type of a part is longer than 127 bytes") },
     { "a field in another character set", CT,
       BODY(WITH("Content-Type: text/plain; charset=ISO-8859-1\r\n")),

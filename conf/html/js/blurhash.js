@@ -5,7 +5,6 @@ const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$
 const linear = v => (v > 10 ? ((v / 255 + 0.055) / 1.055) ** 2.4 : v / 3294.6)
 const srgb = v => 255 * (v > 0.0031308 ? 1.055 * v ** (1 / 2.4) - 0.055 : 12.92 * v)
 
-// False if it is none.
 export function drawBlurHash(hash, canvas) {
 	const number = (from, to) => [...hash.slice(from, to)].reduce((n, c) => n * 83 + digits.indexOf(c), 0)
 	const nx = number(0, 1) % 9 + 1

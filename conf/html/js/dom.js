@@ -38,15 +38,8 @@ export const button = (label, onclick, kind = '') => h(`button${kind}`, {type: '
 
 export const iconButton = (name, label, onclick) => h('button.icon', {type: 'button', 'aria-label': label, title: label, onclick}, icon(name))
 
-let serial = 0
-export const newId = () => `n${++serial}`
+export const field = (label, control, hint) => h('label.field', h('b', label), control, hint && h('small', hint))
 
-export function field(label, control, hint) {
-	control.id = newId()
-	return h('div.field', h('label', {for: control.id}, label), control, hint && h('small', hint))
-}
-
-// For screen readers.
 export const say = text => {document.getElementById('status').textContent = text}
 
 let fading

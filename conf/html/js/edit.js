@@ -1,7 +1,7 @@
 // Where a film is put together, checked and handed in.
 
 import {call, get, uid} from './api.js'
-import {button, field, go, h, newId, notice, say} from './dom.js'
+import {button, field, go, h, notice, say} from './dom.js'
 import {fromDocument, newFilm, ownerOf, sizes, toDocument} from './film.js'
 import {jsonMode} from './json.js'
 import {bytes, count, duration, fill, m} from './messages.js'
@@ -37,13 +37,13 @@ function addFiles(files) {
 
 // Drop and paste, anywhere; show() brings this view.
 export function takeDrops(show) {
-	const on = (name, f) => addEventListener(name, f)
+	const on = addEventListener
 	const over = e => {e.preventDefault(); document.body.classList.add('over')}
 	const take = (e, data) => {
 		document.body.classList.remove('over')
 		if (!data?.files.length) return
 		e.preventDefault()
-		if (account) {show(); addFiles(data.files)}
+		if (account && !json) {show(); addFiles(data.files)}
 	}
 	on('dragover', e => {if (e.dataTransfer.types.includes('Files')) over(e)})
 	on('dragleave', e => {if (!e.relatedTarget) document.body.classList.remove('over')})
@@ -89,7 +89,6 @@ function remove(item) {
 	draw()
 	const next = list[at] ?? list[at - 1]
 	if (next) rowOf(next).focus(); else view.choose.focus()
-	say(fill(m.removed, item.name))
 }
 
 onChange(item => {
@@ -117,7 +116,6 @@ async function ready() {
 	return {places: made.places, text: JSON.stringify(made.document)}
 }
 
-// Each at its place.
 function showErrors(e, places) {
 	const errors = e.errors.map(x => ({...x, pointer: x.pointer.replace(/^\/config(?=\/)/, '')}))
 	if (!errors.length) return notice(e.message, true)
@@ -130,7 +128,6 @@ function showErrors(e, places) {
 	return (view.el.querySelector('[aria-invalid]') ?? view.render).focus()
 }
 
-// One at a time.
 async function once(work) {
 	if (view.actions.ariaBusy) return
 	const {actions} = view
@@ -143,8 +140,7 @@ async function once(work) {
 const check = () => once(async ({text}) => {
 	checked(m.checking)
 	const {segments, warnings, ...r} = await call('POST', 'compositions/validate', text)
-	const modes = Object.entries(segments.by_mode).map(([mode, n]) => `${mode} ${count(n)}`)
-	checked(fill(m.checked, duration(r.duration), count(r.frames), count(segments.total), modes.join(', '), duration(r.cost)),
+	checked(fill(m.checked, duration(r.duration), count(r.frames), count(segments.total), Object.keys(segments.by_mode).join(', '), duration(r.cost)),
 		h('ul', warnings.map(w => h('li', `${w.pointer} ${w.detail}`))))
 })
 
@@ -164,7 +160,6 @@ export function reset() {
 	id = json = view = null
 }
 
-// The film of a document, or null.
 async function load(document) {
 	const names = new Set(JSON.stringify(document).match(/(?<="asset:)[\da-f-]{36}(?=")/g))
 	const found = await Promise.all([...names].map(name => get(`videos/${name}`).catch(() => null)))
@@ -174,20 +169,18 @@ async function load(document) {
 	return loaded
 }
 
-const textOf = document => JSON.stringify(document, null, 2)
-
 export async function edit(composition) {
 	const loaded = await load(composition.config)
 	reset()
 	id = composition.id
-	if (loaded) film = loaded; else json = jsonMode(textOf(composition.config))
+	if (loaded) film = loaded; else json = jsonMode(composition.config)
 }
 
 async function switchMode() {
 	if (!json) {
 		await idle()
 		const [clips, sounds] = [film.clips, film.sounds].map(l => l.filter(i => i.asset))
-		json = jsonMode(textOf(toDocument({...film, clips, sounds}).document))
+		json = jsonMode(toDocument({...film, clips, sounds}).document)
 		json.initial = json.text()
 	} else if (json.text() === json.initial) {
 		json = null
@@ -207,10 +200,9 @@ function picker(label, attributes, kind) {
 }
 
 function list(kind, tag) {
-	const label = newId()
-	view[kind] = h(`${tag}.items`, {'aria-labelledby': label})
+	view[kind] = h(`${tag}.items`, {'aria-label': m[kind]})
 	sortable(view[kind], (from, to) => move(film[kind][from], to))
-	return h('section', h('h2', {id: label}, m[kind]), view[kind], h('p.empty', m[kind === 'clips' ? 'noClips' : 'noSounds']))
+	return h('section', h('h2', m[kind]), view[kind], h('p.empty', m[kind === 'clips' ? 'noClips' : 'noSounds']))
 }
 
 const select = (key, names) => field(m[key], h('select', {value: film[key], onchange: e => {film[key] = e.target.value}},

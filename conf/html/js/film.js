@@ -15,7 +15,7 @@ export function toDocument({title, between, size, clips, sounds}) {
 	const [width, height] = sizes[size]
 	const places = [['/title', 'title']]
 	const main = []
-	const tracks = [{id: 'main', kind: 'video', clips: main}]
+	const tracks = [{clips: main}]
 	let total = 0
 
 	const add = (owner, clip) => {places.push([`/timeline/tracks/0/clips/${main.length}`, owner]); main.push(clip)}
@@ -29,12 +29,12 @@ export function toDocument({title, between, size, clips, sounds}) {
 
 	const track = (owner, kind, clip) => {
 		places.push([`/timeline/tracks/${tracks.length}`, owner])
-		tracks.push({id: `${kind}${tracks.length}`, kind, clips: [clip]})
+		tracks.push({kind, clips: [clip]})
 	}
 	if (title) {
 		const length = round(Math.min(4, total))
 		track('title', 'video', {asset: {type: 'text', text: title, font: {size: Math.round(Math.min(width, height) / 10), weight: 'bold'}},
-			start: 0, duration: length, width: '86%', transition: {in: 'fade', out: 'fade', duration: round(Math.min(0.5, length / 4))}})
+			duration: length, width: '86%', transition: {in: 'fade', out: 'fade', duration: round(Math.min(0.5, length / 4))}})
 	}
 	let start = 0
 	for (const s of sounds) {
@@ -44,10 +44,9 @@ export function toDocument({title, between, size, clips, sounds}) {
 	}
 
 	return {places, document: {version: 1, ...(title && {title}),
-		timeline: {width, height, fps: 30, tracks}, outputs: [{name: 'final', format: 'mp4', quality: 'medium'}]}}
+		timeline: {width, height, tracks}}}
 }
 
-// In one order of members.
 const canonical = v => JSON.stringify(v, (_, x) => (x?.constructor === Object ? Object.fromEntries(Object.entries(x).sort()) : x))
 
 // Null for a document that the form cannot show whole. items: by src.
@@ -69,6 +68,5 @@ export function fromDocument(document, items) {
 	}
 }
 
-// By the longest pointer.
 export const ownerOf = (places, pointer) => places.filter(([p]) => `${pointer}/`.startsWith(`${p}/`))
 	.sort((a, b) => b[0].length - a[0].length)[0]?.[1]

@@ -1,5 +1,4 @@
-// One film: how far it is, then the film and who may watch it; and the list of
-// films and of the work that was done for them.
+// One film, while it is made and after; the list of films and of the work on them.
 
 import {base, call, get, over} from './api.js'
 import {drawBlurHash} from './blurhash.js'
@@ -97,7 +96,6 @@ export async function showView(id) {
 	return [h('div', h('h1', {tabindex: -1}, name), stage, h('div.state', text, bar), why, tools, shared), () => stop()]
 }
 
-// Page by page; one(item) draws an item.
 async function paged(title, kind, path, empty, one) {
 	const list = h(`ul.${kind}`)
 	const rest = h('div')
@@ -110,10 +108,8 @@ async function paged(title, kind, path, empty, one) {
 	return h('section', h('h2', title), list, rest)
 }
 
-// [element, stop]
 export async function listView() {
 	const films = new Map()
-	const stops = []
 
 	const film = c => {
 		const name = nameOf(c)
@@ -126,26 +122,15 @@ export async function listView() {
 
 	const job = j => {
 		const name = nameOf(films.get(j.subject))
-		const state = h('small')
-		const tools = h('div.row')
-		const row = h('li', h('a.grow', {href: `#/films/${j.subject}`}, h('bdi', name), state), tools)
+		const row = h('li')
 		const post = (label, what) => act(label, name, async () => draw(await call('POST', `jobs/${j.id}/${what}`)), '.plain')
-		const remove = deletion(name, `jobs/${j.id}`, () => row.remove())
-		let stop = null
-
-		function draw(e) {
-			const ended = over(e.status)
-			state.textContent = `${stateText(e)} · ${when(j.created_at)}`
-			if (row.dataset.state !== e.status) tools.replaceChildren(...ended ? [e.status === 'completed' ? '' : post(m.retry, 'retry'), remove] : [post(m.cancel, 'cancel')])
-			row.dataset.state = e.status
-			if (ended) {stop?.(); stop = null} else stop ??= watch(j.id, {event: draw, end: draw})
-		}
-
-		stops.push(() => stop?.())
+		const draw = e => row.replaceChildren(h('a.grow', {href: `#/films/${j.subject}`}, h('bdi', name), h('small', `${stateText(e)} · ${when(j.created_at)}`)),
+			over(e.status) ? deletion(name, `jobs/${j.id}`, () => row.remove()) : post(m.cancel, 'cancel'),
+			['failed', 'cancelled'].includes(e.status) ? post(m.retry, 'retry') : '')
 		draw(j)
 		return row
 	}
 
-	const made = await paged(m.films, 'films', 'compositions?', m.noFilms, film)
-	return [h('div', h('h1', {tabindex: -1}, m.films), made, await paged(m.work, 'jobs', 'jobs?kind=composition&', m.noWork, job)), () => stops.forEach(f => f())]
+	const made = await paged(m.brand, 'films', 'compositions?', m.noFilms, film)
+	return [h('div', h('h1', {tabindex: -1}, m.films), made, await paged(m.work, 'jobs', 'jobs?kind=composition&', m.noWork, job))]
 }

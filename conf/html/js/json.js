@@ -35,8 +35,8 @@ function locate(text) {
 	return places
 }
 
-export function jsonMode(initial) {
-	const area = h('textarea.code', {spellcheck: 'false', autocapitalize: 'off', dir: 'ltr', rows: 22, value: initial})
+export function jsonMode(document) {
+	const area = h('textarea.code', {spellcheck: 'false', autocapitalize: 'off', dir: 'ltr', rows: 22, value: JSON.stringify(document, null, 2)})
 	const list = h('ul')
 	const box = h('div.problems', {role: 'alert', hidden: true}, h('p', m.needFix), list)
 

@@ -23,7 +23,6 @@ const signOut = () => tried(async () => {
 	show()
 })
 
-// A new account, or one that is there.
 function signView(fresh) {
 	const email = h('input', {type: 'email', autocomplete: 'username', required: true})
 	const password = h('input', {type: 'password', autocomplete: fresh ? 'new-password' : 'current-password', required: true, minlength: fresh && 8})
@@ -63,15 +62,14 @@ async function show() {
 		account ? h('nav', link('#/', m.make, name !== 'films'), link('#/films', m.films, name === 'films')) : '', account ? button(m.signOut, signOut, '.plain') : '')
 	if (!account) {place(signView()); return}
 	try {
-		let el = null
-		let end = null
+		let el, end
 		if (name === 'films') [el, end] = await (id ? showView(id) : listView())
 		if (name === 'edit') {await edit(await get(`compositions/${id}`)); history.replaceState(null, '', '#/')}
 		if (mine !== turn) {end?.(); return}
 		stop = end
 		place(el ?? editView())
 	} catch (e) {
-		if (mine === turn) place(h('h1', {tabindex: -1}, e.status === 404 ? m.gone : e.message))
+		if (mine === turn) place(h('h1', {tabindex: -1}, e.message))
 	}
 }
 

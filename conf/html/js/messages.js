@@ -35,7 +35,6 @@ const en = {
 	up: 'Move up',
 	down: 'Move down',
 	moved: '{0} is now number {1} of {2}',
-	removed: '{0} was removed',
 	added: '{0} was added',
 	from: 'From',
 	to: 'To',
@@ -63,7 +62,7 @@ const en = {
 	rerender: 'Make it again',
 	waitUploads: 'Waiting for the uploads…',
 	checking: 'Checking…',
-	checked: 'All fits: {0}, {1} frames in {2} pieces ({3}), about {4} of computing.',
+	checked: 'All fits: {0}, {1} frames, {2} pieces ({3}), about {4} to compute.',
 	needOne: 'Add a clip first.',
 	fixUploads: 'Try again or remove what was not uploaded.',
 	needFix: 'This needs a change first:',
@@ -81,7 +80,7 @@ const en = {
 	jobfailed: 'Failed',
 	cancelled: 'Cancelled',
 	eta: '{0} left',
-	preview: 'First picture of the film',
+	preview: 'First picture',
 	lost: 'Connection lost, asking again',
 	cancel: 'Cancel',
 	retry: 'Render again',
@@ -89,7 +88,6 @@ const en = {
 	sure: 'Delete “{0}”?',
 	edit: 'Edit',
 	download: 'Download',
-	gone: 'This film is not there, or not yours.',
 	share: 'Who can watch',
 	private: 'Only me',
 	link: 'Anyone with the link',
@@ -119,15 +117,13 @@ const number = options => {
 }
 const unit = name => number({style: 'unit', unit: name})
 const seconds = unit('second')
-const units = ['kilobyte', 'megabyte', 'gigabyte'].map(unit)
+const kilobytes = unit('kilobyte')
+const megabytes = unit('megabyte')
 const day = new Intl.DateTimeFormat(lang, {dateStyle: 'medium', timeStyle: 'short'})
 
 export const percent = number({style: 'percent', maximumFractionDigits: 0})
 export const count = number()
-export const bytes = n => {
-	const step = n < 1e6 ? 0 : n < 1e9 ? 1 : 2
-	return units[step](n / 1000 ** (step + 1))
-}
+export const bytes = n => (n < 1e6 ? kilobytes(n / 1e3) : megabytes(n / 1e6))
 // 3.5 sec, 2:05
 export const duration = s => (s < 60 ? seconds(s) : `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, 0)}`)
 export const when = text => day.format(new Date(text))

@@ -1,7 +1,7 @@
 // One clip or sound: its picture, upload, fields, buttons and errors.
 
-import {base} from './api.js'
-import {button, h, icon, iconButton, newId} from './dom.js'
+import {base, uid} from './api.js'
+import {button, h, icon, iconButton} from './dom.js'
 import {lengthOf, playsFor} from './film.js'
 import {bytes, duration, fill, m, percent} from './messages.js'
 
@@ -17,8 +17,8 @@ export function makeRow(item, act) {
 	const {name, kind} = item
 	const state = h('small')
 	const bar = h('progress', {'aria-label': `${m.upload}: ${name}`, max: 1})
-	const again = button(m.tryAgain, act.again, '.small')
-	const error = h('p.error', {id: newId()})
+	const again = button(m.tryAgain, act.again)
+	const error = h('p.error', {id: uid()})
 	const part = h('i')
 	const kept = h('div.kept', part)
 	const length = h('small')
@@ -55,7 +55,7 @@ export function makeRow(item, act) {
 		const left = Math.ceil((item.next - Date.now()) / 1000)
 		const all = lengthOf(item)
 		const ready = item.status === 'ready'
-		const sent = item.size ? item.sent / item.size : 0
+		const sent = item.sent / item.size || 0
 		el.dataset.state = item.status
 		state.textContent = {
 			waiting: left > 0 ? fill(m.again, left) : m.waiting, uploading: fill(m.uploading, percent(sent)), probing: m.probing, failed: m.failed,
@@ -64,7 +64,7 @@ export function makeRow(item, act) {
 		bar.hidden = !['waiting', 'uploading'].includes(item.status)
 		bar.value = sent
 		again.hidden = item.status !== 'failed' || !item.file
-		if (!el.dataset.wrong) error.textContent = item.error ?? ''
+		error.textContent = item.error || item.flaw || ''
 		fields.hidden = !ready
 		kept.hidden = !ready || kind !== 'video'
 		length.textContent = kind === 'audio' ? percent(item.volume) : duration(playsFor(item))
@@ -81,8 +81,8 @@ export function makeRow(item, act) {
 		update,
 		place(first, last) {up.disabled = first; down.disabled = last},
 		errors(list) {
-			el.dataset.wrong = list.length || ''
-			error.textContent = list.map(e => e.detail).join('; ') || item.error || ''
+			item.flaw = list.map(e => e.detail).join('; ')
+			update()
 			for (const [key, control] of Object.entries(inputs)) {
 				control.toggleAttribute('aria-invalid', list.some(e => e.pointer.endsWith(`/${key}`)))
 			}

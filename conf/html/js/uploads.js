@@ -12,7 +12,6 @@ const endings = {
 	audio: /\.(opus|m4a|aac|flac)$/i,
 }
 
-// video, image, audio, or undefined
 export const kindOf = ({type, name}) => Object.keys(endings).find(k => (type ? type.startsWith(`${k}/`) : endings[k].test(name)))
 
 const items = new Set()
@@ -24,7 +23,6 @@ let idlers = []
 
 export const onChange = f => {changed = f}
 
-// Nothing is on its way any more.
 export const idle = () => new Promise(done => {idlers.push(done); tell()})
 
 export function totals() {
@@ -45,6 +43,7 @@ export function enqueue(item) {
 export function drop(item) {
 	items.delete(item)
 	item.xhr?.abort()
+	URL.revokeObjectURL(item.url)
 	pump()
 }
 
@@ -93,7 +92,6 @@ function fail(item, error) {
 	tell(item)
 }
 
-// What the server finds in the file.
 async function read(item) {
 	try {
 		for (let pause = 250; item.asset.status === 'probing' && items.has(item); pause = Math.min(3000, pause * 1.5)) {

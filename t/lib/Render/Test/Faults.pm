@@ -169,9 +169,11 @@ sub task_rows {
         . " ON j.id = t.job AND j.run = t.run WHERE j.id = '$job' ORDER BY t.created_at, number");
 }
 
-# completed_once($s, $job, $name): however often its tasks were begun, there is one film.
+# completed_once($s, $job, $name, $without): however often its tasks were begun, there is one film.
+# $without: a stage, all of whose attempts were made to fail.
 sub completed_once {
-    my ($s, $job, $name) = @_;
+    my ($s, $job, $name, $without) = @_;
+    $without = '' unless defined $without;
     is $s->psql("SELECT count(*) || ' ' || min(status::text) FROM render.job WHERE id = '$job'"),
         '1 completed', "$name: the job is completed";
     is $s->psql("SELECT count(*) FROM render.asset a JOIN render.job j ON a.storage_key = j.results->'final'->>'key'"
@@ -179,7 +181,7 @@ sub completed_once {
     is $s->psql("SELECT count(*) FROM render.asset WHERE origin = 'render' AND storage_key LIKE 'outputs/$job/%'"),
         1, "$name: and no other asset came of it";
     is $s->psql("SELECT count(*) FROM render.task t JOIN render.job j ON j.id = t.job AND j.run = t.run WHERE j.id = '$job'"
-        . " AND t.status <> 'done'"), 0, "$name: nothing of it is left to do";
+        . " AND t.status <> CASE t.kind WHEN '$without' THEN 'failed'::render.task_status ELSE 'done' END"), 0, "$name: nothing of it is left to do";
     my $storage = $s->home . '/storage';
     my @files;
     find(sub { push @files, substr $File::Find::name, 1 + length $storage if -f }, "$storage/outputs/$job")
