@@ -111,6 +111,7 @@ subtest 'an editor' => sub {
     is $s->wait_job($token, $r->{json}{job_id})->{status}, 'completed', 'the second film';
     $r = step(200, GET => "/compositions/$id", token => $token) or return;
     is $r->{json}{revision}, 2, 'is another revision';
+    is $r->{json}{title}, 'Second thoughts', 'under the title that it was given';
     film(step(302, GET => "/compositions/$id/download?redirect=1", token => $token), 1);
 };
 

@@ -312,7 +312,7 @@ subtest 'a slow reader' => sub {
     my ($worker) = $s->worker_pids;
     kill STOP => $worker;
     my $job = submit($s, $u, film(seconds => 1));
-    my $ws = $s->ws("/ws/progress/$job", token => $u->{token});
+    my $ws = $s->ws("/ws/progress/$job", token => $u->{token}, own_events => 1);
     $ws->next_message(5);
     is_value('render_events_skipped_total', 0, 'nothing is skipped for who reads');
 

@@ -77,12 +77,17 @@ my %good = (
     'a track without clips'   => '{"timeline":{"tracks":[{"clips":[' . $color . '}]},{"kind":"audio","clips":[]}]}}',
     'an output'               => output('{"name":"hd-1_a","format":"mp4","quality":"high","width":640,"height":360,"fps":24}'),
     'an output of nothing'    => output('{}'),
+    'a poster'                => root('"poster":{"time":"30f"},"blurhash":false'),
+    'a poster of nothing'     => root('"poster":{}'),
     'a film behind the end'   => clips("$color,\"duration\":1}", "$color,\"start\":2,\"duration\":1}"),
 );
 
 # Refused by both, at the same place.
 my %bad = (
     'an array'                         => ['[]', ''],
+    'a poster with a slip of the pen'  => [root('"poster":{"tim":1}'), '/poster/tim'],
+    'a poster in words'                => [root('"poster":{"time":"end"}'), '/poster/time'],
+    'a hash of a number'               => [root('"blurhash":1'), '/blurhash'],
     'no time line'                     => ['{}', ''],
     'another version'                  => [root('"version":2'), '/version'],
     'a version in words'               => [root('"version":"1"'), '/version'],

@@ -305,14 +305,15 @@ sub upload {
     return _expect($r, 201, "upload of $name")->{json};
 }
 
-# ws($path, token => ..., headers => {}): a connected Render::Test::WS
+# ws($path, token => ..., headers => {}): a connected Render::Test::WS. own_events => 1: what comes is
+# what the test itself puts into Redis, and none of the contract's.
 sub ws {
     my ($self, $path, %opt) = @_;
     my %headers = %{ $opt{headers} || {} };
     $headers{Authorization} = "Bearer $opt{token}" if defined $opt{token};
     my $record = $self->{record};
     my $ws = Render::Test::WS->connect('127.0.0.1', $self->port, $path, \%headers,
-        seen => sub { $record->event($path, $_[0]) });
+        seen => $opt{own_events} ? undef : sub { $record->event($path, $_[0]) });
     $record->exchange(method => 'GET', path => $path, status => $ws->status, headers => $ws->headers, body => $ws->body);
     return $ws;
 }
