@@ -152,12 +152,6 @@ ngx_http_render_job_poll(ngx_http_request_t *r, ngx_http_render_answer_t *a)
         return;
     }
 
-    if (seconds < 0 || seconds > NGX_HTTP_RENDER_WAIT_MAX) {
-        ngx_http_render_problem(r, 422, "Unprocessable", "wait is a number of "
-                                "seconds, at most 30", NULL);
-        return;
-    }
-
     j = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
     text = json_string_value(json_object_get(j, "id"));
     id = ngx_http_render_dup(r->pool, text ? text : "",
@@ -171,9 +165,17 @@ ngx_http_render_job_poll(ngx_http_request_t *r, ngx_http_render_answer_t *a)
 void
 ngx_http_render_job(ngx_http_request_t *r)
 {
+    ngx_int_t  seconds;
     ngx_str_t  wait;
 
     wait = ngx_http_render_param(r, "wait");
+    seconds = wait.len != 0 ? ngx_atoi(wait.data, wait.len) : 0;
+
+    if (seconds < 0 || seconds > NGX_HTTP_RENDER_WAIT_MAX) {
+        ngx_http_render_problem(r, 422, "Unprocessable", "wait is a number of "
+                                "seconds, at most 30", NULL);
+        return;
+    }
 
     ngx_http_render_call(r, ngx_http_render_sql_jobs_get,
                          wait.len != 0 ? ngx_http_render_job_poll

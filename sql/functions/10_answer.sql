@@ -143,12 +143,15 @@ $$;
 CREATE OR REPLACE FUNCTION render.field_problems(b jsonb, fields jsonb)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object('pointer', '/' || k, 'detail',
+    SELECT coalesce(jsonb_agg(jsonb_build_object('pointer', '/'
+        || replace(replace(k, '~', '~0'), '/', '~1'), 'detail',
         CASE WHEN NOT fields ? k THEN 'is not a field of this; known are '
-                  || (SELECT string_agg(f, ', ') FROM jsonb_object_keys(fields)
-                      f)
+                  || coalesce((SELECT string_agg(f, ', ')
+                                 FROM jsonb_object_keys(fields) f), 'none')
              WHEN k = 'visibility' AND jsonb_typeof(v) = 'string'
              THEN 'must be private, link or public'
+             WHEN jsonb_typeof(v) = fields->>k
+             THEN 'may hold at most 10000 characters'
              ELSE 'must be a JSON ' || (fields->>k) END) ORDER BY k), '[]')
       FROM jsonb_each(b) x(k, v)
      WHERE NOT fields ? k OR jsonb_typeof(v) <> fields->>k

@@ -221,6 +221,13 @@ BEGIN
             'only a job that failed or was cancelled is tried again', request));
     END IF;
 
+    IF NOT EXISTS (SELECT FROM composition WHERE id = j.subject)
+       AND NOT EXISTS (SELECT FROM asset WHERE id = j.subject)
+    THEN
+        RETURN idempotency_put(who, request, problem(409, 'Nothing to retry',
+            'what the job is about was deleted', request));
+    END IF;
+
     UPDATE job SET status = 'queued', run = run + 1, error = NULL,
            ended_at = NULL, started_at = NULL, weight_done = 0, engine = NULL
      WHERE id = j.id RETURNING * INTO j;

@@ -205,10 +205,23 @@ BEGIN
            revision = revision + again::int, updated_at = now()
      WHERE id = c.id RETURNING * INTO c;
 
-    UPDATE asset SET visibility = c.visibility, share_token = c.share_token,
-           title = c.title, updated_at = now()
-     WHERE id = c.output_asset AND (asset.visibility <> c.visibility
-                                    OR asset.title <> c.title);
+    -- the film is called as the composition is, and who may read the one may
+    -- read the other; films of older revisions follow, or a link to one would
+    -- outlive the composition's becoming private
+
+    UPDATE asset SET title = c.title, updated_at = clock_timestamp()
+     WHERE id = c.output_asset AND title <> c.title;
+
+    IF b ? 'visibility' THEN
+        UPDATE asset SET visibility = c.visibility,
+               share_token = c.share_token, updated_at = clock_timestamp()
+         WHERE owner = c.owner AND origin = 'render'
+           AND (visibility, share_token)
+               IS DISTINCT FROM (c.visibility, c.share_token)
+           AND (id = c.output_asset OR storage_key IN
+                (SELECT j.results->'final'->>'key' FROM job j
+                  WHERE j.subject = c.id AND j.kind = 'composition'));
+    END IF;
 
     IF NOT again THEN
         RETURN ok(200, composition_json(who, c), NULL,
