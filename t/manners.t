@@ -125,7 +125,7 @@ is_deeply $second->{segments}{by_mode}, { reuse => 2, render => 1 }, 'only what 
 isnt get($path)->{json}{output_asset}, $film, 'there is another film';
 is get("/videos/$film")->{status}, 200, 'and the old one';
 is get($path)->{json}{config}{timeline}{tracks}[0]{clips}[1]{asset}{color}, '#250', 'the document is the new one';
-is get($path)->{json}{title}, 'Colours', 'its title is that of the document';
+is get($path)->{json}{title}, 'Other colours', 'under the title that it was given';
 is patch($path, { config => doc('#100', '#260'), title => 'Mine' })->{json}{revision}, 3, 'a title and a document';
 is get($path)->{json}{title}, 'Mine', 'the title that was asked for';
 
