@@ -11,12 +11,67 @@
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
+/*
+ * An origin as browsers write it (the fetch standard, "serializing an origin"):
+ * scheme and host in small letters, a port only where it is not the scheme's
+ * own.  Written otherwise it would never match.
+ */
+
+static ngx_uint_t
+ngx_http_render_is_origin(ngx_str_t *value)
+{
+    u_char     *p, *host, *end;
+    ngx_int_t   port, usual;
+
+    p = value->data;
+    end = p + value->len;
+
+    if (ngx_strncmp(p, "http://", 7) == 0) {
+        p += 7;
+        usual = 80;
+
+    } else if (ngx_strncmp(p, "https://", 8) == 0) {
+        p += 8;
+        usual = 443;
+
+    } else {
+        return 0;
+    }
+
+    host = p;
+
+    if (p < end && *p == '[') {             /* IPv6 */
+        do {
+            p++;
+        } while (p < end && ((*p >= '0' && *p <= '9') || *p == ':'
+                             || (*p >= 'a' && *p <= 'f')));
+        if (p == end || *p++ != ']') {
+            return 0;
+        }
+
+    } else {
+        while (p < end && ((*p >= 'a' && *p <= 'z') || *p == '.' || *p == '-'
+                           || *p == '_' || (*p >= '0' && *p <= '9')))
+        {
+            p++;
+        }
+    }
+
+    if (p == host || p == end) {
+        return p != host;
+    }
+
+    port = *p == ':' ? ngx_atoi(p + 1, end - p - 1) : NGX_ERROR;
+
+    return p[1] != '0' && port > 0 && port <= 65535 && port != usual;
+}
+
+
 char *
 ngx_http_render_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_render_loc_conf_t *lcf = conf;
 
-    u_char      *p, *last;
     ngx_str_t   *value, *origin;
     ngx_uint_t   i;
 
@@ -36,18 +91,12 @@ ngx_http_render_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 1; i < cf->args->nelts; i++) {
-        p = (u_char *) ngx_strstr(value[i].data, "://");
-        last = value[i].data + value[i].len;
-
-        if (p == NULL || p + 3 == last
-            || ngx_strlchr(p + 3, last, '/') != NULL
-            || (ngx_strncmp(value[i].data, "http://", 7) != 0
-                && ngx_strncmp(value[i].data, "https://", 8) != 0))
-        {
+        if (!ngx_http_render_is_origin(&value[i])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid origin \"%V\" in "
                                "\"render_cors_origin\", it must be "
-                               "scheme://host[:port] or \"off\"", &value[i]);
+                               "scheme://host[:port], as browsers send it, or "
+                               "\"off\"", &value[i]);
             return NGX_CONF_ERROR;
         }
 
@@ -152,6 +201,31 @@ ngx_http_render_preflight_handler(ngx_http_request_t *r)
 }
 
 
+/* Known again by its address: nginx passes a header twice when it ends in 416. */
+
+static u_char  ngx_http_render_vary[] = "Origin";
+
+
+static ngx_uint_t
+ngx_http_render_cors_told(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].value.data == ngx_http_render_vary) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_render_cors_filter(ngx_http_request_t *r)
 {
@@ -160,11 +234,14 @@ ngx_http_render_cors_filter(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_render_module);
 
-    if (lcf->origins->nelts == 0 || r != r->main) {
+    if (lcf->origins->nelts == 0 || r != r->main
+        || ngx_http_render_cors_told(r))
+    {
         return ngx_http_next_header_filter(r);
     }
 
-    ngx_str_set(&value, "Origin");
+    value.data = ngx_http_render_vary;
+    value.len = sizeof(ngx_http_render_vary) - 1;
     (void) ngx_http_render_header(r, "Vary", &value);
 
     origin = ngx_http_render_find_header(r, "Origin");
