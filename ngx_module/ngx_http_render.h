@@ -202,6 +202,7 @@ extern ngx_http_render_process_t  *ngx_http_render_process;
     X(login_hash,            "auth_login_hash",        read)                  \
     X(users_me,              "users_me",               read)                  \
     X(assets_begin,          "assets_begin",           write)                 \
+    X(assets_abandon,        "assets_abandon",         write)                 \
     X(assets_create,         "assets_create",          write)                 \
     X(assets_get,            "assets_get",             read)                  \
     X(assets_list,           "assets_list",            slow)                  \

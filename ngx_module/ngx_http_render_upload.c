@@ -4,8 +4,9 @@
  * first; then the bytes, hashed and written by a thread (_file.c); and when all
  * is stored one SQL call that makes assets of it, or a job.
  *
- * What a client had stored when it left is not an asset: its row stays at
- * "uploading", and the janitor takes it with its object.
+ * What a client had stored when it left is not an asset: its rows are abandoned,
+ * and the janitor takes the objects.  Where nobody could tell the database that,
+ * the janitor finds rows that stay at "uploading".
  */
 
 #include "ngx_http_render_upload.h"
@@ -19,6 +20,7 @@ typedef struct {
     off_t                    stored;        /* bytes of the files before */
     json_t                  *files;         /* those that are stored */
     json_t                  *fields;
+    json_t                  *asked;         /* assets that are not made yet */
     const u_char            *span;          /* data not yet in the buffer */
     size_t                   span_len;
     size_t                   value_len;
@@ -46,14 +48,42 @@ static void ngx_http_render_upload_pump(ngx_http_request_t *r,
 static void ngx_http_render_upload_wrote(ngx_http_request_t *r, void *data);
 
 
+/* Nobody waits for the answer: what it misses the janitor finds. */
+
+static void
+ngx_http_render_upload_abandon(ngx_http_render_upload_t *u)
+{
+    json_t                   *request;
+    ngx_http_render_query_t  *q;
+
+    if (json_array_size(u->asked) == 0) {
+        return;
+    }
+
+    q = ngx_http_render_query(ngx_http_render_sql_assets_abandon, NULL, NULL);
+    request = json_pack("{s:O}", "uploads", u->asked);
+
+    if (q != NULL) {
+        q->args[3] = request != NULL ? json_dumps(request, JSON_COMPACT)
+                                     : NULL;
+        ngx_http_render_pg_send(q);
+    }
+
+    json_decref(request);
+}
+
+
 static void
 ngx_http_render_upload_free(ngx_http_render_upload_t *u)
 {
+    ngx_http_render_upload_abandon(u);
+
     if (u->file != NULL) {
         ngx_http_render_file_drop(u->file);
     }
 
     json_decref(u->files);
+    json_decref(u->asked);
     json_decref(u->fields);
     free(u);
 }
@@ -116,6 +146,7 @@ ngx_http_render_upload_create(ngx_http_request_t *r)
     u->r = r;
     u->file = ngx_http_render_file_create();
     u->files = json_array();
+    u->asked = json_array();
     u->fields = json_object();
     u->statement = ctx->route->statement == ngx_http_render_sql_jobs_create
                    ? ngx_http_render_sql_jobs_upload : ctx->route->statement;
@@ -124,7 +155,9 @@ ngx_http_render_upload_create(ngx_http_request_t *r)
     ngx_http_render_gauge(uploads, 1);
     ctx->state = u;
 
-    if (u->file == NULL || u->files == NULL || u->fields == NULL) {
+    if (u->file == NULL || u->files == NULL || u->asked == NULL
+        || u->fields == NULL)
+    {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return NULL;
     }
@@ -246,6 +279,8 @@ ngx_http_render_upload_asset(ngx_http_request_t *r,
     *left = json_integer_value(json_object_get(j, "left"));
 
     rc = asset != NULL && key != NULL
+         && json_array_append_new(u->asked, json_pack("{s:s}", "asset", asset))
+            == 0
          ? ngx_http_render_file_reset(u->file, asset, key) : NGX_ERROR;
     json_decref(j);
 
@@ -611,6 +646,25 @@ ngx_http_render_upload_whole(ngx_http_request_t *r,
 }
 
 
+/* SQL has made assets of them, or abandoned them; unless it failed. */
+
+static void
+ngx_http_render_upload_made(ngx_http_request_t *r, ngx_http_render_answer_t *a)
+{
+    ngx_http_render_ctx_t     *ctx;
+    ngx_http_render_upload_t  *u;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    u = ctx->state;
+
+    if (!a->failed) {
+        (void) json_array_clear(u->asked);
+    }
+
+    ngx_http_render_answer(r, a);
+}
+
+
 /* All is stored: what the key stands for, and the call. */
 
 static void
@@ -644,7 +698,7 @@ ngx_http_render_upload_create_assets(ngx_http_request_t *r,
 
     ngx_http_render_add(r, "uploads", json_incref(u->files));
     ngx_http_render_add(r, "fields", json_incref(u->fields));
-    ngx_http_render_call(r, u->statement, ngx_http_render_answer);
+    ngx_http_render_call(r, u->statement, ngx_http_render_upload_made);
 }
 
 

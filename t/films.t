@@ -5,6 +5,7 @@ use warnings;
 
 use lib 't/lib';
 
+use File::Find qw(find);
 use Test::More;
 
 use Render::Test;
@@ -138,6 +139,10 @@ is_problem send_form($s, $token, '/jobs', field(title => 'x')), 400, 'no file fo
 is_problem $s->req(POST => '/upload', body => 'x'), 401, 'nobody uploads';
 is_deeply { map { $_ => count($_) } keys %before }, \%before, 'nothing of these is made';
 is $s->psql("SELECT count(*) FROM render.asset WHERE status <> 'uploading' AND filename = 'note.txt'"), 0, 'nor stored';
+
+# The janitor takes what was stored of them.
+sub objects { my $n = 0; find(sub { $n++ if -f }, $s->home . '/storage/inputs'); return $n }
+ok eval { wait_until(sub { objects() == count("asset WHERE origin = 'upload'") }, 10) }, 'nor left in storage' or diag objects();
 
 # What only the bytes say: a file that looks like a film.
 $r = send_form($s, $token, '/upload', file('broken.mp4', substr bytes_of('clip.mp4'), 0, 2000));

@@ -68,6 +68,7 @@ sub nothing_left {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     ok eval { wait_until(sub { !temp_files($s) }, 10) }, "$what: no temporary file is left";
     is assets(), $before, "$what: and no asset";
+    ok eval { wait_until(sub { !orphans() }, 10) }, "$what: what was stored of it is the janitor's" or diag join "\n", orphans();
 }
 
 
@@ -283,7 +284,7 @@ for my $short (75, 40, 30, 4, 3, 2, 1, 0, -1) {
 
 # ---------------------------------------------------------------- quota
 
-$s->psql("DELETE FROM render.asset WHERE status = 'uploading'");    # what the tests above have reserved
+$s->psql("DELETE FROM render.asset WHERE status = 'uploading'");    # what those who left have reserved
 my $used = $s->req(GET => '/users/me', token => $token)->{json}{used_bytes};
 $before = assets();
 $s->psql("UPDATE render.account SET quota_bytes = $used + 50000 WHERE id = '$account'");
@@ -292,7 +293,6 @@ my $chunked = form(file('a', $bytes), file('b', $bytes));
 ($r) = answers($s->raw(form_request($token, $path, $chunked, chunks => 5000), until => whole, timeout => 20));
 is $r->{status}, 413, 'a form of unknown length over it';
 nothing_left($before, 'over the quota');
-$s->psql("DELETE FROM render.asset WHERE status = 'uploading'");
 is send_parts(file('a', substr $bytes, 0, 20_000), file('b', substr $bytes, 0, 20_000))->{status}, 201, 'what fits, fits';
 $s->psql("UPDATE render.account SET quota_bytes = 20000000000 WHERE id = '$account'");
 
@@ -334,6 +334,15 @@ is scalar @errors, 0, 'nothing is wrong in the log' or diag join "\n", @errors;
 $s->stop;
 done_testing;
 
+
+# What lies in storage and is neither an asset nor for the janitor to take.
+sub orphans {
+    my %known = map { $_ => 1 } split /\n/,
+        $s->psql("SELECT storage_key FROM render.asset WHERE status <> 'uploading' UNION ALL SELECT storage_key FROM render.garbage");
+    my @files;
+    find({ no_chdir => 1, wanted => sub { push @files, substr $_, 1 + length $storage if -f } }, "$storage/inputs");
+    return grep { !$known{$_} } @files;
+}
 
 sub dial {
     my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $s->port, Proto => 'tcp') or die "connect: $@";

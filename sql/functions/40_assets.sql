@@ -66,6 +66,26 @@ LANGUAGE sql IMMUTABLE AS $$
         || a.status, 'UTF8')), 'hex'), 16) || '"'
 $$;
 
+-- Uploads of which no assets are made: what was stored of them goes.
+CREATE OR REPLACE FUNCTION render.abandon_uploads(request jsonb) RETURNS void
+LANGUAGE sql AS $$
+    WITH gone AS (
+        DELETE FROM render.asset WHERE status = 'uploading'
+           AND id IN (SELECT (u->>'asset')::uuid
+                        FROM jsonb_array_elements(request->'uploads') u)
+        RETURNING storage_key)
+    INSERT INTO render.garbage (storage_key) SELECT storage_key FROM gone
+    ON CONFLICT DO NOTHING
+$$;
+
+-- nginx itself asks, when a client left or was refused before the end.
+CREATE OR REPLACE FUNCTION render_api.assets_abandon(who jsonb, params jsonb,
+    body text, request jsonb) RETURNS render_api.answer
+LANGUAGE sql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+    SELECT render.abandon_uploads(request);
+    SELECT (204, NULL, NULL, NULL, NULL)::render_api.answer
+$$;
+
 -- The bytes of an upload are stored: request.uploads is [{asset, bytes, sha256,
 -- content_type, kind, filename?}], request.fields what else the form held.
 -- Makes assets of them, in the order of the form, each probed if it is media;
@@ -94,7 +114,7 @@ BEGIN
        + (SELECT coalesce(sum(x.bytes), 0) FROM asset x
            WHERE x.owner = me(who) AND x.status <> 'uploading')
        > owner.quota_bytes
-    THEN                                    -- the janitor takes the objects
+    THEN
         refusal := problem(413, 'Over quota', format('the account may store %s '
                            'bytes in all', owner.quota_bytes), request);
         RETURN;
@@ -155,12 +175,14 @@ DECLARE
 BEGIN
     seen := idempotency_get(who, request);
     IF seen.status IS NOT NULL THEN
+        PERFORM abandon_uploads(request);
         RETURN seen;
     END IF;
 
     SELECT * INTO m FROM make_assets(who, request);
 
     IF (m.refusal).status IS NOT NULL THEN
+        PERFORM abandon_uploads(request);
         RETURN idempotency_put(who, request, m.refusal);
     END IF;
 

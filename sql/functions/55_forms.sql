@@ -161,6 +161,7 @@ BEGIN
 
     seen := idempotency_get(who, request);
     IF seen.status IS NOT NULL THEN
+        PERFORM abandon_uploads(request);
         RETURN seen;
     END IF;
 
@@ -184,6 +185,7 @@ BEGIN
     END IF;
 
     IF errors <> '[]' THEN
+        PERFORM abandon_uploads(request);
         RETURN idempotency_put(who, request, problem(422, 'The film cannot be '
             'made', ltrim((errors->0->>'pointer') || ' '
             || (errors->0->>'detail')), request, errors));
@@ -193,6 +195,7 @@ BEGIN
                                      || jsonb_build_object('fields', f));
 
     IF (m.refusal).status IS NOT NULL THEN
+        PERFORM abandon_uploads(request);
         RETURN idempotency_put(who, request, m.refusal);
     END IF;
 
