@@ -367,7 +367,8 @@ END $$;
 
 CREATE OR REPLACE FUNCTION render_api.compositions_list(who jsonb,
     params jsonb, body text, request jsonb) RETURNS render_api.answer
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     at      record;
     answer  render_api.answer;
