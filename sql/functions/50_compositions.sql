@@ -302,6 +302,10 @@ DECLARE
     made     record;
     refusal  render_api.answer;
 BEGIN
+    IF NOT EXISTS (SELECT FROM account WHERE id = me(who) AND active) THEN
+        RETURN problem(401, 'Unauthorized', 'the account is gone', request);
+    END IF;
+
     refusal := refuse_sources(who, request->'document', '', request);
     IF refusal.status IS NOT NULL THEN
         RETURN refusal;
