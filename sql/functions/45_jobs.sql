@@ -254,7 +254,7 @@ BEGIN
             '/jobs/' || j.id, 'Retry-After', '1')));
 END $$;
 
--- What it made and no asset has goes with it.
+-- What it made and no asset has goes with it, in this run or an earlier one.
 CREATE OR REPLACE FUNCTION render_api.jobs_delete(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
@@ -277,6 +277,8 @@ BEGIN
     SELECT r->>'key' FROM jsonb_each(j.results) x(name, r)
      WHERE r->>'key' IS NOT NULL
        AND NOT EXISTS (SELECT FROM asset WHERE storage_key = r->>'key')
+     UNION
+    SELECT k FROM old_pictures(j.id, j.run) k
     ON CONFLICT DO NOTHING;
 
     DELETE FROM job WHERE id = j.id;
