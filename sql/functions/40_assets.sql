@@ -253,7 +253,9 @@ BEGIN
               jsonb_build_object('ETag', asset_tag(a)));
 END $$;
 
--- Its bytes go too, with the next round of the janitor.
+-- Its bytes go too, with the next round of the janitor; a film is then no result
+-- of its job any more.  Jobs of others that were allowed to use it are no reason
+-- to keep it: they fail.
 CREATE OR REPLACE FUNCTION render_api.assets_delete(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
@@ -270,8 +272,9 @@ BEGIN
     END IF;
 
     SELECT id INTO j FROM job
-     WHERE status IN ('pending', 'queued', 'processing')
-       AND kind <> 'probe' AND spec->'assets' ? a.id::text LIMIT 1;
+     WHERE owner = a.owner AND status IN ('pending', 'queued', 'processing')
+       AND kind NOT IN ('probe', 'validate')
+       AND spec->'assets' ? a.id::text LIMIT 1;
 
     IF FOUND THEN
         RETURN problem(409, 'In use', format('job %s is being rendered from '
@@ -286,6 +289,15 @@ BEGIN
                  'code', 'cancelled', 'detail', 'what it is about was '
                  'deleted')));
     END LOOP;
+
+    -- job, composition, asset: as where a film is accepted or shared
+
+    IF a.origin = 'render' THEN
+        UPDATE job SET results = results - 'final'
+         WHERE id = to_uuid(split_part(a.storage_key, '/', 2))
+           AND results->'final'->>'key' = a.storage_key;
+        PERFORM FROM composition WHERE output_asset = a.id FOR UPDATE;
+    END IF;
 
     DELETE FROM asset WHERE id = a.id AND owner = me(who) RETURNING * INTO a;
 
@@ -320,7 +332,8 @@ END $$;
 
 CREATE OR REPLACE FUNCTION render_api.assets_list(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     at      record;
     answer  render_api.answer;

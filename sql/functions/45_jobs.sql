@@ -95,13 +95,18 @@ BEGIN
         THEN '{"Retry-After": "1"}'::jsonb END);
 END $$;
 
+-- Planned for each call, as every list is: only so does a filter or a cursor
+-- that was not given cost nothing, and one that was given find its index.
 CREATE OR REPLACE FUNCTION render_api.jobs_list(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     at      record;
     answer  render_api.answer;
     n       int := page_limit(params);
+    wanted  job_status := (SELECT s FROM unnest(enum_range(NULL::job_status)) s
+                            WHERE s::text = params->>'status');
 BEGIN
     SELECT * INTO at FROM cursor_read(params->>'cursor');
 
@@ -110,7 +115,7 @@ BEGIN
          WHERE j.owner = me(who) AND j.kind <> 'validate'
            AND CASE params->>'kind' WHEN 'all' THEN true
                ELSE j.kind = coalesce(params->>'kind', 'composition') END
-           AND (params->>'status' IS NULL OR j.status::text = params->>'status')
+           AND (params->>'status' IS NULL OR j.status = wanted)
            AND (at.t IS NULL OR (j.created_at, j.id) < (at.t, at.id))
          ORDER BY j.created_at DESC, j.id DESC LIMIT n)
     SELECT x.* INTO answer
@@ -126,23 +131,29 @@ END $$;
 -- The state of jobs as events, for a relay that begins (params.id, who may read
 -- it) or was silent (params.ids, a JSON array; then nginx itself asks); or the
 -- live jobs of params.account, and those ended since params.since (ms; also
--- nginx itself).
+-- nginx itself).  nginx itself is known by its request, which is {}: a request
+-- that somebody made has an id, and one that was lost is not nginx's.
 CREATE OR REPLACE FUNCTION render_api.jobs_snapshot(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
-    items  jsonb;
-    which  uuid[];
+    items   jsonb;
+    which   uuid[];
+    inside  boolean := coalesce(request = '{}', false);
 BEGIN
-    IF request->>'id' IS NULL AND params->>'account' IS NOT NULL THEN
+    IF inside AND params->>'account' IS NOT NULL THEN
         which := ARRAY(
-            SELECT id FROM job
-             WHERE owner = (params->>'account')::uuid AND kind <> 'validate'
-               AND (status IN ('pending', 'queued', 'processing')
-                    OR ((params->>'since')::bigint > 0 AND ended_at >
-                        to_timestamp((params->>'since')::bigint / 1000.0)))
-             ORDER BY created_at DESC LIMIT 200);
-    ELSIF request->>'id' IS NULL THEN
+            (SELECT id FROM job
+              WHERE owner = (params->>'account')::uuid AND kind <> 'validate'
+                AND status IN ('pending', 'queued', 'processing')
+              ORDER BY created_at DESC LIMIT 200)
+            UNION
+            (SELECT id FROM job
+              WHERE owner = (params->>'account')::uuid AND kind <> 'validate'
+                AND (params->>'since')::bigint > 0 AND ended_at >
+                    to_timestamp((params->>'since')::bigint / 1000.0)
+              ORDER BY ended_at DESC LIMIT 200));
+    ELSIF inside THEN
         which := ARRAY(SELECT to_uuid(i) FROM
                        jsonb_array_elements_text(params->'ids') i);
     ELSE
@@ -159,10 +170,9 @@ BEGIN
       INTO items
       FROM job j
      WHERE j.id = ANY (which)
-       AND (request->>'id' IS NULL
-            OR may_read_job(who, j, params->>'share'));
+       AND (inside OR may_read_job(who, j, params->>'share'));
 
-    IF items IS NULL AND request->>'id' IS NOT NULL THEN
+    IF items IS NULL AND NOT inside THEN
         RETURN not_found('job', request);
     END IF;
 
@@ -244,7 +254,7 @@ BEGIN
             '/jobs/' || j.id, 'Retry-After', '1')));
 END $$;
 
--- What it made and no asset has goes with it.
+-- What it made and no asset has goes with it, in this run or an earlier one.
 CREATE OR REPLACE FUNCTION render_api.jobs_delete(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
@@ -267,6 +277,8 @@ BEGIN
     SELECT r->>'key' FROM jsonb_each(j.results) x(name, r)
      WHERE r->>'key' IS NOT NULL
        AND NOT EXISTS (SELECT FROM asset WHERE storage_key = r->>'key')
+     UNION
+    SELECT k FROM old_pictures(j.id, j.run) k
     ON CONFLICT DO NOTHING;
 
     DELETE FROM job WHERE id = j.id;

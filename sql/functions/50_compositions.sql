@@ -302,6 +302,10 @@ DECLARE
     made     record;
     refusal  render_api.answer;
 BEGIN
+    IF NOT EXISTS (SELECT FROM account WHERE id = me(who) AND active) THEN
+        RETURN problem(401, 'Unauthorized', 'the account is gone', request);
+    END IF;
+
     refusal := refuse_sources(who, request->'document', '', request);
     IF refusal.status IS NOT NULL THEN
         RETURN refusal;
@@ -367,7 +371,8 @@ END $$;
 
 CREATE OR REPLACE FUNCTION render_api.compositions_list(who jsonb,
     params jsonb, body text, request jsonb) RETURNS render_api.answer
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp
+SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     at      record;
     answer  render_api.answer;

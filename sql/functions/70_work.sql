@@ -114,6 +114,13 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT format('outputs/%s/%s-%s/', t.job, t.run, t.fence)
 $$;
 
+-- Whose rights a job has: its owner's, as they are now.
+CREATE OR REPLACE FUNCTION render.acting_for(j render.job) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('account', id, 'role', role)
+      FROM render.account WHERE id = j.owner
+$$;
+
 -- What a worker needs to do a task: the child's specification, its files by
 -- name and storage key, and where what it makes goes.
 CREATE OR REPLACE FUNCTION render.order_of(t render.task, j render.job)
@@ -141,7 +148,9 @@ BEGIN
                              'sha256', a.sha256, 'probe', a.probe,
                              'error', a.error))), '{}')
                        FROM asset a WHERE a.id IN (SELECT to_uuid(i) FROM
-                            jsonb_array_elements_text(j.spec->'assets') i))),
+                            jsonb_array_elements_text(j.spec->'assets') i)
+                        AND may_read(acting_for(j), a.owner, a.visibility,
+                                     NULL))),
                     'inputs', '{}'::jsonb, 'outputs', '{}'::jsonb)
                   FROM (SELECT) one
                   LEFT JOIN composition c ON c.id = j.subject

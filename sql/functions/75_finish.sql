@@ -31,6 +31,12 @@ BEGIN
      WHERE js.job = j.id AND js.run = j.run
        AND s.scope = j.owner AND s.key = js.key;
 
+    -- in the order of accept_pieces: films of one account share segments
+
+    PERFORM FROM segment s
+      WHERE (s.scope, s.key) IN (SELECT js.scope, js.key FROM job_segment js
+                                  WHERE js.job = j.id AND js.run = j.run)
+      ORDER BY s.key FOR NO KEY UPDATE;
     UPDATE segment s SET last_used = now()
       FROM job_segment js
      WHERE js.job = j.id AND js.run = j.run AND js.scope = s.scope
@@ -178,6 +184,16 @@ BEGIN
        AND key IN (SELECT p->>'key' FROM jsonb_array_elements(pieces) p);
 END $$;
 
+-- Where the pictures of runs before this one lie, which nothing names any more.
+CREATE OR REPLACE FUNCTION render.old_pictures(job_id uuid, before_run int)
+RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+    SELECT render.prefix_of(t) || name
+      FROM render.task t, (VALUES ('preview.jpg'), ('poster.jpg')) x(name)
+     WHERE t.job = job_id AND t.run < before_run AND t.kind = 'preview'
+       AND t.status = 'done'
+$$;
+
 -- The pictures are stored; the answer is what is still to be done: effects, and
 -- storage keys of pictures of earlier runs, which nothing names any more.
 CREATE OR REPLACE FUNCTION render.accept_preview(job_id uuid, t render.task,
@@ -198,10 +214,8 @@ BEGIN
                    'content_type', 'image/jpeg'))
      WHERE id = job_id RETURNING * INTO j;
 
-    SELECT coalesce(jsonb_agg(prefix_of(o) || name), '[]') INTO remove
-      FROM task o, (VALUES ('preview.jpg'), ('poster.jpg')) x(name)
-     WHERE o.job = j.id AND o.kind = 'preview' AND o.run < j.run
-       AND o.status = 'done';
+    SELECT coalesce(jsonb_agg(k), '[]') INTO remove
+      FROM old_pictures(j.id, j.run) k;
 
     effects := effects_add(event(j, 'preview', t.kind),
                            release_dependants(t.id));
