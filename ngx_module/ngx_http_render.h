@@ -238,6 +238,17 @@ enum {
 };
 
 
+/* ngx_http_render_backends.c: setters of directives */
+
+char *ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_render_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_render_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_render_link_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
 /* ngx_http_render_routes.c */
 
 extern const char *const  ngx_http_render_statements[];
