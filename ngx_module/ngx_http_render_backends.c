@@ -1,0 +1,405 @@
+/*
+ * Directives that name what stands behind: PostgreSQL, Redis, storage, and the
+ * files of keys.  All is checked, resolved and read when the configuration is;
+ * nothing is connected to from here.
+ */
+
+#include "ngx_http_render.h"
+
+#include <libpq-fe.h>
+
+
+static ngx_int_t
+ngx_http_render_push(ngx_array_t *a, const char *value)
+{
+    const char  **slot;
+
+    slot = ngx_array_push(a);
+    if (slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    *slot = value;
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_http_render_cstr(ngx_conf_t *cf, const char *s, size_t len)
+{
+    char  *copy;
+
+    copy = ngx_pnalloc(cf->pool, len + 1);
+    if (copy != NULL) {
+        ngx_memcpy(copy, s, len);
+        copy[len] = '\0';
+    }
+
+    return copy;
+}
+
+
+/* A name is resolved here, once: libpq would do it on the event loop. */
+
+static char *
+ngx_http_render_resolve(ngx_conf_t *cf, const char *host, ngx_str_t *addr)
+{
+    u_char      text[NGX_SOCKADDR_STRLEN], *p;
+    size_t      len;
+    ngx_url_t   u;
+
+    len = ngx_strlen(host);
+    p = ngx_pnalloc(cf->pool, len + sizeof("[]"));
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* nginx wants an address of IPv6 in brackets, libpq has it without */
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url.data = p;
+    u.url.len = ngx_sprintf(p, ngx_strchr(host, ':') ? "[%s]" : "%s", host) - p;
+    u.default_port = 1;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in host \"%s\" of \"render_postgres\"",
+                           u.err ? u.err : "no address", host);
+        return NGX_CONF_ERROR;
+    }
+
+    len = ngx_sock_ntop(u.addrs[0].sockaddr, u.addrs[0].socklen, text,
+                        NGX_SOCKADDR_STRLEN, 0);
+
+    addr->data = (u_char *) ngx_http_render_cstr(cf, (char *) text, len);
+    addr->len = len;
+
+    return addr->data != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    char              *err, *rv;
+    ngx_str_t         *value, addr;
+    ngx_int_t          n;
+    PQconninfoOption  *opts, *o;
+
+    static const char *const fixed[] = {
+        "gssencmode", "disable",
+        "application_name", "nginx-render",
+        "client_encoding", "UTF8",
+        "keepalives_idle", "10",
+        "tcp_user_timeout", "10000",
+        "options", "-c statement_timeout=5s -c lock_timeout=1s"
+                   " -c idle_in_transaction_session_timeout=10s",
+        NULL
+    };
+    const char *const *f;
+
+    if (mcf->pg_keywords != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    rv = NGX_CONF_OK;
+
+    opts = PQconninfoParse((char *) value[1].data, &err);
+    if (opts == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value of \"render_postgres\": %s",
+                           err ? err : "no memory");
+        PQfreemem(err);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->pg_keywords = ngx_array_create(cf->pool, 16, sizeof(char *));
+    mcf->pg_values = ngx_array_create(cf->pool, 16, sizeof(char *));
+    if (mcf->pg_keywords == NULL || mcf->pg_values == NULL) {
+        PQconninfoFree(opts);
+        return NGX_CONF_ERROR;
+    }
+
+    for (o = opts; o->keyword != NULL && rv == NGX_CONF_OK; o++) {
+        if (o->val == NULL || o->val[0] == '\0') {
+            continue;
+        }
+
+        if (ngx_strcmp(o->keyword, "options") == 0) {
+            rv = "may not hold \"options\"";
+            break;
+        }
+
+        (void) ngx_http_render_push(mcf->pg_keywords,
+                                    ngx_http_render_cstr(cf, o->keyword,
+                                                    ngx_strlen(o->keyword)));
+        (void) ngx_http_render_push(mcf->pg_values,
+                                    ngx_http_render_cstr(cf, o->val,
+                                                    ngx_strlen(o->val)));
+
+        if (ngx_strcmp(o->keyword, "host") == 0 && o->val[0] != '/') {
+            rv = ngx_http_render_resolve(cf, o->val, &addr);
+            if (rv == NGX_CONF_OK) {
+                (void) ngx_http_render_push(mcf->pg_keywords, "hostaddr");
+                (void) ngx_http_render_push(mcf->pg_values,
+                                            (char *) addr.data);
+            }
+        }
+    }
+
+    PQconninfoFree(opts);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    for (f = fixed; *f != NULL; f += 2) {
+        (void) ngx_http_render_push(mcf->pg_keywords, f[0]);
+        (void) ngx_http_render_push(mcf->pg_values, f[1]);
+    }
+
+    (void) ngx_http_render_push(mcf->pg_keywords, NULL);
+    if (ngx_http_render_push(mcf->pg_values, NULL) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 3) {
+        if (ngx_strncmp(value[2].data, "connections=", 12) != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", only "
+                               "\"connections=\" is known", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        n = ngx_atoi(value[2].data + 12, value[2].len - 12);
+        if (n < 3 || n > 128) {
+            return "\"connections\" must be between 3 and 128";
+        }
+
+        mcf->pg_connections = (ngx_uint_t) n;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_render_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    u_char      text[NGX_SOCKADDR_STRLEN], *p, *last, *at, *slash;
+    size_t      len;
+    ngx_str_t  *value;
+    ngx_url_t   u;
+    ngx_int_t   db;
+
+    if (mcf->redis_host.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    p = value[1].data;
+    last = p + value[1].len;
+
+    if (value[1].len < 9 || ngx_strncmp(p, "redis://", 8) != 0) {
+        return "must be redis://[:password@]host[:port][/database]";
+    }
+
+    p += 8;
+    at = ngx_strlchr(p, last, '@');
+
+    if (at != NULL) {
+        if (*p != ':') {
+            return "takes a password as redis://:password@host";
+        }
+        mcf->redis_password.data = p + 1;
+        mcf->redis_password.len = at - p - 1;
+        p = at + 1;
+    }
+
+    slash = ngx_strlchr(p, last, '/');
+    if (slash != NULL) {
+        db = slash + 1 < last ? ngx_atoi(slash + 1, last - slash - 1) : 0;
+        if (db < 0 || db > 1023) {
+            return "names no database between 0 and 1023";
+        }
+        mcf->redis_db = db;
+        last = slash;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url.data = p;
+    u.url.len = last - p;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"%V\" of \"render_redis\"",
+                           u.err ? u.err : "no address", &u.url);
+        return NGX_CONF_ERROR;
+    }
+
+    len = ngx_sock_ntop(u.addrs[0].sockaddr, u.addrs[0].socklen, text,
+                        NGX_SOCKADDR_STRLEN, 0);
+    mcf->redis_host.data = (u_char *) ngx_http_render_cstr(cf, (char *) text,
+                                                           len);
+    mcf->redis_host.len = len;
+    mcf->redis_port = u.port;
+
+    return mcf->redis_host.data != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    char             err[256];
+    ngx_str_t       *value;
+    const char      *path;
+    ngx_file_info_t  fi;
+
+    if (mcf->storage.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mcf->storage = value[1];
+
+    path = rn_store_path((char *) value[1].data, err, sizeof(err));
+    if (path == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value of \"render_storage\": %s", err);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_set_errno(0);
+
+    if (ngx_file_info(path, &fi) == NGX_FILE_ERROR || !ngx_is_dir(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf,
+                           ngx_errno ? ngx_errno : NGX_ENOTDIR,
+                           "the directory \"%s\" of \"render_storage\" "
+                           "cannot be used", path);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->storage_path.data = (u_char *) path;
+    mcf->storage_path.len = ngx_strlen(path);
+
+    while (mcf->storage_path.len > 1
+           && mcf->storage_path.data[mcf->storage_path.len - 1] == '/')
+    {
+        mcf->storage_path.len--;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Keys are files, so that nginx -T prints none; read by the master. */
+
+static char *
+ngx_http_render_read_key(ngx_conf_t *cf, ngx_str_t *name, size_t min,
+    ngx_str_t *key)
+{
+    u_char           buf[4097];
+    ssize_t          n;
+    ngx_fd_t         fd;
+
+    if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", name);
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_read_fd(fd, buf, sizeof(buf));
+    (void) ngx_close_file(fd);
+
+    if (n < 0 || n == (ssize_t) sizeof(buf)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, n < 0 ? ngx_errno : 0,
+                           "the key file \"%V\" cannot be read, or is longer "
+                           "than 4096 bytes", name);
+        return NGX_CONF_ERROR;
+    }
+
+    while (n > 0 && (buf[n - 1] == LF || buf[n - 1] == CR)) {
+        n--;
+    }
+
+    if (n >= 10 && ngx_strncmp(buf, "-----BEGIN", 10) == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the key file \"%V\" holds a PEM key; here a "
+                           "shared secret is needed", name);
+        return NGX_CONF_ERROR;
+    }
+
+    if ((size_t) n < min) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the key file \"%V\" holds %z bytes, at least %uz "
+                           "are needed", name, n, min);
+        return NGX_CONF_ERROR;
+    }
+
+    key->data = (u_char *) ngx_http_render_cstr(cf, (char *) buf, n);
+    key->len = n;
+
+    return key->data != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_render_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->jwt_key.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    return ngx_http_render_read_key(cf, &value[1], 32, &mcf->jwt_key);
+}
+
+
+char *
+ngx_http_render_link_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value, *key;
+
+    if (mcf->link_keys == NULL) {
+        mcf->link_keys = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+        if (mcf->link_keys == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (mcf->link_keys->nelts == 2) {
+        return "takes two keys at the most: the one that signs, and one that "
+               "is still accepted";
+    }
+
+    key = ngx_array_push(mcf->link_keys);
+    if (key == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    return ngx_http_render_read_key(cf, &value[1], RN_LINK_KEY_MIN, key);
+}
