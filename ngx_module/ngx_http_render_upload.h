@@ -1,6 +1,6 @@
 /*
- * What the two files of uploads share: the request's side (_upload.c), and the
- * file that a thread writes (_file.c).
+ * What the files of uploads share: the request's way (_upload.c), the bytes as
+ * they come (_take.c), and the file that a thread writes (_file.c).
  *
  * At any time either the event loop or one thread task owns the buffer and the
  * file; while the thread has them, nothing more is read from the client, so a
@@ -44,6 +44,46 @@ typedef struct {
     u_char               buf[NGX_HTTP_RENDER_UPLOAD_BUFFER];
 } ngx_http_render_file_t;
 
+
+typedef struct {
+    ngx_http_request_t      *r;
+    ngx_http_render_file_t  *file;
+    ngx_int_t                statement;     /* the call at the end */
+    off_t                    left;          /* of the quota */
+    off_t                    stored;        /* bytes of the files before */
+    json_t                  *files;         /* those that are stored */
+    json_t                  *fields;
+    json_t                  *asked;         /* assets that are not made yet */
+    const u_char            *span;          /* data not yet in the buffer */
+    size_t                   span_len;
+    size_t                   value_len;
+    unsigned                 form:1;
+    unsigned                 busy:1;        /* a thread has the file */
+    unsigned                 asking:1;      /* SQL is asked for an asset */
+    unsigned                 asset:1;       /* there is one for the next file */
+    unsigned                 in_file:1;
+    unsigned                 in_field:1;
+    unsigned                 ended:1;       /* the body is complete */
+    unsigned                 dropped:1;     /* the request is gone */
+    char                     filename[256];
+    char                     field[128];
+    u_char                   value[NGX_HTTP_RENDER_UPLOAD_VALUE];
+    rn_multipart             parser;
+} ngx_http_render_upload_t;
+
+
+/* ngx_http_render_take.c */
+
+/*
+ * Takes what nginx has read.  NGX_OK: all of it; NGX_AGAIN: the file's buffer
+ * has to be written first; NGX_DONE: the next file needs an asset; NGX_DECLINED:
+ * refused, and answered.
+ */
+ngx_int_t ngx_http_render_upload_take(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u);
+
+
+/* ngx_http_render_file.c */
 
 /* malloc'd, without an asset yet; NULL: no memory. */
 ngx_http_render_file_t *ngx_http_render_file_create(void);
