@@ -201,7 +201,7 @@ ngx_http_render_preflight_handler(ngx_http_request_t *r)
 }
 
 
-/* Known again by its address: nginx passes a header twice when it ends in 416. */
+/* Known again by its address: nginx passes a header twice that ends in 416. */
 
 static u_char  ngx_http_render_vary[] = "Origin";
 

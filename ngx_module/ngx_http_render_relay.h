@@ -62,7 +62,7 @@ void ngx_http_render_relay_hand(ngx_http_render_listener_t *l,
 /* Asks Redis for what the listener has not seen.  (_replay.c) */
 void ngx_http_render_relay_fetch(ngx_http_render_listener_t *l);
 
-/* The background look at SQL, and one for a listener of an account. (_look.c) */
+/* The background look at SQL, and one for an account's listener.  (_look.c) */
 void ngx_http_render_relay_tick(ngx_event_t *ev);
 void ngx_http_render_relay_look_account(ngx_http_render_listener_t *l);
 

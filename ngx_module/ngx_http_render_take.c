@@ -1,7 +1,7 @@
 /*
- * The bytes of an upload as they come: those of a raw body go to the file, those
- * of a form through the parser to files and fields.  Nothing is waited for here:
- * what has to be written or asked first is the answer.
+ * The bytes of an upload as they come: those of a raw body go to the file,
+ * those of a form through the parser to files and fields.  Nothing is waited
+ * for here: what has to be written or asked first is the answer.
  */
 
 #include "ngx_http_render_upload.h"

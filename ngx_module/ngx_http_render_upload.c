@@ -4,9 +4,9 @@
  * first; then the bytes, hashed and written by a thread (_file.c); and when all
  * is stored one SQL call that makes assets of it, or a job.
  *
- * What a client had stored when it left is not an asset: its rows are abandoned,
- * and the janitor takes the objects.  Where nobody could tell the database that,
- * the janitor finds rows that stay at "uploading".
+ * What a client had stored when it left is not an asset: its rows are
+ * abandoned, and the janitor takes the objects.  Where nobody could tell the
+ * database that, the janitor finds rows that stay at "uploading".
  */
 
 #include "ngx_http_render_upload.h"

@@ -76,8 +76,8 @@ typedef struct {
 
 /*
  * Takes what nginx has read.  NGX_OK: all of it; NGX_AGAIN: the file's buffer
- * has to be written first; NGX_DONE: the next file needs an asset; NGX_DECLINED:
- * refused, and answered.
+ * has to be written first; NGX_DONE: the next file needs an asset;
+ * NGX_DECLINED: refused, and answered.
  */
 ngx_int_t ngx_http_render_upload_take(ngx_http_request_t *r,
     ngx_http_render_upload_t *u);

@@ -1,7 +1,7 @@
 /*
- * WebSocket (RFC 6455) of /ws/progress/{id}, and of /ws/progress for all jobs of
- * an account: the state first, then each event.  wslay does the frames; a slow
- * reader gets the newest state, never a backlog.
+ * WebSocket (RFC 6455) of /ws/progress/{id}, and of /ws/progress for all jobs
+ * of an account: the state first, then each event.  wslay does the frames; a
+ * slow reader gets the newest state, never a backlog.
  */
 
 #include "ngx_http_render.h"
@@ -124,7 +124,7 @@ ngx_http_render_ws_recv(wslay_event_context_ptr ctx, uint8_t *buf, size_t len,
     ngx_connection_t      *c;
     ngx_http_render_ws_t  *w = data;
 
-    /* each ping is answered: who does not read the answers is not read either */
+    /* each ping is answered: who reads no answers is not read either */
 
     if (wslay_event_get_queued_msg_count(ctx) > NGX_HTTP_RENDER_WS_ANSWERS) {
         w->full = 1;
