@@ -387,6 +387,31 @@ await fetch(`${url}/auth/signup`, { method: 'POST', body: JSON.stringify({ email
 
 const passes = { 'desktop-light': desktopLight, 'desktop-dark': desktopDark, 'phone-light': phoneLight, 'phone-dark': phoneDark };
 
+// ---- the contract, to read and to try
+
+async function contract(w) {
+    const { page } = w;
+    const spec = await (await fetch(`${url}/openapi.json`)).json();
+    const n = Object.values(spec.paths).flatMap((p) => Object.keys(p).filter((m) => /^(get|put|post|patch|delete)$/.test(m))).length;
+    await page.goto(`${url}/docs`);
+    await page.locator('.operation').nth(n - 1).waitFor();
+    is(await page.locator('.operation').count(), n, `all ${n} operations are shown`);
+    await w.look('contract');
+    await page.getByLabel('Find').fill('health ready');
+    is(await page.locator('.operation:visible').count(), 1, 'one is found by its words');
+    await page.getByLabel('Find').fill('');
+    await page.locator('#createComposition > summary').click();
+    await w.look('operation');
+    await page.locator('#getHealth > summary').click();
+    await page.locator('#getHealth').getByRole('button', { name: 'Send' }).click();
+    await page.locator('#getHealth .answer').getByText('"status": "ok"').waitFor();
+    ok(true, 'one is tried, and answers');
+}
+
+passes['docs-desktop'] = passes['docs-phone'] = contract;
+contexts['docs-desktop'] = contexts['desktop-light'];
+contexts['docs-phone'] = contexts['phone-dark'];
+
 for (const name of Object.keys(contexts).filter((n) => !only || n === only)) {
     const w = await watched(browser, url, name);
     try {
