@@ -65,7 +65,9 @@ LANGUAGE sql IMMUTABLE AS $$
      WHERE s #>> '{}' LIKE 'asset:%'
 $$;
 
--- A job for the composition as it is, and the answer that says so.
+-- A job for the composition as it is, and the answer that says so.  The job has
+-- the document of its own revision: by the time it is planned, or tried again,
+-- the composition may have another.
 CREATE OR REPLACE FUNCTION render.start_composition(c render.composition,
     request jsonb, also jsonb DEFAULT '{}', before jsonb DEFAULT '{}')
 RETURNS render_api.answer
@@ -74,7 +76,8 @@ DECLARE
     made  record;
 BEGIN
     SELECT * INTO made FROM add_job(c.owner, 'composition', c.id, c.revision,
-        jsonb_build_object('assets', assets_of(c.config)), request);
+        jsonb_build_object('assets', assets_of(c.config),
+                           'config', c.config_text), request);
 
     RETURN ok(202, jsonb_build_object('composition_id', c.id,
                   'job_id', (made.j).id, 'status', (made.j).status,
