@@ -60,6 +60,22 @@ subtest 'pictures of a run that was tried again' => sub {
     ok wait_until(sub { !grep { stored($_) } @keys }, 10, 'their end'), 'and they with it';
 };
 
+subtest 'a film that is cancelled when it is stored, and not yet accepted' => sub {
+    $s->psql(<<'SQL');
+        CREATE FUNCTION render.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $$not now$$; END';
+        CREATE TRIGGER refuse BEFORE UPDATE ON render.task FOR EACH ROW
+          WHEN (NEW.kind = 'assemble' AND NEW.status = 'done') EXECUTE FUNCTION render.refuse();
+SQL
+    my $job = submit($s, $u, film(seconds => 1));
+    my $final = $s->home . "/storage/outputs/$job";
+    my @films;
+    wait_until(sub { @films = glob "$final/*/final.mp4" }, 20, 'the film');
+    wait_until(sub { $s->log('worker-1') =~ /not now/ }, 20, 'the refusal');
+    is as($u, POST => "/jobs/$job/cancel")->{status}, 200, 'cancelled';
+    $s->psql('DROP TRIGGER refuse ON render.task; DROP FUNCTION render.refuse()');
+    ok wait_until(sub { !-e $films[0] }, 10, 'its end'), 'it is gone from storage';
+};
+
 subtest 'a source that somebody else uses' => sub {
     my $asset = picture_of($v);
     is as($v, PATCH => "/videos/$asset->{id}", json => { visibility => 'public' })->{status}, 200, 'a public picture';
