@@ -5,6 +5,8 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
 use Render::Test;
 use Render::Test::Faults;
 use Render::Test::Problem;
@@ -60,6 +62,22 @@ subtest 'pictures of a run that was tried again' => sub {
     ok wait_until(sub { !grep { stored($_) } @keys }, 10, 'their end'), 'and they with it';
 };
 
+subtest 'a film that is cancelled when it is stored, and not yet accepted' => sub {
+    $s->psql(<<'SQL');
+        CREATE FUNCTION render.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $$not now$$; END';
+        CREATE TRIGGER refuse BEFORE UPDATE ON render.task FOR EACH ROW
+          WHEN (NEW.kind = 'assemble' AND NEW.status = 'done') EXECUTE FUNCTION render.refuse();
+SQL
+    my $job = submit($s, $u, film(seconds => 1));
+    my $final = $s->home . "/storage/outputs/$job";
+    my @films;
+    wait_until(sub { @films = glob "$final/*/final.mp4" }, 20, 'the film');
+    wait_until(sub { $s->log('worker-1') =~ /not now/ }, 20, 'the refusal');
+    is as($u, POST => "/jobs/$job/cancel")->{status}, 200, 'cancelled';
+    $s->psql('DROP TRIGGER refuse ON render.task; DROP FUNCTION render.refuse()');
+    ok wait_until(sub { !-e $films[0] }, 10, 'its end'), 'it is gone from storage';
+};
+
 subtest 'a source that somebody else uses' => sub {
     my $asset = picture_of($v);
     is as($v, PATCH => "/videos/$asset->{id}", json => { visibility => 'public' })->{status}, 200, 'a public picture';
@@ -110,6 +128,26 @@ SQL
     wait_until(sub { $s->psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711") }, 10, 'the change');
     is as($u, DELETE => "/videos/$film")->{status}, 204, 'the deletion waits for the change';
     is $changing->(), 'changed', 'which does not wait for it';
+};
+
+subtest 'storage that fails' => sub {
+    my $key = 'outputs/00000000-0000-0000-0000-000000000000/1-1/final.mp4';
+    my $path = $s->home . "/storage/$key";
+    my $rows = sub { $s->psql("SELECT count(*) FROM render.garbage WHERE storage_key = '$key'") };
+
+    make_path($path);                       # a folder cannot be deleted as a file is
+    chmod 0777, dirname($path) or die "$path: $!";      # what is in it may be by the worker, who is somebody else
+    $s->psql("INSERT INTO render.garbage (storage_key) VALUES ('$key')");
+    wait_until(sub { $s->log('worker-1') =~ m{mover: delete \Q$key} }, 10, 'the failure');
+    is $rows->(), 1, 'what could not be deleted is not forgotten';
+    my ($code, $out, $err) = psql_as($s, 'WORKER', 'SELECT render_work.janitor(true)');
+    unlike $out, qr/\Q$key/, 'nor tried without a pause';
+
+    rmdir $path or die "$path: $!";
+    open my $file, '>', $path or die "$path: $!";
+    close $file;
+    $s->psql("UPDATE render.garbage SET since = now() WHERE storage_key = '$key'");
+    ok wait_until(sub { !-e $path && !$rows->() }, 10, 'the end'), 'but it goes in the end, and is forgotten';
 };
 
 subtest 'an account' => sub {

@@ -28,6 +28,33 @@ answer(int sock, json_int_t id, int err, const char *temp, int fd)
 }
 
 
+/* What is deleted for the janitor is told back: SQL asks until it is gone. */
+
+static void
+clean(rn_store *store, int sock, json_t *keys)
+{
+    size_t   i;
+    json_t  *key, *gone;
+
+    gone = json_array();
+
+    json_array_foreach(keys, i, key) {
+        if (rn_store_delete(store, json_string_value(key) ?: "") == 0) {
+            (void) json_array_append(gone, key);
+        } else {
+            rn_log(RN_LOG_WARN, "mover: delete %s: %s",
+                   json_string_value(key) ?: "", strerror(errno));
+        }
+    }
+
+    if (!rw_send(sock, json_pack("{s:s, s:o}", "op", "cleaned", "keys", gone),
+                 NULL, 0))
+    {
+        rn_log(RN_LOG_ERROR, "mover: answer: %s", strerror(errno));
+    }
+}
+
+
 static void
 serve(rn_store *store, int sock, json_t *msg, int fd)
 {
@@ -67,6 +94,9 @@ serve(rn_store *store, int sock, json_t *msg, int fd)
             rn_log(RN_LOG_WARN, "mover: delete %s: %s", rw_str(msg, "key"),
                    strerror(errno));
         }
+
+    } else if (strcmp(op, "clean") == 0) {
+        clean(store, sock, json_object_get(msg, "keys"));
 
     } else if (strcmp(op, "sweep") == 0) {
         n = rn_store_sweep(store, SWEEP_AGE);

@@ -7,6 +7,7 @@
  *   {"id", "op": "commit", "temp", "key"} + fd  -> {"id", "errno"}
  *   {"op": "discard", "temp"}                   no answer
  *   {"op": "delete", "key"}                     no answer
+ *   {"op": "clean", "keys"}                 -> {"op": "cleaned", "keys"}: gone
  *   {"op": "sweep"}                             no answer
  */
 

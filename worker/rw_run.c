@@ -619,12 +619,11 @@ rw_run_stop(rw_worker *w, rw_run *r)
 
     r->stopped = true;
 
+    /* what is stored already, SQL is still asked about: it may have taken it,
+       and if not, it must be deleted */
+
     if (r->pidfd >= 0) {
         (void) syscall(SYS_pidfd_send_signal, r->pidfd, SIGKILL, NULL, 0);
-    }
-
-    if (r->state == RW_FINISHING) {
-        r->state = RW_ENDED;
     }
 }
 

@@ -81,7 +81,7 @@ void rw_run_child(rw_worker *w, json_t *msg, int fd);
 /* Progress waits on the task's pipe. */
 void rw_run_progress(rw_worker *w, rw_run *r);
 
-/* Ends it without a word to SQL; what it made is thrown away. */
+/* Ends it; what it made is thrown away, unless SQL has taken it already. */
 void rw_run_stop(rw_worker *w, rw_run *r);
 
 /* Tells SQL of those that are done; frees the ended.  Called each round. */

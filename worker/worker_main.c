@@ -215,8 +215,7 @@ claim(supervisor *s)
 static void
 keep_house(supervisor *s)
 {
-    size_t       i;
-    json_t      *j, *key;
+    json_t      *j, *keys;
     rw_worker   *w = &s->w;
     const char  *args[1];
 
@@ -243,9 +242,10 @@ keep_house(supervisor *s)
 
     rw_bell_effects(&w->bell, json_object_get(j, "effects"), NULL, 0);
 
-    json_array_foreach(json_object_get(j, "delete"), i, key) {
-        (void) rw_send(w->mover, json_pack("{s:s, s:O}", "op", "delete",
-                                           "key", key), NULL, 0);
+    keys = json_object_get(j, "delete");
+    if (json_array_size(keys) != 0) {
+        (void) rw_send(w->mover, json_pack("{s:s, s:O}", "op", "clean", "keys",
+                                           keys), NULL, 0);
     }
 
     if (rw_now() >= s->sweep_at) {
@@ -262,6 +262,27 @@ keep_house(supervisor *s)
     }
 
     json_decref(j);
+}
+
+
+static void
+from_mover(rw_worker *w, json_t *msg, int fd)
+{
+    char        *keys;
+    const char  *args[1];
+
+    if (strcmp(rw_str(msg, "op"), "cleaned") != 0) {
+        rw_run_moved(w, msg, fd);
+        return;
+    }
+
+    /* where SQL does not hear this, it asks for it once more */
+
+    keys = json_dumps(json_object_get(msg, "keys"), JSON_COMPACT);
+    args[0] = keys;
+    json_decref(rw_db_call(&w->db, "SELECT render_work.deleted($1::jsonb)", 1,
+                           args));
+    free(keys);
 }
 
 
@@ -391,7 +412,7 @@ round_of_loop(supervisor *s, int sfd)
     }
 
     if (p[1].revents) {
-        take_message(s, w->mover, rw_run_moved);
+        take_message(s, w->mover, from_mover);
     }
 
     if (p[2].revents) {

@@ -65,7 +65,9 @@ LANGUAGE sql IMMUTABLE AS $$
      WHERE s #>> '{}' LIKE 'asset:%'
 $$;
 
--- A job for the composition as it is, and the answer that says so.
+-- A job for the composition as it is, and the answer that says so.  The job has
+-- the document of its own revision: by the time it is planned, or tried again,
+-- the composition may have another.
 CREATE OR REPLACE FUNCTION render.start_composition(c render.composition,
     request jsonb, also jsonb DEFAULT '{}', before jsonb DEFAULT '{}')
 RETURNS render_api.answer
@@ -74,7 +76,8 @@ DECLARE
     made  record;
 BEGIN
     SELECT * INTO made FROM add_job(c.owner, 'composition', c.id, c.revision,
-        jsonb_build_object('assets', assets_of(c.config)), request);
+        jsonb_build_object('assets', assets_of(c.config),
+                           'config', c.config_text), request);
 
     RETURN ok(202, jsonb_build_object('composition_id', c.id,
                   'job_id', (made.j).id, 'status', (made.j).status,
@@ -239,28 +242,31 @@ CREATE OR REPLACE FUNCTION render_api.compositions_delete(who jsonb,
     params jsonb, body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
-    own  record;
-    j    uuid;
-    e    jsonb := '{}';
+    own   record;
+    live  uuid[];
+    j     uuid;
+    e     jsonb := '{}';
 BEGIN
-    -- jobs before the composition, as where a film is accepted
+    -- jobs before the composition, as where a film is accepted; none is ended
+    -- before it is known that the composition may be deleted
 
-    FOR j IN SELECT job.id FROM job JOIN composition c ON c.id = job.subject
-              WHERE c.id = to_uuid(params->>'id') AND c.owner = me(who)
-                AND job.kind = 'composition'
-                AND job.status IN ('pending', 'queued', 'processing')
-                AND if_match(request, composition_tag(c))
-              ORDER BY job.id FOR UPDATE OF job
-    LOOP
-        e := effects_add(e, end_job(j, 'cancelled', jsonb_build_object(
-                 'code', 'cancelled', 'detail', 'its composition was '
-                 'deleted')));
-    END LOOP;
+    live := ARRAY(SELECT job.id FROM job JOIN composition c
+                      ON c.id = job.subject
+                   WHERE c.id = to_uuid(params->>'id') AND c.owner = me(who)
+                     AND job.kind = 'composition'
+                     AND job.status IN ('pending', 'queued', 'processing')
+                   ORDER BY job.id FOR UPDATE OF job);
 
     SELECT * INTO own FROM own_composition(who, params, request);
     IF (own.refusal).status IS NOT NULL THEN
         RETURN own.refusal;
     END IF;
+
+    FOREACH j IN ARRAY live LOOP
+        e := effects_add(e, end_job(j, 'cancelled', jsonb_build_object(
+                 'code', 'cancelled', 'detail', 'its composition was '
+                 'deleted')));
+    END LOOP;
 
     DELETE FROM composition WHERE id = (own.c).id;
 

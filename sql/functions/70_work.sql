@@ -139,7 +139,9 @@ BEGIN
                     'outputs', '{}'::jsonb)
                   FROM asset WHERE id = j.subject);
 
-    WHEN 'plan' THEN                        -- of a validation: no composition
+    -- a validation has no composition; a job of an older schema no config
+
+    WHEN 'plan' THEN
         RETURN (SELECT jsonb_build_object('spec', jsonb_build_object(
                     'config', coalesce(j.spec->>'config', c.config_text),
                     'assets',

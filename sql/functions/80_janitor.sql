@@ -65,20 +65,40 @@ LANGUAGE sql AS $$
     WITH gone AS (
         DELETE FROM render.asset WHERE status = 'uploading'
            AND created_at < now() - interval '1 day' RETURNING storage_key)
-    SELECT coalesce(jsonb_agg(storage_key), '[]') FROM gone
+    INSERT INTO render.garbage (storage_key) SELECT storage_key FROM gone
+    ON CONFLICT DO NOTHING;
+    SELECT '[]'::jsonb
 $$;
 
--- What lost its last reference; an object that still has one stays.
+-- What lost its last reference; an object that still has one stays.  Each is
+-- told of again after a minute, until deleted() says that it is gone: worker
+-- and storage may fail in between.
 CREATE OR REPLACE FUNCTION render.take_garbage() RETURNS jsonb
-LANGUAGE sql AS $$
-    WITH gone AS (
-        DELETE FROM render.garbage WHERE storage_key IN
-               (SELECT storage_key FROM render.garbage ORDER BY since
-                 LIMIT 200 FOR UPDATE SKIP LOCKED)
-        RETURNING storage_key)
-    SELECT coalesce(jsonb_agg(g.storage_key), '[]') FROM gone g
-     WHERE NOT EXISTS (SELECT FROM render.asset a
-                        WHERE a.storage_key = g.storage_key)
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    keys  text[];
+    list  jsonb;
+BEGIN
+    keys := ARRAY(SELECT storage_key FROM garbage WHERE since <= now()
+                   ORDER BY since LIMIT 200 FOR UPDATE SKIP LOCKED);
+
+    DELETE FROM garbage g USING asset a
+     WHERE g.storage_key = ANY (keys) AND a.storage_key = g.storage_key;
+
+    WITH due AS (
+        UPDATE garbage SET since = now() + interval '1 minute'
+         WHERE storage_key = ANY (keys) RETURNING storage_key)
+    SELECT coalesce(jsonb_agg(storage_key), '[]') INTO list FROM due;
+
+    RETURN list;
+END $$;
+
+-- Storage holds these no more.
+CREATE OR REPLACE FUNCTION render_work.deleted(keys jsonb) RETURNS jsonb
+LANGUAGE sql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+    DELETE FROM garbage
+     WHERE storage_key IN (SELECT jsonb_array_elements_text(keys));
+    SELECT '{}'::jsonb
 $$;
 
 -- {"effects", "delete": [storage keys]}
@@ -98,8 +118,10 @@ BEGIN
     DELETE FROM job WHERE kind = 'validate'
        AND created_at < now() - interval '10 minutes';
 
+    PERFORM forget_uploads();
+
     RETURN jsonb_build_object('effects', effects_add(e, overdue()),
-                              'delete', forget_uploads() || take_garbage());
+                              'delete', take_garbage());
 END $$;
 
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA render_api TO render_web;
