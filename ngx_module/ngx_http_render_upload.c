@@ -659,6 +659,17 @@ ngx_http_render_upload_write(void *data)
 }
 
 
+/* It is we who take the time now: the client's does not run meanwhile. */
+
+static void
+ngx_http_render_upload_hold(ngx_http_request_t *r)
+{
+    if (r->connection->read->timer_set) {
+        ngx_del_timer(r->connection->read);
+    }
+}
+
+
 static void
 ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 {
@@ -667,7 +678,12 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
     for ( ;; ) {
         rc = ngx_http_render_upload_take(r, u);
 
-        if (rc == NGX_DECLINED || rc == NGX_DONE) {
+        if (rc == NGX_DECLINED) {
+            return;
+        }
+
+        if (rc == NGX_DONE) {
+            ngx_http_render_upload_hold(r);
             return;
         }
 
@@ -702,6 +718,7 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
     }
 
     u->busy = 1;
+    ngx_http_render_upload_hold(r);
 
     if (ngx_http_render_thread(r, ngx_http_render_process->conf->files_pool,
                                ngx_http_render_upload_write,
