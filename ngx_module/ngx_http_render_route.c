@@ -246,7 +246,7 @@ ngx_http_render_no_route(ngx_http_request_t *r, ngx_uint_t allowed)
 static ngx_int_t
 ngx_http_render_admit(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 {
-    ngx_str_t                       ticket;
+    ngx_str_t                       ticket, want;
     const ngx_http_render_route_t  *route = ctx->route;
 
     ctx->identity = ngx_http_render_identify(r);
@@ -267,6 +267,19 @@ ngx_http_render_admit(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
     }
 
     if (route->who == ngx_http_render_anyone) {
+
+        /* a page of another site could sign its visitors in as somebody else */
+
+        want = ngx_http_render_param(r, "cookie");
+
+        if (route->resource == NGX_HTTP_RENDER_AUTH && want.len != 0
+            && !ngx_http_render_origin_ok(r, 1))
+        {
+            ngx_http_render_problem(r, 403, "Forbidden", "a cookie is only "
+                                    "given to pages of this host", NULL);
+            return NGX_ERROR;
+        }
+
         return NGX_OK;
     }
 
