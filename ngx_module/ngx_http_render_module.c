@@ -836,5 +836,7 @@ ngx_http_render_init(ngx_conf_t *cf)
 
     *h = ngx_http_render_log_handler;
 
+    ngx_http_render_limit_init();
+
     return ngx_http_render_cors_init(cf);
 }
