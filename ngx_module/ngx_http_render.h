@@ -20,6 +20,7 @@
 #define NGX_HTTP_RENDER_MAX_PARAMS   16
 #define NGX_HTTP_RENDER_TOKEN_MAX    4096
 #define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)
+#define NGX_HTTP_RENDER_BODY_ANYONE  65536      /* of who has not signed in */
 #define NGX_HTTP_RENDER_COOKIE       "render_token"
 #define NGX_HTTP_RENDER_PARSE_INLINE 65536      /* above: in a thread */
 
@@ -136,6 +137,8 @@ struct ngx_http_render_ctx_s {
     ngx_uint_t                      nparams;
     ngx_str_t                       body;
     ngx_http_render_body_e          body_kind;
+    off_t                           body_max;   /* 0: not to be counted here */
+    off_t                           body_seen;
     json_t                         *json;       /* the body, parsed */
     json_t                         *extra;      /* into the request argument */
     char                            digest[65]; /* of an upload, as hex */
@@ -359,6 +362,11 @@ ngx_int_t ngx_http_render_preflight_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_cors_init(ngx_conf_t *cf);
 char *ngx_http_render_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+
+/* ngx_http_render_limit.c: drops of a body what goes beyond its body_max */
+
+void ngx_http_render_limit_init(void);
 
 
 /* ngx_http_render_task.c: work in a thread that outlives its request */

@@ -82,6 +82,7 @@ ngx_http_render_arg_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 {
     char                     *text;
     json_t                   *j, *v;
+    ngx_str_t                 name;
     ngx_uint_t                i;
     ngx_http_render_param_t  *p;
 
@@ -89,6 +90,15 @@ ngx_http_render_arg_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 
     for (i = 0; i < ctx->nparams; i++) {
         p = &ctx->params[i];
+
+        name = ngx_http_render_dup(r->pool, (char *) p->name.data, p->name.len);
+
+        if (name.data == NULL
+            || json_object_get(j, (char *) name.data) != NULL)
+        {
+            continue;                       /* the first counts, as for us */
+        }
+
         v = json_stringn((char *) p->value.data, p->value.len);
 
         /* what is not UTF-8, or holds NUL, cannot name anything here */
@@ -100,13 +110,7 @@ ngx_http_render_arg_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
             v = json_string("");
         }
 
-        {
-            ngx_str_t  name;
-
-            name = ngx_http_render_dup(r->pool, (char *) p->name.data,
-                                       p->name.len);
-            (void) json_object_set_new(j, (char *) name.data, v);
-        }
+        (void) json_object_set_new(j, (char *) name.data, v);
     }
 
     text = json_dumps(j, JSON_COMPACT);

@@ -236,10 +236,16 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
         if (n->account) {
             ngx_http_render_relay_look_accounts(n);
 
-        } else if (json_array_size(ids) < 1000) {
+        } else if (relay->query == NULL && json_array_size(ids) < 1000) {
             id = ngx_http_render_relay_id(n);
             (void) json_array_append_new(ids, json_stringn((char *) id.data,
                                                            id.len));
+
+            /* to the end, so that with more than these all have their turn */
+
+            n->heard = ngx_current_msec;
+            ngx_queue_remove(&n->queue);
+            ngx_queue_insert_tail(&relay->nodes, &n->queue);
         }
     }
 

@@ -363,9 +363,21 @@ ngx_http_render_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_render_loc_conf_t *prev = parent;
     ngx_http_render_loc_conf_t *conf = child;
 
+    ngx_http_core_loc_conf_t     *clcf;
     ngx_http_render_main_conf_t  *mcf;
 
-    /* resources are not inherited: a nested location names its own */
+    /*
+     * Resources are not inherited: a nested location names its own.  Blocks of
+     * "if" and "limit_except" are no locations but parts of one; nginx keeps
+     * the handler within the first and loses it within the second.
+     */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && clcf->handler == NULL && prev->api != 0) {
+        conf->api = prev->api;
+        clcf->handler = ngx_http_render_api_handler;
+    }
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth, ngx_http_render_anyone);
 
@@ -415,6 +427,8 @@ ngx_http_render_init(ngx_conf_t *cf)
     }
 
     *h = ngx_http_render_log_handler;
+
+    ngx_http_render_limit_init();
 
     return ngx_http_render_cors_init(cf);
 }

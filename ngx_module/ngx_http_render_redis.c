@@ -536,16 +536,20 @@ ngx_http_render_redis_unsubscribe(ngx_str_t *channel)
 static void
 ngx_http_render_waited(redisAsyncContext *ac, void *reply, void *data)
 {
-    ngx_http_render_wait_t  *w = data;
+    ngx_http_render_wait_t   *w = data;
+    ngx_http_render_redis_t  *redis = ngx_http_render_process->redis;
 
-    ngx_http_render_process->redis->pending--;
+    redis->pending--;
 
     if (w->deadline.timer_set) {            /* else it was counted then */
         ngx_del_timer(&w->deadline);
         ngx_http_render_redis_count(reply);
     }
 
-    if (w->callback != NULL) {
+    /* at the exit of the process nothing is owed, and listeners' nodes are
+       gone */
+
+    if (w->callback != NULL && !redis->quitting) {
         w->callback(w->data, reply);
     }
 

@@ -82,6 +82,7 @@ static void
 ngx_http_render_replayed(void *data, void *reply)
 {
     size_t                       i;
+    uint64_t                     ms, seq;
     ngx_uint_t                   gone, full;
     redisReply                  *r = reply;
     ngx_http_render_listener_t  *l = data;
@@ -96,6 +97,8 @@ ngx_http_render_replayed(void *data, void *reply)
     gone = 0;
     l->gone = &gone;
     full = r->elements == NGX_HTTP_RENDER_REPLAY_PAGE;
+    ms = l->last_ms;
+    seq = l->last_seq;
 
     for (i = 0; i < r->elements && !gone; i++) {
         if (ngx_http_render_replay_one(l, r->element[i]) == NGX_ERROR) {
@@ -109,6 +112,10 @@ ngx_http_render_replayed(void *data, void *reply)
     }
 
     l->gone = NULL;
+
+    if (ms == l->last_ms && seq == l->last_seq) {
+        full = 0;                           /* the same page would come again */
+    }
 
     if (!full && !l->missed) {
         ngx_http_render_replay_done(l, 0);

@@ -68,7 +68,7 @@ ngx_http_render_result_verify(ngx_http_request_t *r, ngx_str_t *link,
 
 static void
 ngx_http_render_result_send(ngx_http_request_t *r, ngx_open_file_info_t *of,
-    ngx_str_t *path)
+    ngx_str_t *path, ngx_str_t *disposition)
 {
     ngx_int_t    rc;
     ngx_buf_t   *b;
@@ -89,6 +89,10 @@ ngx_http_render_result_send(ngx_http_request_t *r, ngx_open_file_info_t *of,
     (void) ngx_http_render_header(r, "Cache-Control", &value);
     ngx_str_set(&value, "nosniff");
     (void) ngx_http_render_header(r, "X-Content-Type-Options", &value);
+
+    if (disposition != NULL) {
+        (void) ngx_http_render_header(r, "Content-Disposition", disposition);
+    }
 
     /* what strangers have sent must not run as a page of ours */
 
@@ -134,10 +138,14 @@ ngx_http_render_result_send(ngx_http_request_t *r, ngx_open_file_info_t *of,
 }
 
 
-/* The file of a storage key; the type is set, 404 when it is not there. */
+/*
+ * The file of a storage key; the type is set, 404 when it is not there.  The
+ * disposition may be NULL.
+ */
 
 static void
-ngx_http_render_result_open(ngx_http_request_t *r, ngx_str_t *key)
+ngx_http_render_result_open(ngx_http_request_t *r, ngx_str_t *key,
+    ngx_str_t *disposition)
 {
     u_char                       *p;
     ngx_str_t                     path;
@@ -183,7 +191,7 @@ ngx_http_render_result_open(ngx_http_request_t *r, ngx_str_t *key)
         return;
     }
 
-    ngx_http_render_result_send(r, &of, &path);
+    ngx_http_render_result_send(r, &of, &path, disposition);
 }
 
 
@@ -216,7 +224,7 @@ ngx_http_render_result(ngx_http_request_t *r)
     file.data = (u_char *) parts.file;
     file.len = parts.file_len;
     ngx_http_render_result_type(r, &file);
-    ngx_http_render_result_open(r, &key);
+    ngx_http_render_result_open(r, &key, NULL);
 }
 
 
@@ -262,7 +270,6 @@ ngx_http_render_stream_found(ngx_http_request_t *r,
     header.len = rn_disposition(!show, name, name != NULL ? ngx_strlen(name)
                                              : 0, value);
     header = ngx_http_render_dup(r->pool, value, header.len);
-    (void) ngx_http_render_header(r, "Content-Disposition", &header);
 
     r->headers_out.content_type = ngx_http_render_dup(r->pool, type,
                                                       ngx_strlen(type));
@@ -279,7 +286,7 @@ ngx_http_render_stream_found(ngx_http_request_t *r,
         return;
     }
 
-    ngx_http_render_result_open(r, &key);
+    ngx_http_render_result_open(r, &key, &header);
 }
 
 

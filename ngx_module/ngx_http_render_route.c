@@ -246,7 +246,7 @@ ngx_http_render_no_route(ngx_http_request_t *r, ngx_uint_t allowed)
 static ngx_int_t
 ngx_http_render_admit(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 {
-    ngx_str_t                       ticket;
+    ngx_str_t                       ticket, want;
     const ngx_http_render_route_t  *route = ctx->route;
 
     ctx->identity = ngx_http_render_identify(r);
@@ -267,6 +267,19 @@ ngx_http_render_admit(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
     }
 
     if (route->who == ngx_http_render_anyone) {
+
+        /* a page of another site could sign its visitors in as somebody else */
+
+        want = ngx_http_render_param(r, "cookie");
+
+        if (route->resource == NGX_HTTP_RENDER_AUTH && want.len != 0
+            && !ngx_http_render_origin_ok(r, 1))
+        {
+            ngx_http_render_problem(r, 403, "Forbidden", "a cookie is only "
+                                    "given to pages of this host", NULL);
+            return NGX_ERROR;
+        }
+
         return NGX_OK;
     }
 
@@ -390,6 +403,16 @@ ngx_http_render_api_handler(ngx_http_request_t *r)
 }
 
 
+static void
+ngx_http_render_too_large(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
+{
+    ngx_http_render_problem(r, 413, "Body too large",
+                            ctx->body_max == NGX_HTTP_RENDER_BODY_MAX
+                            ? "a document may hold at most 4 MiB"
+                            : "this may hold at most 64 KiB", NULL);
+}
+
+
 /* Reads a body whole; its kind is not always the route's. */
 
 void
@@ -400,10 +423,11 @@ ngx_http_render_read_body(ngx_http_request_t *r, ngx_http_render_body_e kind)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
     ctx->body_kind = kind;
+    ctx->body_max = ctx->route->who == ngx_http_render_anyone
+                    ? NGX_HTTP_RENDER_BODY_ANYONE : NGX_HTTP_RENDER_BODY_MAX;
 
-    if (r->headers_in.content_length_n > NGX_HTTP_RENDER_BODY_MAX) {
-        ngx_http_render_problem(r, 413, "Body too large",
-                                "a document may hold at most 4 MiB", NULL);
+    if (r->headers_in.content_length_n > ctx->body_max) {
+        ngx_http_render_too_large(r, ctx);
         return;
     }
 
@@ -443,7 +467,9 @@ ngx_http_render_take_body(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
         size += ngx_buf_size(cl->buf);
     }
 
-    if (size > NGX_HTTP_RENDER_BODY_MAX) {
+    /* some may have been dropped, or another module have read it */
+
+    if (ctx->body_seen > ctx->body_max || size > ctx->body_max) {
         return NGX_DECLINED;
     }
 
@@ -552,8 +578,7 @@ ngx_http_render_body_handler(ngx_http_request_t *r)
 
     if (rc != NGX_OK) {
         if (rc == NGX_DECLINED) {
-            ngx_http_render_problem(r, 413, "Body too large",
-                                    "a document may hold at most 4 MiB", NULL);
+            ngx_http_render_too_large(r, ctx);
         } else {
             ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         }

@@ -344,6 +344,7 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     s->listener.gone = &gone;
 
     if (ngx_http_render_relay_begin(&s->listener, a) != NGX_OK) {
+        s->listener.gone = NULL;            /* an error_page may outlive us */
         ngx_http_render_sse_end(s, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
@@ -424,7 +425,7 @@ ngx_http_render_sse_run(ngx_http_render_sse_t *s)
         }
 
         if (s->buf.pos != s->buf.last || r->buffered || c->buffered) {
-            if (!c->write->timer_set) {
+            if (!c->write->timer_set) {     /* else it runs, or limit_rate's */
                 ngx_add_timer(c->write, NGX_HTTP_RENDER_SSE_SEND);
             }
 
@@ -437,7 +438,7 @@ ngx_http_render_sse_run(ngx_http_render_sse_t *s)
         s->sending = 0;
     }
 
-    if (c->write->timer_set) {
+    if (c->write->timer_set && !c->write->delayed) {
         ngx_del_timer(c->write);
     }
 
@@ -453,6 +454,7 @@ ngx_http_render_sse_run(ngx_http_render_sse_t *s)
 static void
 ngx_http_render_sse_write(ngx_http_request_t *r)
 {
+    ngx_event_t            *wev;
     ngx_http_cleanup_t     *cln;
     ngx_http_render_sse_t  *s;
 
@@ -464,10 +466,16 @@ ngx_http_render_sse_write(ngx_http_request_t *r)
         }
     }
 
-    if (s == NULL || r->connection->write->timedout) {
+    wev = r->connection->write;
+
+    if (s == NULL || wev->timedout) {
         r->connection->timedout = 1;
         ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
         return;
+    }
+
+    if (wev->timer_set && !wev->delayed) {  /* some of it was taken */
+        ngx_del_timer(wev);
     }
 
     ngx_http_render_sse_run(s);

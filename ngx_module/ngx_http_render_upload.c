@@ -451,6 +451,17 @@ ngx_http_render_upload_write(void *data)
 }
 
 
+/* It is we who take the time now: the client's does not run meanwhile. */
+
+static void
+ngx_http_render_upload_hold(ngx_http_request_t *r)
+{
+    if (r->connection->read->timer_set) {
+        ngx_del_timer(r->connection->read);
+    }
+}
+
+
 static void
 ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 {
@@ -464,6 +475,7 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         }
 
         if (rc == NGX_DONE) {               /* a further file of the form */
+            ngx_http_render_upload_hold(r);
             u->asking = 1;
             ngx_http_render_upload_ask(r, 0, ngx_http_render_upload_asked);
             return;
@@ -500,6 +512,7 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
     }
 
     u->busy = 1;
+    ngx_http_render_upload_hold(r);
 
     if (ngx_http_render_thread(r, ngx_http_render_process->conf->files_pool,
                                ngx_http_render_upload_write,

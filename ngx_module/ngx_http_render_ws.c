@@ -298,7 +298,7 @@ ngx_http_render_ws_deliver(ngx_http_render_listener_t *l, ngx_str_t *doc,
     ngx_connection_t      *c;
     ngx_http_render_ws_t  *w = (ngx_http_render_ws_t *) l;
 
-    if (w->closing.timer_set || w->finish || w->ended) {
+    if (w->closing.timer_set || w->finish || w->newest_last || w->ended) {
         return;
     }
 
@@ -659,13 +659,20 @@ ngx_http_render_ws_read(ngx_http_request_t *r)
 static void
 ngx_http_render_ws_write(ngx_http_request_t *r)
 {
+    ngx_event_t           *wev;
     ngx_http_render_ws_t  *w;
 
     w = ngx_http_render_ws_of(r);
 
-    if (w == NULL || r->connection->write->timedout) {
+    wev = r->connection->write;
+
+    if (w == NULL || wev->timedout) {
         ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
         return;
+    }
+
+    if (wev->timer_set) {                   /* some of it was taken */
+        ngx_del_timer(wev);
     }
 
     ngx_http_render_ws_run(w);

@@ -285,6 +285,14 @@ $r = $s->req(POST => '/auth/login?cookie=1', json => \%sign_in);
 my ($cookie, @attributes) = split /; /, $r->{headers}{'set-cookie'};
 is_deeply [sort @attributes], ['HttpOnly', 'Max-Age=86400', 'Path=/', 'SameSite=Lax', 'Secure'], 'a cookie, well guarded';
 is $cookie, "render_token=$r->{json}{access_token}", 'which is the token';
+my $form = 'username=' . ($me->{email} =~ s/@/%40/r) . '&password=' . ($me->{password} =~ s/ /+/gr);
+for ([$s->url, 200], ['http://evil.test', 403], ['null', 403]) {
+    my ($from, $status) = @$_;
+    my $got = $s->req(POST => '/auth/login?cookie=1', body => $form,
+        headers => { Origin => $from, 'Content-Type' => 'application/x-www-form-urlencoded' });
+    is $got->{status}, $status, "a form of $from that asks for it";
+    is defined $got->{headers}{'set-cookie'}, $status == 200, 'is given one, or none';
+}
 is $s->req(GET => '/users/me', headers => { Cookie => $cookie })->{json}{id}, $id, 'it is as good as the header';
 is $s->req(GET => '/users/me', headers => { Cookie => "a=b; $cookie; c=d" })->{json}{id}, $id, 'among others, too';
 is $s->req(GET => '/private/a.txt', headers => { Cookie => $cookie })->{body}, 'a secret', 'and in locations of others';

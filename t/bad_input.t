@@ -11,6 +11,7 @@ use JSON::PP qw(decode_json);
 use Test::More;
 
 use Render::Test;
+use Render::Test::Faults qw(nginx_workers);
 use Render::Test::Problem;
 
 my $s = Render::Test->start(workers => 1, slots => 2, http_conf => 'render_bcrypt_cost 5;');
@@ -190,6 +191,20 @@ my $head = "POST /compositions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $tok
 my $answer = $s->raw("${head}Expect: 100-continue\r\n\r\n", until => qr/\}\z/);
 like $answer, qr{\AHTTP/1\.1 413 }, '5 MB are not asked for';
 like $answer, qr/\r\nConnection: close\r\n/, 'and nobody waits for them';
+is_problem $s->req(POST => '/auth/login', json => { email => 'a' x 70_000, password => 'x' }), 413, 'who has not signed in',
+    detail => qr/64 KiB/;
+
+# nor are they kept anywhere until the end says that they were too many
+for my $path ('/auth/login', '/compositions') {
+    my $c = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $s->port, Proto => 'tcp') or die "connect: $@";
+    print {$c} "POST $path HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Type: application/json\r\n",
+        "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n", (sprintf("%x\r\n", 65_536) . 'x' x 65_536 . "\r\n") x 320;
+    $c->flush;
+    my @kept = grep {defined} map { -s $_ } grep { (readlink($_) // '') =~ m{/temp/body/} } map { glob "/proc/$_/fd/*" } nginx_workers($s);
+    cmp_ok +(sort { $b <=> $a } @kept, 0)[0], '<=', 4 * 1024 * 1024, "$path: 20 MB that do not end are not kept";
+    print {$c} "0\r\n\r\n";
+    like do { local $/; <$c> }, qr{\AHTTP/1\.1 413 .*KiB|\AHTTP/1\.1 413 .*MiB}s, 'and refused when they do';
+}
 is post('{"metadata":"' . 'x' x 4_000_000 . "\",$small}")->{status}, 202, '4 MB are not too much';
 
 

@@ -188,12 +188,30 @@ refused('"render_api" directive is not allowed here', '', undef, server => 'rend
 refused('"render_bcrypt_cost" directive is not allowed here', '', 'render_api all; render_bcrypt_cost 5;');
 
 
+# ---------------------------------------------------------------- built into nginx
+
+# Its header filter is lost when it is set up before the core's own begin the chain.
+my $src = $ENV{NGINX_SRC} || '/usr/share/nginx/src';
+my $top = abs_path('.');
+my $log = `cd '$src' && ./configure --with-compat --with-threads --builddir='$dir/static' --add-module='$top' 2>&1`;
+is $?, 0, 'a static build is configured' or diag $log;
+my @order = do { open my $in, '<', "$dir/static/ngx_modules.c" or die "ngx_modules.c: $!"; map {/"(ngx_\w+)"/} <$in> };
+my %place = map { $order[$_] => $_ } 0 .. $#order;
+cmp_ok $place{ngx_http_render_module} // -1, '>', $place{ngx_http_header_filter_module}, 'its filters are called before those of the core';
+
+
 # ---------------------------------------------------------------- under a prefix
 
 my $s = Render::Test->start(workers => 1, slots => 2,
     http_conf    => 'render_bcrypt_cost 5; render_link_ttl 60s; render_jwt_ttl 300s;',
     extra_conf   => <<'CONF',
 location /api/ { render_api all; render_prefix /api; }
+location /parts/ {
+    render_api all;
+    render_prefix /parts;
+    limit_except GET { allow 127.0.0.1; deny all; }
+    if ($http_x_test) { set $test 1; }
+}
 location /v1/  { render_prefix /v1/; location /v1/auth/ { render_api auth; } location /v1/jobs { render_api jobs health; } }
 CONF
     allow_alerts => qr/\[emerg\].*unknown directive "nonsense"/,
@@ -234,6 +252,11 @@ is $s->req(POST => '/v1/auth/login', %login)->{status}, 200, 'a location may ser
 is_problem $s->req(GET => '/v1/auth/health'), 404, 'and no other';
 is $s->req(GET => "/v1/jobs/$job", token => $token)->{status}, 200, 'or two';
 is $s->req(GET => '/v1/users/me', token => $token)->{status}, 404, 'resources are not inherited by a location around it';
+
+# blocks within a location are parts of it
+is $s->req(POST => '/parts/auth/login', %login)->{status}, 200, 'a method within limit_except';
+is $s->req(GET => '/parts/users/me', token => $token)->{status}, 200, 'one that is not';
+is $s->req(GET => '/parts/users/me', token => $token, headers => { 'X-Test' => 1 })->{status}, 200, 'and within an "if"';
 
 # what is wrong is not taken, and what was there goes on
 $s->conf(extra => 'nonsense;');

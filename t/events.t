@@ -218,6 +218,25 @@ subtest 'a reload' => sub {
     is $back->next_event(5)->{event}, 'done', 'and goes on where it was';
 };
 
+# A rate for downloads holds for streams as well: it delays, and stops nothing.
+
+subtest 'behind limit_rate' => sub {
+    $s->conf(extra => 'location /slow/ { render_api all; render_prefix /slow; limit_rate 4k; }');
+    $s->reload;
+    ok wait_until(sub { $s->req(GET => '/slow/health')->{status} == 200 }, 10), 'a location with a rate';
+    my $job = submit($s, $u, film(asset => $asset, seconds => 4));
+    my $sse = $s->sse("/slow/jobs/$job/events", token => $token);
+    is $sse->next_event(5)->{event}, 'snapshot', 'the state';
+    $s->req(POST => "/jobs/$job/cancel", token => $token);
+    my $began = time;
+    my $e;
+    while ($e = $sse->next_event(10)) { last if decode_json($e->{data})->{status} eq 'cancelled' }
+    ok $e, 'and the end';
+    cmp_ok time - $began, '<', 8, 'as it comes';
+    $s->conf('extra');
+    $s->reload;
+};
+
 # What a reader that does not read costs, and what it is told at last.
 
 subtest 'a slow reader' => sub {

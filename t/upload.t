@@ -31,6 +31,18 @@ my $bytes = join '', map { chr int rand 256 } 1 .. 300_000;
 my $short = substr $bytes, 0, 2000;
 
 
+my $first = $s->req(POST => '/videos/upload?filename=a.bin&length=1&length=x', token => $token, body => $short);
+is $first->{status}, 201, 'the length is that of the body, whatever the query says of it';
+my $stream = "/videos/$first->{json}{id}/stream";
+is $s->req(GET => $stream, token => $token)->{headers}{'content-disposition'}, 'attachment; filename="a.bin"', 'its bytes are for saving';
+my $file = "$storage/inputs/$account/$first->{json}{id}";
+rename $file, "$file.away" or die "rename: $!";
+my $gone = $s->req(GET => $stream, token => $token);
+rename "$file.away", $file or die "rename: $!";
+is_problem $gone, 404, 'bytes that are gone';
+is $gone->{headers}{'content-disposition'}, undef, 'of which nothing is to be saved';
+
+
 # ---------------------------------------------------------------- ways to send
 
 # A body in chunks of n bytes.
