@@ -220,6 +220,19 @@ for my $pid ($ENV{RENDER_ASAN} ? () : @nginx) {       # whose memory the sanitiz
 }
 
 
+# ---------------------------------------------------------------- cancelled before it was looked into
+
+my $unseen = $s->upload($token, \"\x89PNG\r\n\x1a\nbytes", name => 'x.png');
+is $s->req(POST => "/jobs/$unseen->{job_id}/cancel", token => $token)->{status}, 200, 'a probe is cancelled';
+my $after = $s->req(GET => "/videos/$unseen->{id}", token => $token)->{json};
+is $after->{status}, 'failed', 'its asset does not wait for ever';
+like $after->{error}, qr/cancelled/, 'and says why';
+is_problem $s->req(POST => '/compositions', token => $token, json => { timeline => { tracks => [{ clips => [{ duration => 1,
+    asset => { type => 'image', src => "asset:$unseen->{id}" } }] }] } }), 422, 'nothing is made of it', detail => qr/cancelled/;
+is $s->req(POST => "/jobs/$unseen->{job_id}/retry", token => $token)->{status}, 202, 'tried again';
+is $s->req(GET => "/videos/$unseen->{id}", token => $token)->{json}{status}, 'probing', 'it waits again';
+
+
 # ---------------------------------------------------------------- no room
 
 my $used = $s->req(GET => '/users/me', token => $token)->{json}{used_bytes};
