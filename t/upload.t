@@ -240,6 +240,10 @@ is $used, $s->psql("SELECT sum(bytes) FROM render.asset WHERE owner = '$account'
 quota($used + 1000);
 is_problem $s->req(POST => '/videos/upload', token => $token, body => substr($short, 0, 1001)), 413, 'a byte more than there is room for',
     detail => qr/may store \d+ bytes/;
+is_problem $s->req(POST => '/videos/upload?length=1&length=-9999', token => $token, body => substr($short, 0, 1001)), 413, "whatever the query says";
+is $s->psql('SELECT count(*) FROM render.asset WHERE bytes < 0'), 0, 'which announces nothing';
+is $s->req(POST => '/videos/upload?length=1&length=x&filename=a&filename=b', token => $token, body => 'x')->{json}{filename}, 'a', 'of a name that comes twice the first counts';
+quota(++$used + 1000);
 my @some = (substr($short, 0, 600)) x 2;
 is_problem $s->req(POST => '/videos/upload', token => $token, body => sub { shift @some }), 413, 'of unknown length, too';
 @some = ($bytes) x 10;
