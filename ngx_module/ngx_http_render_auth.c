@@ -130,7 +130,7 @@ static const char *
 ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt, const char *use,
     ngx_http_render_identity_t *id)
 {
-    long         exp, nbf, iat, now;
+    long         exp, nbf, iat, now, leeway;
     const char  *sub, *iss, *role, *its;
 
     now = ngx_time();
@@ -146,7 +146,9 @@ ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt, const char *use,
         return "the token is not valid";
     }
 
-    if (exp <= 0 || exp + NGX_HTTP_RENDER_LEEWAY / 2 <= now) {
+    leeway = use == NULL ? NGX_HTTP_RENDER_LEEWAY / 2 : 0;
+
+    if (exp <= 0 || exp + leeway <= now) {
         return "the token has expired";
     }
 

@@ -88,7 +88,9 @@ ngx_http_render_arg_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 
     j = json_object();
 
-    for (i = 0; i < ctx->nparams; i++) {
+    /* the first of a name counts, as in ngx_http_render_param() */
+
+    for (i = ctx->nparams; i-- > 0; /* void */ ) {
         p = &ctx->params[i];
 
         name = ngx_http_render_dup(r->pool, (char *) p->name.data, p->name.len);

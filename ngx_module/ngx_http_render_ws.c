@@ -70,8 +70,11 @@ ngx_http_render_ws(ngx_http_request_t *r)
         || connection == NULL
         || ngx_strcasestrn(connection->data, "upgrade", 7 - 1) == NULL)
     {
-        ngx_str_set(&value, "websocket");
-        (void) ngx_http_render_header(r, "Upgrade", &value);
+        if (r->http_version < NGX_HTTP_VERSION_20) {
+            ngx_str_set(&value, "websocket");   /* RFC 9113, section 8.2.2 */
+            (void) ngx_http_render_header(r, "Upgrade", &value);
+        }
+
         ngx_http_render_problem(r, 426, "Upgrade required", "this path speaks "
                                 "WebSocket over HTTP/1.1", NULL);
         return;

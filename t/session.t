@@ -5,6 +5,7 @@ use warnings;
 
 use lib 't/lib';
 
+use Digest::SHA qw(hmac_sha256);
 use JSON::PP qw(decode_json encode_json);
 use MIME::Base64 qw(decode_base64url encode_base64url);
 use Test::More;
@@ -24,6 +25,15 @@ sub escaped { my $t = $_[0]; $t =~ s/([^A-Za-z0-9._~-])/sprintf '%%%02X', ord $1
 sub login {
     my ($body, $path, %headers) = @_;
     return $s->req(POST => $path || '/auth/jwt/login', body => $body, headers => { 'Content-Type' => 'application/x-www-form-urlencoded', %headers });
+}
+sub key {
+    open my $in, '<:raw', $s->home . '/secrets/jwt.key' or die "jwt.key: $!";
+    chomp(my $key = <$in>);
+    return $key;
+}
+sub signed {
+    my $text = join '.', map { encode_base64url(encode_json($_)) } { alg => 'HS256', typ => 'JWT' }, { map { $_ => $_[0]{$_} =~ /\A(\d+)[.]\d+\z/ ? $1 + 0 : $_[0]{$_} } keys %{ $_[0] } };
+    return "$text." . encode_base64url(hmac_sha256($text, key()));
 }
 sub claims { return decode_json(decode_base64url((split /\./, $_[0])[1])) }
 
@@ -166,7 +176,9 @@ my %wrong = (
     'a word'           => 'x',
     'a NUL'            => '%00',
     'very much'        => 'x' x 5000,
+    'one whose time is over' => signed({ %$claims, iat => time - 31, exp => time - 1 }),
 );
+is ws('/ws/progress?ticket=' . signed($claims)), 101, 'one that was signed here';
 for my $what (sort keys %wrong) {
     is ws("/ws/progress/$job?ticket=$wrong{$what}"), 401, "$what is no ticket";
     is ws("/ws/progress?ticket=$wrong{$what}"), 401, "$what is none for all jobs";

@@ -232,6 +232,19 @@ for my $pid ($ENV{RENDER_ASAN} ? () : @nginx) {       # whose memory the sanitiz
 }
 
 
+# ---------------------------------------------------------------- cancelled before it was looked into
+
+my $unseen = $s->upload($token, \"\x89PNG\r\n\x1a\nbytes", name => 'x.png');
+is $s->req(POST => "/jobs/$unseen->{job_id}/cancel", token => $token)->{status}, 200, 'a probe is cancelled';
+my $after = $s->req(GET => "/videos/$unseen->{id}", token => $token)->{json};
+is $after->{status}, 'failed', 'its asset does not wait for ever';
+like $after->{error}, qr/cancelled/, 'and says why';
+is_problem $s->req(POST => '/compositions', token => $token, json => { timeline => { tracks => [{ clips => [{ duration => 1,
+    asset => { type => 'image', src => "asset:$unseen->{id}" } }] }] } }), 422, 'nothing is made of it', detail => qr/cancelled/;
+is $s->req(POST => "/jobs/$unseen->{job_id}/retry", token => $token)->{status}, 202, 'tried again';
+is $s->req(GET => "/videos/$unseen->{id}", token => $token)->{json}{status}, 'probing', 'it waits again';
+
+
 # ---------------------------------------------------------------- no room
 
 my $used = $s->req(GET => '/users/me', token => $token)->{json}{used_bytes};
@@ -239,6 +252,10 @@ is $used, $s->psql("SELECT sum(bytes) FROM render.asset WHERE owner = '$account'
 quota($used + 1000);
 is_problem $s->req(POST => '/videos/upload', token => $token, body => substr($short, 0, 1001)), 413, 'a byte more than there is room for',
     detail => qr/may store \d+ bytes/;
+is_problem $s->req(POST => '/videos/upload?length=1&length=-9999', token => $token, body => substr($short, 0, 1001)), 413, "whatever the query says";
+is $s->psql('SELECT count(*) FROM render.asset WHERE bytes < 0'), 0, 'which announces nothing';
+is $s->req(POST => '/videos/upload?length=1&length=x&filename=a&filename=b', token => $token, body => 'x')->{json}{filename}, 'a', 'of a name that comes twice the first counts';
+quota(++$used + 1000);
 my @some = (substr($short, 0, 600)) x 2;
 is_problem $s->req(POST => '/videos/upload', token => $token, body => sub { shift @some }), 413, 'of unknown length, too';
 @some = ($bytes) x 10;

@@ -5,12 +5,24 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET;
 use Test::More;
 
 use Render::Test;
 use Render::Test::WS;
 
-my $s = Render::Test->start(worker => 0, nginx_workers => 1, http_conf => 'render_bcrypt_cost 5;');
+# A port for HTTP/2 without TLS.
+my $free = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1, Proto => 'tcp') or die "listen: $@";
+my $port2 = $free->sockport;
+close $free;
+
+my $s = Render::Test->start(worker => 0, nginx_workers => 1, http_conf => <<"CONF");
+render_bcrypt_cost 5;
+server {
+    listen 127.0.0.1:$port2 http2;
+    location / { render_api all; }
+}
+CONF
 my $token = $s->signup->{token};
 my $job = $s->req(POST => '/compositions', token => $token, json => {
     version => 1, timeline => { tracks => [ { clips => [
@@ -108,6 +120,12 @@ for my $case (
     is $f->{opcode}, 10, 'a pong for a ping';
     is $f->{payload}, 'hello', 'with its words';
 }
+
+# No field of one connection goes over HTTP/2 (RFC 9113, section 8.2.2): clients end the stream at it.
+is $s->req(GET => "/ws/progress/$job", token => $token)->{headers}{upgrade}, 'websocket', 'who asks without an upgrade is told what to ask for';
+my $said = `curl -sS --max-time 20 --http2-prior-knowledge -H 'Authorization: Bearer $token' -D - -o - http://127.0.0.1:$port2/ws/progress/$job 2>&1`;
+like $said, qr{\AHTTP/2 426 .*"Upgrade required"}s, 'over HTTP/2 too';
+unlike $said, qr/^upgrade:/mi, 'though not by a field of one connection';
 
 $s->stop;
 done_testing;

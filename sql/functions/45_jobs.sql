@@ -201,6 +201,13 @@ BEGIN
 
     e := end_job(j.id, 'cancelled', jsonb_build_object('code', 'cancelled',
                  'detail', 'cancelled by its owner'));
+
+    IF j.kind = 'probe' THEN                -- nobody looks at it any more
+        UPDATE asset SET status = 'failed', updated_at = clock_timestamp(),
+               error = 'looking into it was cancelled'
+         WHERE id = j.subject AND status = 'probing';
+    END IF;
+
     SELECT * INTO j FROM job WHERE id = j.id;
 
     RETURN ok(200, job_json(j), e);
