@@ -88,17 +88,14 @@ ngx_http_render_arg_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 
     j = json_object();
 
-    /* the first of a name counts, as in ngx_http_render_param() */
-
-    for (i = ctx->nparams; i-- > 0; /* void */ ) {
+    for (i = 0; i < ctx->nparams; i++) {
         p = &ctx->params[i];
-
         name = ngx_http_render_dup(r->pool, (char *) p->name.data, p->name.len);
 
         if (name.data == NULL
             || json_object_get(j, (char *) name.data) != NULL)
         {
-            continue;                       /* the first counts, as for us */
+            continue;       /* the first, as in ngx_http_render_param() */
         }
 
         v = json_stringn((char *) p->value.data, p->value.len);
