@@ -238,6 +238,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
     a      asset;
     j      uuid;
+    whose  uuid;
     e      jsonb := '{}';
 BEGIN
     SELECT * INTO a FROM asset WHERE id = to_uuid(params->>'id')
@@ -247,9 +248,15 @@ BEGIN
         RETURN not_found('video', request);
     END IF;
 
-    SELECT id INTO j FROM job
+    SELECT id, owner INTO j, whose FROM job
      WHERE status IN ('pending', 'queued', 'processing')
-       AND kind <> 'probe' AND spec->'assets' ? a.id::text LIMIT 1;
+       AND kind <> 'probe' AND spec->'assets' ? a.id::text
+     ORDER BY owner = a.owner DESC LIMIT 1;
+
+    IF FOUND AND whose <> a.owner THEN      -- whose jobs are nobody's business
+        RETURN problem(409, 'In use', 'somebody it was shared with renders '
+                       'from it; make it private, and wait', request);
+    END IF;
 
     IF FOUND THEN
         RETURN problem(409, 'In use', format('job %s is being rendered from '

@@ -140,7 +140,10 @@ BEGIN
                     'outputs', '{}'::jsonb)
                   FROM asset WHERE id = j.subject);
 
-    WHEN 'plan' THEN                        -- of a validation: no composition
+    -- of a validation there is no composition; what was shared with the owner
+    -- when the document came, and no longer is, does not exist
+
+    WHEN 'plan' THEN
         RETURN (SELECT jsonb_build_object('spec', jsonb_build_object(
                     'config', coalesce(j.spec->>'config', c.config_text),
                     'assets',
@@ -149,9 +152,12 @@ BEGIN
                              'sha256', input_name(a), 'probe', a.probe,
                              'error', a.error))), '{}')
                        FROM asset a WHERE a.id IN (SELECT to_uuid(i) FROM
-                            jsonb_array_elements_text(j.spec->'assets') i))),
+                            jsonb_array_elements_text(j.spec->'assets') i)
+                        AND may_read(whose, a.owner, a.visibility, NULL))),
                     'inputs', '{}'::jsonb, 'outputs', '{}'::jsonb)
-                  FROM (SELECT) one
+                  FROM (SELECT jsonb_build_object('account', id, 'role', role)
+                               AS whose
+                          FROM account WHERE id = j.owner) one
                   LEFT JOIN composition c ON c.id = j.subject
                  WHERE c.id IS NOT NULL OR j.kind = 'validate');
 
