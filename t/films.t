@@ -185,5 +185,19 @@ is_problem post({ kind => 'composition', composition_id => $id }, $other), 404, 
 is_problem $s->req(POST => '/jobs', token => $token, body => $_), 400, "no JSON: $_" for '[]', 'x', '';
 is_deeply { map { $_ => count($_) } keys %before }, \%before, 'nothing of these is made';
 
+
+# ---------------------------------------------------------------- films of films
+
+my $plain = sub { return { timeline => { width => 64, height => 48, fps => 10, tracks => [{ clips => \@_ }] } } };
+for my $color ('#f00', '#0f0') {
+    $r = $s->req(POST => '/compositions', token => $token, json => $plain->({ asset => { type => 'color', color => $color }, duration => 1 }));
+    $s->wait_job($token, $r->{json}{job_id});
+    my $film = $s->req(GET => "/compositions/$r->{json}{composition_id}", token => $token)->{json}{output_asset};
+    $r = $s->req(POST => '/compositions', token => $token, json => $plain->({ asset => { type => 'video', src => "asset:$film" }, duration => 0.5 }));
+    my $of = $s->wait_job($token, $r->{json}{job_id});
+    is $of->{status}, 'completed', "$color: what was rendered is a clip like any other" or diag explain $of->{error};
+    is_deeply $of->{segments}{by_mode}, { render => 1 }, "$color: and not taken for another";
+}
+
 $s->stop;
 done_testing;

@@ -167,6 +167,35 @@ patch("/videos/$newer", { visibility => 'private' });
 patch("/compositions/$id", { title => 'Renamed again' });
 is as(stranger => "/videos/$newer")->{status}, 401, 'and one that is private stays private';
 
+
+# ---------------------------------------------------------------- what others make of it ends with the sharing
+
+sub of_film {
+    return $s->req(POST => '/compositions', token => $other, json => { timeline => { width => 64, height => 48, fps => 10, tracks => [{ clips => [
+        { asset => { type => 'video', src => "asset:$film" }, duration => $_[0] }] }] } });
+}
+patch("/videos/$film", { visibility => 'public' });
+my $theirs = of_film(0.5);
+my $made = $s->wait_job($other, $theirs->{json}{job_id});
+is $made->{status}, 'completed', "another's film of a public one" or diag explain $made->{error};
+$s->stack(qw(stop worker));
+my $waits = of_film(0.6)->{json}{job_id};
+my $kept  = $s->req(DELETE => "/videos/$film", token => $token);
+is_problem $kept, 409, "it is not deleted under another's job", detail => qr/make it private/;
+unlike $kept->{body}, qr/\Q$waits\E/, 'which is not named';
+patch("/videos/$film", { visibility => 'private' });
+$s->stack(qw(start worker));
+my $over = $s->wait_job($other, $waits);
+is $over->{status}, 'failed', 'what waited when it became private is not rendered';
+is $over->{error}{errors}[0]{detail}, 'does not exist', 'as if it were not there';
+my $rerun = $s->req(POST => "/compositions/$theirs->{json}{composition_id}/render", token => $other)->{json}{job_id};
+is $s->wait_job($other, $rerun)->{status}, 'failed', 'nor is what was rendered before';
+$s->req(POST => "/jobs/$waits/retry", token => $other);
+is $s->wait_job($other, $waits)->{status}, 'failed', 'nor by another try';
+patch("/videos/$film", { visibility => 'public' });
+$s->req(POST => "/jobs/$waits/retry", token => $other);
+is $s->wait_job($other, $waits)->{status}, 'completed', 'shared again, it is';
+
 # A stale cookie is as good as none, a wrong header is not.
 patch("/videos/$up->{id}", { visibility => 'public' });
 for my $cookie ('render_token=x', 'render_token=' . ($token =~ s/.{4}\z/AAAA/r), 'render_token=') {

@@ -80,15 +80,23 @@ BEGIN
     RETURN CASE WHEN FOUND THEN bell(t) ELSE '{}' END;
 END $$;
 
--- The files of the pieces in a jsonb of specifications: {sha256: storage key}.
+-- What a specification calls an asset: by its bytes; a film that was rendered
+-- here has no digest, but its object is written once, and so has its key.
+CREATE OR REPLACE FUNCTION render.input_name(a render.asset) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(a.sha256, encode(sha256(convert_to(a.storage_key,
+                                                       'UTF8')), 'hex'))
+$$;
+
+-- The files of the pieces in a jsonb of specifications: {name: storage key}.
 CREATE OR REPLACE FUNCTION render.inputs_of(j render.job, specs jsonb)
 RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-    SELECT coalesce(jsonb_object_agg(a.sha256, a.storage_key), '{}')
+    SELECT coalesce(jsonb_object_agg(render.input_name(a), a.storage_key), '{}')
       FROM render.asset a
      WHERE a.id IN (SELECT render.to_uuid(i) FROM
                     jsonb_array_elements_text(j.spec->'assets') i)
-       AND a.sha256 IN (SELECT p #>> '{}' FROM
+       AND render.input_name(a) IN (SELECT p #>> '{}' FROM
                         jsonb_path_query(specs, 'strict $.**.input') p)
 $$;
 
@@ -147,7 +155,7 @@ BEGIN
                     'assets',
                     (SELECT coalesce(jsonb_object_agg('asset:' || a.id,
                          jsonb_strip_nulls(jsonb_build_object(
-                             'sha256', a.sha256, 'probe', a.probe,
+                             'sha256', input_name(a), 'probe', a.probe,
                              'error', a.error))), '{}')
                        FROM asset a WHERE a.id IN (SELECT to_uuid(i) FROM
                             jsonb_array_elements_text(j.spec->'assets') i)
