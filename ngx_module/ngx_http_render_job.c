@@ -189,10 +189,24 @@ ngx_http_render_job(ngx_http_request_t *r)
  */
 
 static void
+ngx_http_render_validate_done(ngx_http_request_t *r,
+    ngx_http_render_answer_t *a)
+{
+    if (!a->failed && a->status == NGX_HTTP_GATEWAY_TIME_OUT && ngx_exiting) {
+        ngx_http_render_problem(r, 503, "Service unavailable", "the server is "
+                                "being reloaded; ask again", NULL);
+        return;
+    }
+
+    ngx_http_render_answer(r, a);
+}
+
+
+static void
 ngx_http_render_validate_read(ngx_http_request_t *r)
 {
     ngx_http_render_call(r, ngx_http_render_sql_compositions_validated,
-                         ngx_http_render_answer);
+                         ngx_http_render_validate_done);
 }
 
 

@@ -160,12 +160,14 @@ ok eval { wait_until(sub { clients() <= $base }, 5) }, 'who leaves is not waited
 
 # a reload
 @polls = map { poll($live, 25) } 1 .. 4;
-polled($base + 4);
+my $asked = later(sub { validate(doc('#510')) });
+polled($base + 5);
 my @old = nginx_workers($s);
 $s->reload;
 @answers = map { $_->() } @polls;
 is_deeply [map { "$_->{status} " . ($_->{json}{status} || '') } @answers], [('200 queued') x 4], 'a reload: each is answered';
 is scalar(grep { $_->{seconds} > 6 } @answers), 0, 'at once';
+is_problem $asked->(), 503, 'who has something validated may ask again';
 ok eval { wait_until(sub { !grep { alive($_) } @old }, 10) }, 'and the old processes go';
 
 # without Redis
