@@ -32,7 +32,7 @@ ngx_http_render_limit_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_request_body_filter(r, in);
     }
 
-    last = NULL;                            /* only the mark of the end goes on */
+    last = NULL;                        /* only the mark of the end goes on */
 
     for (cl = in; cl; cl = cl->next) {
         cl->buf->pos = cl->buf->last;

@@ -206,7 +206,7 @@ ngx_http_render_upload(ngx_http_request_t *r)
 {
     if (r->headers_in.content_length_n == 0
         || (r->headers_in.content_length_n < 0 && !r->headers_in.chunked
-            && r->stream == NULL))
+            && r->http_version < NGX_HTTP_VERSION_20))
     {
         ngx_http_render_problem(r, 400, "Empty upload",
                                 "the body of the request is the file, or a "
@@ -356,6 +356,248 @@ ngx_http_render_upload_asked(ngx_http_request_t *r,
 }
 
 
+<<<<<<< HEAD
+=======
+static ngx_int_t
+ngx_http_render_upload_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *title, const char *why)
+{
+    ngx_http_render_problem(r, status, title, why, NULL);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_part(ngx_http_request_t *r, ngx_http_render_upload_t *u)
+{
+    rn_multipart  *m = &u->parser;
+
+    (void) ngx_cpystrn((u_char *) u->field, (u_char *) m->name,
+                       sizeof(u->field));
+
+    if (!m->has_filename) {
+        if (json_object_size(u->fields) >= NGX_HTTP_RENDER_UPLOAD_FIELDS) {
+            return ngx_http_render_upload_refuse(r, 413, "Too many fields",
+                "a form may hold at most 64 fields");
+        }
+        u->in_field = 1;
+        u->value_len = 0;
+        return NGX_OK;
+    }
+
+    if (m->filename[0] == '\0') {           /* no file was chosen */
+        return NGX_OK;
+    }
+
+    if (json_array_size(u->files) >= NGX_HTTP_RENDER_UPLOAD_FILES) {
+        return ngx_http_render_upload_refuse(r, 413, "Too many files",
+            "a form may hold at most 32 files");
+    }
+
+    u->in_file = 1;
+    (void) ngx_cpystrn((u_char *) u->filename, (u_char *) m->filename,
+                       sizeof(u->filename));
+
+    if (!u->asset) {
+        u->asking = 1;
+        ngx_http_render_upload_ask(r, 0, ngx_http_render_upload_asked);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_data(ngx_http_request_t *r, ngx_http_render_upload_t *u)
+{
+    size_t                   n;
+    ngx_http_render_file_t  *f = u->file;
+
+    if (u->in_field) {
+        if (u->value_len + u->span_len > sizeof(u->value)) {
+            return ngx_http_render_upload_refuse(r, 413, "Field too large",
+                "a field of a form may hold at most 8192 bytes");
+        }
+        ngx_memcpy(u->value + u->value_len, u->span, u->span_len);
+        u->value_len += u->span_len;
+        u->span_len = 0;
+
+    } else if (!u->in_file) {               /* data of no file */
+        u->span_len = 0;
+
+    } else {
+        n = ngx_min(u->span_len, sizeof(f->buf) - f->n);
+        ngx_memcpy(f->buf + f->n, u->span, n);
+        f->n += n;
+        u->span += n;
+        u->span_len -= n;
+
+        if (u->stored + f->bytes + (off_t) f->n > u->left) {
+            return ngx_http_render_upload_refuse(r, 413, "Over quota",
+                "the account may not store this many bytes");
+        }
+    }
+
+    return u->span_len != 0 ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_part_end(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u)
+{
+    json_t  *value;
+
+    if (u->in_field) {
+        u->in_field = 0;
+        value = json_stringn((char *) u->value, u->value_len);
+
+        if (value == NULL
+            || json_object_set_new(u->fields, u->field, value) != 0)
+        {
+            return ngx_http_render_upload_refuse(r, 400, "Bad form",
+                "a field of the form is not UTF-8");
+        }
+        return NGX_OK;
+    }
+
+    if (u->in_file) {
+        u->file->last = 1;
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Takes the bytes of one buffer.  NGX_OK: all taken; NGX_AGAIN: the file's
+ * buffer has to be written first; NGX_DONE: SQL is asked; NGX_DECLINED: refused,
+ * and answered.
+ */
+
+static ngx_int_t
+ngx_http_render_upload_parse(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u, ngx_buf_t *b)
+{
+    ngx_int_t             rc;
+    const unsigned char  *p;
+
+    for ( ;; ) {
+
+        if (u->span_len != 0) {             /* what did not fit before */
+            rc = ngx_http_render_upload_data(r, u);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        p = b->pos;
+
+        switch (rn_multipart_next(&u->parser, &p, b->last, &u->span,
+                                  &u->span_len))
+        {
+        case RN_MULTIPART_MORE:
+            b->pos = b->last;
+            u->span_len = 0;
+            return NGX_OK;
+
+        case RN_MULTIPART_PART:
+            u->span_len = 0;
+            rc = ngx_http_render_upload_part(r, u);
+            break;
+
+        case RN_MULTIPART_DATA:
+            rc = NGX_OK;
+            break;
+
+        case RN_MULTIPART_PART_END:
+            u->span_len = 0;
+            rc = ngx_http_render_upload_part_end(r, u);
+            break;
+
+        case RN_MULTIPART_END:
+            u->span_len = 0;
+            rc = NGX_OK;
+            break;
+
+        default:
+            return ngx_http_render_upload_refuse(r, 400, "Bad form",
+                                                 u->parser.error);
+        }
+
+        b->pos = (u_char *) p;
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_raw(ngx_http_request_t *r, ngx_http_render_upload_t *u,
+    ngx_buf_t *b)
+{
+    ngx_int_t  rc;
+
+    u->span = b->pos;
+    u->span_len = b->last - b->pos;
+
+    if (u->span_len == 0) {                 /* the last of chunks holds none */
+        return NGX_OK;
+    }
+
+    rc = ngx_http_render_upload_data(r, u);
+    b->pos = b->last - u->span_len;
+    u->span_len = 0;
+
+    return rc;
+}
+
+
+/* Takes what nginx has read; see ngx_http_render_upload_parse(). */
+
+static ngx_int_t
+ngx_http_render_upload_take(ngx_http_request_t *r, ngx_http_render_upload_t *u)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *next;
+
+    for (cl = r->request_body->bufs; cl; cl = next) {
+        b = cl->buf;
+        next = cl->next;
+
+        if (b->in_file) {                   /* not with unbuffered reading */
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "render: another module has read the body of an "
+                          "upload into a file; mirror_request_body must be off "
+                          "where uploads are taken");
+            return ngx_http_render_upload_refuse(r, 500, "Internal error",
+                "the server is set up in a way that uploads cannot be taken");
+        }
+
+        r->request_body->bufs = cl;
+        rc = u->form ? ngx_http_render_upload_parse(r, u, b)
+                     : ngx_http_render_upload_raw(r, u, b);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        ngx_free_chain(r->pool, cl);        /* links are leaked otherwise */
+    }
+
+    r->request_body->bufs = NULL;
+
+    return NGX_OK;
+}
+
+
+>>>>>>> w-reva
 /* The body is complete: false when it may not be, and answered. */
 
 static ngx_uint_t
