@@ -211,8 +211,12 @@ ngx_http_render_upload_take(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         next = cl->next;
 
         if (b->in_file) {                   /* not with unbuffered reading */
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            return NGX_DECLINED;
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "render: another module has read the body of an "
+                          "upload into a file; mirror_request_body must be off "
+                          "where uploads are taken");
+            return ngx_http_render_upload_refuse(r, 500, "Internal error",
+                "the server is set up in a way that uploads cannot be taken");
         }
 
         r->request_body->bufs = cl;
