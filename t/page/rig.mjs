@@ -57,6 +57,7 @@ export async function watched(browser, url, name, options = contexts[name]) {
     const { host } = new URL(url);
 
     page.setDefaultTimeout(60000);
+    page.on('filechooser', () => {});       // intercepted from now on, not from some moment on
     await context.addInitScript(() => {
         addEventListener('securitypolicyviolation', (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI}`));
     });
