@@ -54,7 +54,7 @@ ngx_http_render_add_variables(ngx_conf_t *cf)
 
 char *
 ngx_http_render_issue(const char *account, const char *role, time_t ttl,
-    const char *use)
+    const char *use, time_t until)
 {
     char                         *token, id[RN_UUID_LEN + 1];
     jwt_t                        *jwt;
@@ -76,7 +76,8 @@ ngx_http_render_issue(const char *account, const char *role, time_t ttl,
         && jwt_add_grant(jwt, "jti", id) == 0
         && jwt_add_grant_int(jwt, "iat", now) == 0
         && jwt_add_grant_int(jwt, "exp", now + ttl) == 0
-        && (use == NULL || jwt_add_grant(jwt, "use", use) == 0))
+        && (use == NULL || (jwt_add_grant(jwt, "use", use) == 0
+                            && jwt_add_grant_int(jwt, "until", until) == 0)))
     {
         token = jwt_encode_str(jwt);
     }
@@ -178,6 +179,7 @@ ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt, const char *use,
         return "no memory";
     }
 
+    id->expires = use == NULL ? exp + leeway : jwt_get_grant_int(jwt, "until");
     id->valid = 1;
 
     return NULL;
@@ -274,6 +276,23 @@ static void
 ngx_http_render_identity_cleanup(void *data)
 {
     /* marks the record; see ngx_http_render_identify() */
+}
+
+
+ngx_uint_t
+ngx_http_render_only_ours(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler != NULL
+            && cln->handler != ngx_http_render_identity_cleanup)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
