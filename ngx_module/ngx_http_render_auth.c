@@ -286,7 +286,8 @@ ngx_http_render_only_ours(ngx_http_request_t *r)
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
         if (cln->handler != NULL
-            && cln->handler != ngx_http_render_identity_cleanup)
+            && cln->handler != ngx_http_render_identity_cleanup
+            && cln->handler != ngx_http_render_note_cleanup)
         {
             return 0;
         }
