@@ -132,8 +132,20 @@ fuzz:
 
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
-bench: all
-	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
+# Load generators of the bench; they link nothing of ours.
+BENCHES = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
+BENCH  ?=
+
+$(BUILD)/bench/%: t/bench/%.c t/bench/bench.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -o $@ $< $(shell pkg-config --libs libpq) -lpthread
+
+bench-build: $(BENCHES)
+
+bench:
+	@scripts/deps bench
+	@$(MAKE) --no-print-directory -s all bench-build
+	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run $(BENCH)
 
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
@@ -156,6 +168,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench install clean
+.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
