@@ -18,7 +18,6 @@
 
 
 #define NGX_HTTP_RENDER_MAX_PARAMS   16
-#define NGX_HTTP_RENDER_TOKEN_MAX    4096
 #define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)
 #define NGX_HTTP_RENDER_BODY_ANYONE  65536      /* of who has not signed in */
 #define NGX_HTTP_RENDER_COOKIE       "render_token"

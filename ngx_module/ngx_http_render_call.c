@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_render.h"
+#include "rn_header.h"
 #include "rn_id.h"
 
 #include <openssl/evp.h>
@@ -206,7 +207,9 @@ ngx_http_render_arg_request(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
                                    tags != NULL ? tags : json_string(""));
     }
 
-    if (trace != NULL && trace->len <= 128) {
+    if (trace != NULL
+        && rn_is_traceparent((char *) trace->data, trace->len))
+    {
         (void) json_object_set_new(j, "traceparent",
                                    json_stringn((char *) trace->data,
                                                 trace->len));
