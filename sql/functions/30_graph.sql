@@ -12,23 +12,25 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION render.bell(t render.task) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('bells', jsonb_build_array(jsonb_build_object(
         'queue', t.class || '.' || t.priority, 'job', t.job, 'task', t.id)))
 $$;
 
 -- "14/60": segments there are of those the film needs; null before the plan.
-CREATE OR REPLACE FUNCTION render.step_of(j render.job) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT count(scope) || '/' || count(*) FROM render.job_segment
-     WHERE job = j.id AND run = j.run AND track = 'video'
-    HAVING count(*) > 0
-$$;
+CREATE OR REPLACE FUNCTION render.step_of(job_id uuid, of_run int)
+RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT count(scope) || '/' || count(*) FROM render.job_segment
+             WHERE job = job_id AND run = of_run AND track = 'video'
+            HAVING count(*) > 0);
+END $$;
 
 CREATE OR REPLACE FUNCTION render.preview_url(j render.job) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT '/results/' || j.id || '/preview.jpg'
-     WHERE j.results ? 'preview.jpg'
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN j.results ? 'preview.jpg'
+           THEN '/results/' || j.id || '/preview.jpg' END
 $$;
 
 -- The state of a job, as the events of it begin: see docs/api.md.
@@ -38,7 +40,7 @@ LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('events', jsonb_build_array(jsonb_build_object(
         'job_id', j.id, 'account', j.owner, 'kind', j.kind,
         'subject', j.subject, 'run', j.run, 'type', type, 'status', j.status,
-        'stage', stage, 'step', render.step_of(j),
+        'stage', stage, 'step', render.step_of(j.id, j.run),
         'weight_done', j.weight_done,
         'weight_total', j.weight_total,
         'preview_url', render.preview_url(j), 'blurhash', j.blurhash,
@@ -46,7 +48,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION render.percent(j render.job) RETURNS numeric
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN j.status = 'completed' THEN 100
            WHEN j.weight_total <= 0 THEN 0
            ELSE round(least(99.9, 100 * j.weight_done / j.weight_total)
@@ -166,8 +168,9 @@ DECLARE
     probe  uuid;
     n      int := 0;
 BEGIN
-    UPDATE job SET results = '{}', blurhash = NULL
-     WHERE id = j.id AND (results <> '{}' OR blurhash IS NOT NULL);
+    UPDATE job SET results = '{}', blurhash = NULL, segments = NULL
+     WHERE id = j.id AND (results <> '{}' OR blurhash IS NOT NULL
+                          OR segments IS NOT NULL);
 
     IF j.kind = 'probe' THEN
         t := add_task(j, 'probe', 0, 0, 1, '{}', 'high');

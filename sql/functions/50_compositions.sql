@@ -29,8 +29,9 @@ $$;
 -- As `who` may see it: the secret of the link is its owner's.
 CREATE OR REPLACE FUNCTION render.composition_json(who jsonb,
     c render.composition) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('id', c.id, 'title', c.title,
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('id', c.id, 'title', c.title,
         'share_url', CASE WHEN c.owner = (who->>'account')::uuid
             THEN render.share_url('/compositions/' || c.id
                                   || '/download?redirect=1',
@@ -42,13 +43,13 @@ LANGUAGE sql STABLE AS $$
         'output_asset', c.output_asset, 'status', j.status, 'job_id', j.id,
         'percent', render.percent(j), 'error', j.error,
         'results', CASE WHEN j.status = 'completed'
-                   THEN render.results_json(j) END)
+                   THEN coalesce(render.results_json(j.id, j.results), '{}') END)
       FROM (SELECT) one
       LEFT JOIN LATERAL (SELECT o.id FROM render.job o
                           WHERE o.subject = c.id AND o.kind = 'composition'
                           ORDER BY o.created_at DESC LIMIT 1) newest ON true
-      LEFT JOIN render.job j ON j.id = newest.id
-$$;
+      LEFT JOIN render.job j ON j.id = newest.id);
+END $$;
 
 CREATE OR REPLACE FUNCTION render.composition_tag(c render.composition)
 RETURNS text
@@ -426,3 +427,7 @@ BEGIN
     RETURN (CASE WHEN params->>'redirect' = '1' THEN 302 ELSE 200 END,
             NULL, NULL, NULL, a.storage_key)::render_api.answer;
 END $$;
+
+-- Of earlier versions, where the last that called them is replaced by now.
+DROP FUNCTION IF EXISTS render.results_json(render.job);
+DROP FUNCTION IF EXISTS render.page(jsonb[], text, int);
