@@ -128,7 +128,7 @@ ngx_http_render_header_ok(ngx_pool_t *pool, ngx_str_t *token)
 
 static const char *
 ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt, const char *use,
-    ngx_http_render_identity_t *id)
+    ngx_str_t *token, ngx_http_render_identity_t *id)
 {
     long         exp, nbf, iat, now, leeway;
     const char  *sub, *iss, *role, *its;
@@ -180,6 +180,12 @@ ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt, const char *use,
 
     id->valid = 1;
 
+    if (use == NULL) {
+        ngx_http_render_know(token, id,
+                             ngx_max(nbf, iat) - NGX_HTTP_RENDER_LEEWAY,
+                             exp + leeway);
+    }
+
     return NULL;
 }
 
@@ -199,6 +205,10 @@ ngx_http_render_verify(ngx_http_request_t *r, ngx_str_t *token,
         return "this server has no key to verify tokens";
     }
 
+    if (use == NULL && ngx_http_render_known(r, token, id)) {
+        return NULL;
+    }
+
     if (token->len > NGX_HTTP_RENDER_TOKEN_MAX
         || !ngx_http_render_header_ok(r->pool, token))
     {
@@ -214,7 +224,7 @@ ngx_http_render_verify(ngx_http_request_t *r, ngx_str_t *token,
         return "the token is not valid";
     }
 
-    why = ngx_http_render_claims(r, jwt, use, id);
+    why = ngx_http_render_claims(r, jwt, use, token, id);
     jwt_free(jwt);
 
     return why;
