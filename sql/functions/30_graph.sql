@@ -5,11 +5,12 @@ SET LOCAL ROLE render_owner;
 
 -- Everything a transaction wants told to Redis, as one object.
 CREATE OR REPLACE FUNCTION render.effects_add(a jsonb, b jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT jsonb_build_object(
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN jsonb_build_object(
         'bells', coalesce(a->'bells', '[]') || coalesce(b->'bells', '[]'),
-        'events', coalesce(a->'events', '[]') || coalesce(b->'events', '[]'))
-$$;
+        'events', coalesce(a->'events', '[]') || coalesce(b->'events', '[]'));
+END $$;
 
 CREATE OR REPLACE FUNCTION render.bell(t render.task) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
@@ -62,15 +63,20 @@ CREATE OR REPLACE FUNCTION render.add_task(j render.job, kind text, number int,
     waiting_on int, weight float8, input jsonb,
     priority render.priority DEFAULT NULL, engine int DEFAULT NULL)
 RETURNS render.task
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+DECLARE
+    t  render.task;
+BEGIN
     INSERT INTO render.task (job, account, run, kind, number, class, priority,
                              status, waiting_on, weight, input, engine)
     VALUES (j.id, j.owner, j.run, kind, number, render.class_of(kind),
             coalesce(priority, j.priority),
             (CASE WHEN waiting_on > 0 THEN 'blocked' ELSE 'ready' END)
             ::render.task_status, waiting_on, weight, input, engine)
-    RETURNING *
-$$;
+    RETURNING * INTO t;
+
+    RETURN t;
+END $$;
 
 -- One of a task's conditions is met.  Its job is locked first: it may be
 -- another job than the one whose task just ended.
@@ -188,9 +194,9 @@ BEGIN
     FOR probe IN
         SELECT p.id FROM task p JOIN job pj ON pj.id = p.job
          WHERE pj.kind = 'probe' AND p.status IN ('blocked', 'ready', 'leased')
-           AND pj.subject IN (SELECT render.to_uuid(a)
-                                FROM jsonb_array_elements_text(
-                                     coalesce(j.spec->'assets', '[]')) a)
+           AND pj.subject = ANY (ARRAY(
+                   SELECT render.to_uuid(a) FROM jsonb_array_elements_text(
+                       coalesce(j.spec->'assets', '[]')) a))
          ORDER BY p.id FOR UPDATE OF p
     LOOP
         INSERT INTO task_edge (task, waiting) VALUES (probe, t.id);
