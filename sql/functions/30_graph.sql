@@ -166,6 +166,12 @@ BEGIN
     RETURN e;
 END $$;
 
+-- The weight of a job's first task: all there is before a plan.
+CREATE OR REPLACE FUNCTION render.first_weight(kind text) RETURNS float8
+LANGUAGE sql STABLE AS $$
+    SELECT CASE kind WHEN 'probe' THEN 1 ELSE 0.05 END::float8
+$$;
+
 -- The first task of a job's run; what an earlier run made is not this one's.
 CREATE OR REPLACE FUNCTION render.begin_run(j render.job) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
@@ -174,19 +180,24 @@ DECLARE
     probe  uuid;
     n      int := 0;
 BEGIN
-    UPDATE job SET results = '{}', blurhash = NULL, segments = NULL
+    UPDATE job SET results = '{}', blurhash = NULL, segments = NULL,
+           weight_total = first_weight(j.kind)
      WHERE id = j.id AND (results <> '{}' OR blurhash IS NOT NULL
-                          OR segments IS NOT NULL);
+                          OR segments IS NOT NULL
+                          OR weight_total <> first_weight(j.kind));
+
+    t := add_task(j, CASE j.kind WHEN 'probe' THEN 'probe' ELSE 'plan' END, 0,
+                  0, first_weight(j.kind), '{}',
+                  CASE WHEN j.kind IN ('probe', 'validate')
+                  THEN 'high'::priority END);
 
     IF j.kind = 'probe' THEN
-        t := add_task(j, 'probe', 0, 0, 1, '{}', 'high');
-        UPDATE job SET weight_total = 1 WHERE id = j.id;
         RETURN bell(t);
     END IF;
 
-    t := add_task(j, 'plan', 0, 0, 0.05, '{}',
-                  CASE j.kind WHEN 'validate' THEN 'high'::priority END);
-    UPDATE job SET weight_total = 0.05 WHERE id = j.id;
+    IF coalesce(j.spec->'assets', '[]') = '[]' THEN
+        RETURN bell(t);
+    END IF;
 
     -- wait for what is not probed yet; the lock keeps a probe from ending
     -- between the look and the edge
@@ -196,7 +207,7 @@ BEGIN
          WHERE pj.kind = 'probe' AND p.status IN ('blocked', 'ready', 'leased')
            AND pj.subject = ANY (ARRAY(
                    SELECT render.to_uuid(a) FROM jsonb_array_elements_text(
-                       coalesce(j.spec->'assets', '[]')) a))
+                       j.spec->'assets') a))
          ORDER BY p.id FOR UPDATE OF p
     LOOP
         INSERT INTO task_edge (task, waiting) VALUES (probe, t.id);
@@ -217,10 +228,10 @@ CREATE OR REPLACE FUNCTION render.add_job(owner uuid, kind text, subject uuid,
     OUT effects jsonb)
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 BEGIN
-    INSERT INTO job (owner, kind, subject, revision, spec, request_id,
-                     traceparent)
-    VALUES (owner, kind, subject, revision, spec, request->>'id',
-            request->>'traceparent')
+    INSERT INTO job (owner, kind, subject, revision, spec, weight_total,
+                     request_id, traceparent)
+    VALUES (owner, kind, subject, revision, spec, first_weight(kind),
+            request->>'id', request->>'traceparent')
     RETURNING * INTO j;
 
     effects := begin_run(j);
