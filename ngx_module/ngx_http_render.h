@@ -174,6 +174,7 @@ struct ngx_http_render_query_s {
     unsigned                    retried:1;
     unsigned                    waiting:1;      /* in the lane, not sent */
     unsigned                    prepares:1;     /* its statement came with it */
+    unsigned                    within:1;       /* args are its own memory */
     uint64_t                    began;          /* ngx_http_render_clock() */
     void                       *conn;
     ngx_http_render_lane_e      lane;
@@ -294,12 +295,19 @@ typedef void (*ngx_http_render_done_pt)(ngx_http_request_t *r,
 void ngx_http_render_call(ngx_http_request_t *r, ngx_int_t statement,
     ngx_http_render_done_pt done);
 
+/* The strings of the answer live as long as the request from now on. */
+ngx_int_t ngx_http_render_keep(ngx_http_request_t *r,
+    ngx_http_render_answer_t *a);
+
 /* Adds a member to the request argument of the calls that follow. */
 void ngx_http_render_add(ngx_http_request_t *r, const char *name,
     json_t *value);
 
 
-/* ngx_http_render_answer.c; both send and finalize */
+/*
+ * ngx_http_render_answer.c; both send and finalize.  What is sent is not copied:
+ * it must live as long as the request, as names of headers must.
+ */
 
 void ngx_http_render_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *title, const char *detail, json_t *errors);
@@ -340,6 +348,16 @@ void ngx_http_render_take_ticket(ngx_http_request_t *r,
 ngx_int_t ngx_http_render_unauthorized(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_challenge(ngx_http_request_t *r,
     ngx_uint_t had_token);
+
+
+/* ngx_http_render_known.c */
+
+/* Whether the token was verified before, and is valid; then who it is of. */
+ngx_uint_t ngx_http_render_known(ngx_http_request_t *r, ngx_str_t *token,
+    ngx_http_render_identity_t *id);
+/* It was verified just now, and is valid from <= time < until. */
+void ngx_http_render_know(ngx_str_t *token, ngx_http_render_identity_t *id,
+    time_t from, time_t until);
 
 
 /* ngx_http_render_password.c */
@@ -423,6 +441,9 @@ void ngx_http_render_pg_quit(ngx_http_render_pg_t *pg);
 void ngx_http_render_pg_send(ngx_http_render_query_t *q);
 ngx_http_render_query_t *ngx_http_render_query(ngx_int_t statement,
     ngx_http_render_query_pt callback, void *data);
+/* The same, with room for its arguments at *room: all goes at once. */
+ngx_http_render_query_t *ngx_http_render_query_with(ngx_int_t statement,
+    ngx_http_render_query_pt callback, void *data, size_t size, char **room);
 
 
 /* ngx_http_render_redis.c */
