@@ -466,7 +466,7 @@ ngx_http_render_pg_dispatch(ngx_http_render_pg_t *pool,
 
         if (best == NULL
             && !pool->away
-            && (ready != 0 || pool->trying != NULL || pool->named))
+            && (ready != 0 || pool->trying != NULL || pool->unsure))
         {
             return;                         /* an answer or a connect to come */
         }

@@ -40,6 +40,7 @@ typedef struct {
                                                    flight is waited for */
     ngx_uint_t                 *prepared;       /* generation, 0: not yet */
     ngx_uint_t                  generation;
+    unsigned                    readonly:1;     /* a write was refused */
     unsigned                    doubted:1;      /* it may have stalled as others
                                                    have: nothing new for it */
 } ngx_http_render_conn_t;
@@ -78,6 +79,7 @@ struct ngx_http_render_pg_s {
     ngx_msec_t                    renewed;
     unsigned                      away:1;
     unsigned                      told_scarce:1;
+    unsigned                      unsure:1;     /* the next attempt tells */
     unsigned                      named:1;      /* names are waited for */
     unsigned                      quitting:1;
 };

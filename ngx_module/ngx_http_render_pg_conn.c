@@ -11,6 +11,7 @@
 #define NGX_HTTP_RENDER_PG_MAX_BACK  3000
 #define NGX_HTTP_RENDER_PG_SCARCE    1000       /* then it is told */
 #define NGX_HTTP_RENDER_PG_LIVED     1000       /* no cause for a pause */
+#define NGX_HTTP_RENDER_PG_HOPE      200        /* a pause that may be sat out */
 
 
 static void ngx_http_render_pg_timer(ngx_event_t *ev);
@@ -38,18 +39,31 @@ ngx_http_render_pg_state(ngx_http_render_conn_t *conn,
 }
 
 
-/* What libpq says may have several lines, or end with one. */
+/* What libpq says, in one line, without the advice that is indented. */
 
 static const char *
 ngx_http_render_pg_line(const char *why)
 {
-    size_t       i, n;
+    size_t       n;
     static char  line[512];
 
-    for (i = 0, n = 0; why[i] != '\0' && n < sizeof(line) - 3; i++) {
-        if (why[i] != '\n') {
-            line[n++] = why[i];
-        } else if (why[i + 1] != '\0') {
+    for (n = 0; *why != '\0' && n < sizeof(line) - 3; why++) {
+        if (*why != '\n') {
+            line[n++] = *why;
+            continue;
+        }
+
+        while (why[1] == '\t') {
+            why++;
+            while (why[1] != '\0' && why[1] != '\n') {
+                why++;
+            }
+            if (why[1] == '\n') {
+                why++;
+            }
+        }
+
+        if (why[1] != '\0') {
             line[n++] = ';';
             line[n++] = ' ';
         }
@@ -100,6 +114,7 @@ ngx_http_render_pg_away(ngx_http_render_pg_t *pool, const char *why)
 {
     pool->scarce = 0;
     pool->told_scarce = 0;
+    pool->unsure = 0;
 
     if (!pool->away && !ngx_exiting && !ngx_terminate) {
         ngx_http_render_circuit(pg, 1);
@@ -117,6 +132,7 @@ static void
 ngx_http_render_pg_back(ngx_http_render_pg_t *pool)
 {
     pool->answered = ngx_current_msec;
+    pool->unsure = 0;
 
     if (!pool->away) {
         return;
@@ -156,6 +172,8 @@ ngx_http_render_pg_alive(ngx_http_render_conn_t *conn)
 static void
 ngx_http_render_pg_scarce(ngx_http_render_pg_t *pool, const char *why)
 {
+    pool->unsure = 0;
+
     if (pool->scarce == 0) {
         pool->scarce = ngx_current_msec;
     }
@@ -631,19 +649,23 @@ ngx_http_render_pg_lost(ngx_http_render_conn_t *conn, const char *why)
     ngx_http_render_pg_bereave(conn, 1);
 
     /*
-     * Without any left, we look at once whether the server is there: it may
-     * have been restarted, and who comes now waits for this one attempt.
+     * Without any left, we look whether the server is there: it may have been
+     * restarted, and who comes now waits for this one attempt.
      */
 
     if (ngx_http_render_pg_ready(pool) == 0 && pool->trying == NULL
         && !pool->timer.timer_set)
     {
-        if (lived && !pool->away) {
+        pool->unsure = !pool->away;
+
+        if (lived) {
             pool->pause = 0;
             ngx_http_render_pg_try(pool);
         } else {
             ngx_http_render_pg_backoff(pool);
-            ngx_http_render_pg_away(pool, text);
+            if (pool->pause > NGX_HTTP_RENDER_PG_HOPE) {
+                ngx_http_render_pg_away(pool, text);
+            }
         }
     }
 

@@ -38,14 +38,19 @@ ngx_http_render_pg_may_only_read(PGconn *pg)
 }
 
 
+/* With each Sync, before which the server tells of changed settings. */
+
 static void
-ngx_http_render_pg_read_only(ngx_http_render_conn_t *conn, ngx_uint_t refused)
+ngx_http_render_pg_read_only(ngx_http_render_conn_t *conn)
 {
     ngx_int_t                    rc;
+    ngx_uint_t                   refused;
     ngx_http_render_pg_t        *pool = conn->pool;
     ngx_http_render_refusals_t  *r = &pool->readonly;
 
     rc = ngx_http_render_pg_may_only_read(conn->pg);
+    refused = conn->readonly;
+    conn->readonly = 0;
 
     if (refused || rc == 1) {
         r->seen = ngx_current_msec;
@@ -57,9 +62,7 @@ ngx_http_render_pg_read_only(ngx_http_render_conn_t *conn, ngx_uint_t refused)
                           "answered 503");
         }
 
-        if (rc != 1) {
-            r->more = 1;                    /* it does not tell, but is */
-        }
+        r->more = refused && rc != 1;       /* it does not tell, but is */
 
         /* the name may be about to move to another server */
 
@@ -200,7 +203,7 @@ ngx_http_render_pg_error(ngx_http_render_conn_t *conn,
         ngx_http_render_count(pg_error_unavailable);
         q->answer.failed = NGX_HTTP_SERVICE_UNAVAILABLE;
         q->answer.why = "the database is read-only at present";
-        ngx_http_render_pg_read_only(conn, 1);
+        conn->readonly = 1;
         return;
     }
 
@@ -293,7 +296,7 @@ ngx_http_render_pg_synced(ngx_http_render_conn_t *conn)
     ngx_http_render_query_t  *q, *next;
 
     ngx_http_render_pg_alive(conn);
-    ngx_http_render_pg_read_only(conn, 0);
+    ngx_http_render_pg_read_only(conn);
 
     if (ngx_queue_empty(&conn->flight)) {
         return;
