@@ -84,10 +84,11 @@ typedef struct {
 /* The configuration of the process. */
 
 typedef struct {
-    ngx_array_t                *pg_keywords;    /* of const char *, with NULL */
-    ngx_array_t                *pg_values;
+    ngx_array_t                *pg_keywords;    /* of const char *; the hosts */
+    ngx_array_t                *pg_values;      /* are not among them */
+    ngx_array_t                *pg_hosts;       /* of ngx_http_render_host_t */
     ngx_uint_t                  pg_connections;
-    ngx_str_t                   redis_host;     /* an address */
+    ngx_array_t                *redis_hosts;    /* one */
     in_port_t                   redis_port;
     ngx_uint_t                  redis_db;
     ngx_str_t                   redis_password;
@@ -430,7 +431,7 @@ void ngx_http_render_ws(ngx_http_request_t *r);
 void ngx_http_render_sse(ngx_http_request_t *r);
 
 
-/* ngx_http_render_pg.c */
+/* ngx_http_render_pg.c, _pg_conn.c, _pg_result.c */
 
 ngx_http_render_pg_t *ngx_http_render_pg_create(
     ngx_http_render_main_conf_t *conf);
@@ -444,9 +445,11 @@ ngx_http_render_query_t *ngx_http_render_query(ngx_int_t statement,
 /* The same, with room for its arguments at *room: all goes at once. */
 ngx_http_render_query_t *ngx_http_render_query_with(ngx_int_t statement,
     ngx_http_render_query_pt callback, void *data, size_t size, char **room);
+/* It answers, but nothing can be written at present. */
+ngx_uint_t ngx_http_render_pg_readonly(void);
 
 
-/* ngx_http_render_redis.c */
+/* ngx_http_render_redis.c, _redis_link.c, _redis_effects.c */
 
 typedef void (*ngx_http_render_reply_pt)(void *data, void *reply);
 
