@@ -132,6 +132,10 @@ fuzz:
 
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
+# nginx reloaded each second under a mixed load: SOAK_SECONDS, SOAK_SOCKETS
+soak-reload: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/reload
+
 bench: all
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
 
@@ -156,6 +160,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench install clean
+.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build soak-reload bench install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
