@@ -43,7 +43,8 @@ sub sleepy {
         ? "CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep($seconds); RETURN NEW; END';"
             . 'GRANT USAGE ON SCHEMA public TO PUBLIC;'
             . 'CREATE TRIGGER slow BEFORE INSERT ON render.composition FOR EACH ROW EXECUTE FUNCTION public.slow()'
-        : 'DROP TRIGGER slow ON render.composition; DROP FUNCTION public.slow()');
+        : "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'PgSleep';"
+            . 'DROP TRIGGER slow ON render.composition; DROP FUNCTION public.slow()');
 }
 
 # All that can be in flight: {what => socket}

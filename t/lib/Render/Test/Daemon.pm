@@ -13,12 +13,13 @@ use Time::HiRes qw(time);
 use Render::Test;
 use Render::Test::Faults;
 
-# start($s, main => [from => to, ...]): texts of nginx.conf to be replaced
+# start($s, main => [from => to, ...], env => {}): texts of nginx.conf to be replaced, and what
+# nginx shall have in its environment
 sub start {
     my ($class, $s, %opt) = @_;
     my $home = $s->home;
     my $self = bless { s => $s, owner => $$, log => "$home/log/nginx-error.log", conf => "$home/nginx/beside.conf",
-        pid => "$home/run/beside.pid", port => _port() }, $class;
+        pid => "$home/run/beside.pid", port => _port(), env => $opt{env} || {} }, $class;
 
     my $text = Render::Test::_read("$home/nginx/nginx.conf");
     my $old = $s->port;
@@ -46,10 +47,13 @@ sub _port {
 # Starts it (again) and waits until it answers.
 sub run {
     my ($self) = @_;
-    my %env;
+    my %env = %{ $self->{env} };
     if ($ENV{RENDER_ASAN}) {
         my $master = Render::Test::_line($self->{s}->home . '/run/nginx.pid');
-        %env = map {/\A(LD_PRELOAD|ASAN_OPTIONS)=(.*)\z/s ? ($1, $2) : ()} split /\0/, Render::Test::_read("/proc/$master/environ");
+        my %asan = map {/\A(LD_PRELOAD|ASAN_OPTIONS)=(.*)\z/s ? ($1, $2) : ()} split /\0/, Render::Test::_read("/proc/$master/environ");
+        # The sanitizer wants to be first.
+        $asan{LD_PRELOAD} = join ' ', grep {defined} $asan{LD_PRELOAD}, $env{LD_PRELOAD};
+        %env = (%env, %asan);
     }
     my ($code, $out) = Render::Test::_run({ env => \%env, merge => 1 }, _binary(), '-p', $self->{s}->home . '/nginx/',
         '-e', $self->{log}, '-c', $self->{conf});
