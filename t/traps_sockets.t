@@ -18,23 +18,37 @@ use Time::HiRes qw(time);
 
 # A port for HTTP/2 without TLS.
 my $port2 = Render::Test::Daemon::_port();
-my $s = Render::Test->start(worker => 0, nginx_workers => 1, http_conf => <<"CONF");
-render_bcrypt_cost 5;
-server {
-    listen 127.0.0.1:$port2 http2;
-    location / { render_api all; gzip on; gzip_types *; postpone_output 1460; }
-}
-CONF
+my $s = Render::Test->start(worker => 0, nginx_workers => 1, http_conf => 'render_bcrypt_cost 5;');
 my $u = $s->signup;
 my $token = $u->{token};
 my $account = $u->{account}{id};
-my $redis = Render::Test::Proxy->start('127.0.0.1:' . Render::Test::_line($s->home . '/redis/port'));
-my $nginx = Render::Test::Daemon->start($s, main => [$s->env->{REDIS_URL} => 'redis://127.0.0.1:' . $redis->port . '/0',
-    "listen 127.0.0.1:$port2 http2;" => '', 'location = /metrics {' => <<'CONF' . '        location = /metrics {']);
+my $nginx = Render::Test::Daemon->start($s, main => ["    server {\n" => <<"HTTP2" . "    server {\n",
+    server {
+        listen 127.0.0.1:$port2 http2;
+        location / { render_api all; gzip on; gzip_types *; postpone_output 1460; }
+    }
+HTTP2
+    'location = /metrics {' => <<'CONF' . '        location = /metrics {']);
         location = /static { chunked_transfer_encoding on; gzip on; gzip_types *; gzip_min_length 0; return 200 "static text\n"; }
 CONF
 my $events = Render::Test::Events->new($s);
 my $bearer = { Authorization => "Bearer $token" };
+
+# Another, whose link to Redis dies at the beginning: that takes its time to be noticed.
+my $dead = do {
+    my $proxy = Render::Test::Proxy->start('127.0.0.1:' . Render::Test::_line($s->home . '/redis/port'));
+    my $nginx = Render::Test::Daemon->start($s, name => 'dead', main => [$s->env->{REDIS_URL} => 'redis://127.0.0.1:' . $proxy->port . '/0']);
+    my $job = job();
+    my @open = map { Render::Test::WS->connect('127.0.0.1', $nginx->port, "/ws/progress/$job", $bearer) } 1, 2;
+    $_->next_message(5) for @open, @open;
+    my %dead = (proxy => $proxy, nginx => $nginx, open => \@open, began => time);
+    $proxy->mode('stall');
+    $dead{accepted} = $proxy->accepted;
+    $events->tell($job);
+    $events->collect($job);
+    $dead{id} = $events->ids->{$job}[-1];
+    \%dead;
+};
 
 sub job { return submit($s, $u, film(seconds => 1)) }
 sub ws { return Render::Test::WS->connect('127.0.0.1', $nginx->port, "/ws/progress/$_[0]", $bearer) }
@@ -137,10 +151,10 @@ subtest 'many who never read' => sub {
     my @mute = map { $_ % 2 ? ws($job) : sse($job) } 1 .. 60;
     wait_until(sub { ($nginx->request(GET => '/metrics'))[1] =~ /^render_ws_connections 31$/m }, 5, 'all of them');
     my $before = rss();
-    my $long = 'x' x 4000;
+    my $long = 'x' x 16_000;
     my ($slowest, $got) = (0, 0);
-    for my $round (1 .. 40) {
-        # 40 x 60 x 50 x 4 kB: half a gigabyte for those who do not read it
+    for my $round (1 .. 10) {
+        # 8 MB for each of them, which no socket holds
         $events->tell($job, step => "$long$_") for 1 .. 50;
         my $began = time;
         $got += reads_up_to($good, newest($job), 5) || last;
@@ -149,7 +163,7 @@ subtest 'many who never read' => sub {
     }
     my $grown = rss() - $before;
     diag sprintf 'who reads saw %d events, the newest %.0f ms late at the most; %d kB for 60 who do not', $got, 1000 * $slowest, $grown;
-    cmp_ok $got, '>', 1000, 'who reads is told';
+    cmp_ok $got, '>', 100, 'who reads is told';
     cmp_ok $slowest, '<', 1, 'in time';
     SKIP: {
         skip 'AddressSanitizer keeps what was freed', 1 if $ENV{RENDER_ASAN};
@@ -196,20 +210,13 @@ subtest 'other locations' => sub {
 };
 
 subtest 'a link that is dead and says nothing' => sub {
-    my $job = job();
-    my @open = (ws($job), ws($job));
-    $_->next_message(5) for @open, @open;
-    $redis->mode('stall');
-    my $accepted = $redis->accepted;
-    my $began = time;
-    $events->tell($job);
-    my $id = newest($job);
-    ok wait_until(sub { $redis->accepted > $accepted }, 30), 'nginx finds out, and connects again';
-    diag sprintf 'after %.1f s', time - $began;
-    cmp_ok time - $began, '<', 15, 'in time';
-    $redis->mode('pass');
-    ok reads_up_to($_, $id, 15), 'what was told meanwhile comes' for @open;
-    $_->close for @open;
+    ok wait_until(sub { $dead->{proxy}->accepted > $dead->{accepted} }, 25), 'nginx finds out, and connects again';
+    diag sprintf 'within %.1f s', time - $dead->{began};
+    $dead->{proxy}->mode('pass');
+    ok reads_up_to($_, $dead->{id}, 15), 'what was told meanwhile comes' for @{ $dead->{open} };
+    cmp_ok time - $dead->{began}, '<', 30, 'in time';
+    $_->close for @{ $dead->{open} };
+    ok $dead->{nginx}->stop, 'nginx quits';
 };
 
 ok $nginx->stop, 'nginx quits';

@@ -13,18 +13,19 @@ use Time::HiRes qw(time);
 use Render::Test;
 use Render::Test::Faults;
 
-# start($s, main => [from => to, ...], env => {}): texts of nginx.conf to be replaced, and what
-# nginx shall have in its environment
+# start($s, main => [from => to, ...], env => {}, name => 'beside'): texts of nginx.conf to be
+# replaced, and what nginx shall have in its environment; a name of its own for each of several
 sub start {
     my ($class, $s, %opt) = @_;
     my $home = $s->home;
-    my $self = bless { s => $s, owner => $$, log => "$home/log/nginx-error.log", conf => "$home/nginx/beside.conf",
-        pid => "$home/run/beside.pid", port => _port(), env => $opt{env} || {} }, $class;
+    my $name = $opt{name} || 'beside';
+    my $self = bless { s => $s, owner => $$, log => "$home/log/nginx-error.log", conf => "$home/nginx/$name.conf",
+        pid => "$home/run/$name.pid", port => _port(), env => $opt{env} || {} }, $class;
 
     my $text = Render::Test::_read("$home/nginx/nginx.conf");
     my $old = $s->port;
     my @change = ('daemon off;' => "daemon on;\nenv LD_PRELOAD; env ASAN_OPTIONS;", "$home/run/nginx.pid" => $self->{pid},
-        "nginx.lock" => 'beside.lock', ":$old;" => ":$self->{port};", @{ $opt{main} || [] });
+        "nginx.lock" => "$name.lock", ":$old;" => ":$self->{port};", @{ $opt{main} || [] });
     while (my ($from, $to) = splice @change, 0, 2) {
         $text =~ s/\Q$from\E/$to/ or die "nginx.conf has no \"$from\"\n";
     }

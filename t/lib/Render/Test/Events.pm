@@ -10,6 +10,7 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use IO::Socket::INET;
 use JSON::PP qw(encode_json);
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 
 my $source = abs_path(dirname(__FILE__) . '/../../../..') . '/common/rn_progress.c';
 
@@ -17,6 +18,7 @@ sub new {
     my ($class, $s) = @_;
     my $port = Render::Test::_line($s->home . '/redis/port');
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "Redis: $@";
+    $socket->setsockopt(IPPROTO_TCP, TCP_NODELAY, 1);
     my $self = bless { socket => $socket, ids => {}, told => {} }, $class;
     $self->{sha} = $self->call('SCRIPT', 'LOAD', _script());
     return $self;
