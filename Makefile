@@ -136,6 +136,10 @@ fuzz:
 soak-reload: all
 	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/reload
 
+# nginx started and ended under load: SOAK_ROUNDS
+soak-quit: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/quit
+
 bench: all
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
 
@@ -160,6 +164,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build soak-reload bench install clean
+.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build soak-reload soak-quit bench install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
