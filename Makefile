@@ -190,6 +190,14 @@ fuzz:
 
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
+# nginx reloaded each second under a mixed load: SOAK_SECONDS, SOAK_SOCKETS
+soak-reload: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/reload
+
+# nginx started and ended under load: SOAK_ROUNDS
+soak-quit: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/quit
+
 # Load generators of the bench; they link nothing of ours.
 BENCHES = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
 BENCH  ?=
@@ -228,6 +236,6 @@ clean:
 
 .PHONY: all module deps run stop unit test test-asan test-asan-system \
         test-asan-debug debug-nginx test-valgrind test-onebyte fuzz fuzz-build \
-        bench bench-build install clean
+        soak-reload soak-quit bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
