@@ -78,6 +78,8 @@ static const row  rows[] = {
       "abcdef"), 0, B(""), 16, "message " },
     { "one more, in two", B("\2\x8a" MASK "0123456789\x80\x87" MASK), 0, B(""),
       16, "bad(1009) " },
+    { "one more, in three", B("\2\x8a" MASK "0123456789\0\x83" MASK "abc"
+      "\x80\x84" MASK "defg"), 0, B(""), 16, "bad(1009) " },
     { "lengths that wrap around", B("\2\x81" MASK "0\x80\xff\x7f\xff\xff\xff"
       "\xff\xff\xff\xff" MASK), 0, B(""), UINT32_MAX, "bad(1009) " },
     { "the next has all again", B("\x82\x90" MASK "0123456789abcdef\x82\x90"
@@ -140,6 +142,10 @@ static const row  rows[] = {
     { "a ping", B("\x89\x80" MASK), 0, B(""), 64, "ping() " },
     { "a ping under a mask", B("\x89\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
       0, B(""), 64, "ping(Hello) " },
+    { "each mask begins anew", B("\x89\x83\1\2\3\4\x60\x60\x60\x89\x83\5"
+      "\6\7\x08\x64\x64\x64"), 0, B(""), 64, "ping(abc) ping(abc) " },
+    { "behind bytes, too", B("\x82\x81\1\1\1\1z\x89\x82\1\2\3\4\x60\x60"), 0,
+      B(""), 64, "message ping(ab) " },
     { "pings", B("\x89\x81" MASK "a\x89\x82" MASK "bc\x89\x80" MASK), 0, B(""),
       64, "ping(a) ping(bc) ping() " },
     { "a ping of 125", B("\x89\xfd" MASK), 125, B(""), 64, "ping(125) " },
