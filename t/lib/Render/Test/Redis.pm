@@ -84,10 +84,13 @@ sub publish {
     my ($self, %event) = @_;
     my %doc = (run => 1, type => 'progress', status => 'processing', class => 'json2video', stage => undef, step => undef,
         percent => 0, eta_s => undef, preview_url => undef, blurhash => undef, error => undef, at => '2026-01-01T00:00:00.000Z', %event);
-    my $id = delete $doc{id};
-    my $text = $json->encode(\%doc);
-    substr $text, 0, 1, qq({"id":"$id",) if defined $id;       # where the script has it
-    return [PUBLISH => "job:$doc{job_id}", $text];
+    return [PUBLISH => "job:$doc{job_id}", $json->encode(\%doc)];
+}
+
+# One of these again, with an id, where the script has it.
+sub publish_as {
+    my ($self, $command, $id) = @_;
+    return [@$command[0, 1], qq({"id":"$id",) . substr $command->[2], 1];
 }
 
 # Ids of a job's stream, in order
