@@ -147,6 +147,11 @@ bench:
 	@$(MAKE) --no-print-directory -s all bench-build
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run $(BENCH)
 
+# What takes longer than the suite may: events to clients who come and go
+# (FLOOD_SECONDS), and pings, a minute of them.
+soak-flood soak-pings: soak-%: all
+	RENDER_BUILD="$(abspath $(BUILD))" prove -vIt/lib t/soak/$*
+
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
 install: all
@@ -168,6 +173,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench bench-build install clean
+.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench bench-build soak-flood soak-pings install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

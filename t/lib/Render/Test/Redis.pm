@@ -93,6 +93,9 @@ sub publish_as {
     return [@$command[0, 1], qq({"id":"$id",) . substr $command->[2], 1];
 }
 
+# After SUBSCRIBE: the next message
+sub next_told { return $_[0]->_reply->[2] }
+
 # Ids of a job's stream, in order
 sub stream {
     my ($self, $job) = @_;
