@@ -213,6 +213,11 @@ bench:
 	@$(MAKE) --no-print-directory -s all bench-build
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run $(BENCH)
 
+# What takes longer than the suite may: events to clients who come and go
+# (FLOOD_SECONDS), and pings, a minute of them.
+soak-flood soak-pings: soak-%: all
+	RENDER_BUILD="$(abspath $(BUILD))" prove -vIt/lib t/soak/$*
+
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
 install: all
@@ -236,6 +241,6 @@ clean:
 
 .PHONY: all module deps run stop unit test test-asan test-asan-system \
         test-asan-debug debug-nginx test-valgrind test-onebyte fuzz fuzz-build \
-        soak-reload soak-quit bench bench-build install clean
+        soak-reload soak-quit soak-flood soak-pings bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
