@@ -192,8 +192,20 @@ fuzz:
 
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
-bench: all
-	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
+# Load generators of the bench; they link nothing of ours.
+BENCHES = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
+BENCH  ?=
+
+$(BUILD)/bench/%: t/bench/%.c t/bench/bench.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -o $@ $< $(shell pkg-config --libs libpq) -lpthread
+
+bench-build: $(BENCHES)
+
+bench:
+	@scripts/deps bench
+	@$(MAKE) --no-print-directory -s all bench-build
+	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run $(BENCH)
 
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
@@ -218,6 +230,6 @@ clean:
 
 .PHONY: all module deps run stop unit test test-asan test-asan-system \
         test-asan-debug debug-nginx test-valgrind test-onebyte fuzz fuzz-build \
-        bench install clean
+        bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -141,7 +141,7 @@ mac(const void *key, size_t key_len, const char *text, size_t len,
 
 char *
 rn_jwt_issue(const void *key, size_t key_len, int64_t now, int64_t ttl,
-    const char *account, const char *role, const char *use)
+    const char *account, const char *role, const char *use, int64_t until)
 {
     char    *claims, *token, id[RN_UUID_LEN + 1];
     size_t   n;
@@ -157,6 +157,11 @@ rn_jwt_issue(const void *key, size_t key_len, int64_t now, int64_t ttl,
                   "iss", RN_JWT_ISSUER, "sub", account, "role", role,
                   "jti", id, "iat", (json_int_t) now,
                   "exp", (json_int_t) (now + ttl), "use", use);
+
+    if (until > 0) {
+        (void) json_object_set_new(j, "until", json_integer(until));
+    }
+
     claims = json_dumps(j, JSON_COMPACT);
     json_decref(j);
 
@@ -283,12 +288,13 @@ is_for_us(json_t *audience)
 static const char *
 read_claims(json_t *j, int64_t now, const char *use, rn_jwt *jwt)
 {
-    double       exp, nbf, iat, leeway;
+    double       exp, nbf, iat, until, leeway;
     json_t      *its;
     const char  *sub, *iss, *role;
 
     if (!date(j, "exp", 0, &exp) || !date(j, "nbf", (double) now, &nbf)
-        || !date(j, "iat", (double) now, &iat))
+        || !date(j, "iat", (double) now, &iat)
+        || !date(j, "until", 0, &until))
     {
         return INVALID;
     }
@@ -335,6 +341,11 @@ read_claims(json_t *j, int64_t now, const char *use, rn_jwt *jwt)
 
     exp = ceil(exp + leeway);
     jwt->expires = exp < 9e15 ? (int64_t) exp : (int64_t) 9e15;
+    jwt->until = jwt->expires;
+
+    if (use != NULL && until > exp) {
+        jwt->until = until < 9e15 ? (int64_t) until : (int64_t) 9e15;
+    }
 
     return NULL;
 }

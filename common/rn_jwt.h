@@ -25,16 +25,19 @@ typedef struct {
     char     account[RN_UUID_LEN + 1];
     char     role[RN_JWT_ROLE + 1];
     int64_t  expires;                   /* from here on it is refused */
+    int64_t  until;                     /* and what it has opened ends: later,
+                                           for one that is short-lived */
 } rn_jwt;
 
 
 /*
  * The token of an account: ttl seconds from now on, for this one use, or, when
- * `use` is NULL, for any that needs no ticket.  To be freed; NULL: no memory or
+ * `use` is NULL, for any that needs no ticket.  What a token of one use opens
+ * may stay open `until` then; else until is 0.  To be freed; NULL: no memory or
  * no entropy.
  */
 char *rn_jwt_issue(const void *key, size_t key_len, int64_t now, int64_t ttl,
-    const char *account, const char *role, const char *use);
+    const char *account, const char *role, const char *use, int64_t until);
 
 /*
  * Whether these bytes are a token of ours that holds now, for that use.  NULL:

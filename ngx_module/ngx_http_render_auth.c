@@ -48,12 +48,12 @@ ngx_http_render_add_variables(ngx_conf_t *cf)
 
 char *
 ngx_http_render_issue(const char *account, const char *role, time_t ttl,
-    const char *use)
+    const char *use, time_t until)
 {
     ngx_http_render_main_conf_t  *mcf = ngx_http_render_process->conf;
 
     return rn_jwt_issue(mcf->jwt_key.data, mcf->jwt_key.len, ngx_time(), ttl,
-                        account, role, use);
+                        account, role, use, until);
 }
 
 
@@ -85,6 +85,7 @@ ngx_http_render_verify(ngx_http_request_t *r, ngx_str_t *token,
         return "no memory";
     }
 
+    id->expires = jwt.until;
     id->valid = 1;
 
     return NULL;
@@ -143,6 +144,24 @@ static void
 ngx_http_render_identity_cleanup(void *data)
 {
     /* marks the record; see ngx_http_render_identify() */
+}
+
+
+ngx_uint_t
+ngx_http_render_only_ours(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler != NULL
+            && cln->handler != ngx_http_render_identity_cleanup
+            && cln->handler != ngx_http_render_note_cleanup)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

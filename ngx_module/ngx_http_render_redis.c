@@ -18,6 +18,7 @@
 #define NGX_HTTP_RENDER_REDIS_BEAT      5000    /* a heartbeat both ways */
 #define NGX_HTTP_RENDER_REDIS_PENDING   10000   /* commands in flight */
 #define NGX_HTTP_RENDER_REDIS_DEADLINE  500     /* for commands with answers */
+#define NGX_HTTP_RENDER_REDIS_READS     256     /* of 16 KiB, in one event */
 
 
 typedef struct {
@@ -97,6 +98,32 @@ ngx_http_render_redis_up(void)
 /* hiredis' wishes as events of nginx, level-triggered */
 
 
+/*
+ * Events are read as far as they are there before any is handed on: only who
+ * sees all of a burst can leave out what it has overtaken itself.
+ */
+
+static void
+ngx_http_render_link_read(ngx_http_render_link_t *link, ngx_connection_t *c)
+{
+    int         n;
+    ngx_uint_t  reads;
+
+    reads = link->pubsub ? NGX_HTTP_RENDER_REDIS_READS : 1;
+
+    do {
+        redisAsyncHandleRead(link->ac);
+
+        if (--reads == 0 || link->ac == NULL || link->c != c
+            || ioctl(c->fd, FIONREAD, &n) == -1)
+        {
+            return;
+        }
+
+    } while (n > 0);
+}
+
+
 static void
 ngx_http_render_link_event(ngx_event_t *ev)
 {
@@ -116,7 +143,7 @@ ngx_http_render_link_event(ngx_event_t *ev)
     if (ev->write) {
         redisAsyncHandleWrite(link->ac);
     } else {
-        redisAsyncHandleRead(link->ac);
+        ngx_http_render_link_read(link, c);
     }
 }
 

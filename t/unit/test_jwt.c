@@ -68,7 +68,8 @@ test_issue(void **state)
 
     (void) state;
 
-    token = rn_jwt_issue(KEY, strlen(KEY), NOW, 600, UUID_A, "admin", NULL);
+    token = rn_jwt_issue(KEY, strlen(KEY), NOW, 600, UUID_A, "admin", NULL,
+                         0);
     assert_non_null(token);
     len = strlen(token);
 
@@ -76,6 +77,7 @@ test_issue(void **state)
     assert_string_equal(jwt.account, UUID_A);
     assert_string_equal(jwt.role, "admin");
     assert_int_equal(jwt.expires, NOW + 600 + RN_JWT_LEEWAY / 2);
+    assert_int_equal(jwt.until, jwt.expires);
     assert_string_equal(verify(token, len, "ticket", &jwt), USE);
     assert_string_equal(jwt.account, "");
 
@@ -95,14 +97,16 @@ test_issue(void **state)
         assert_string_equal(verify(token, i, NULL, &jwt), INVALID);
     }
 
-    again = rn_jwt_issue(KEY, strlen(KEY), NOW, 600, UUID_A, "admin", NULL);
+    again = rn_jwt_issue(KEY, strlen(KEY), NOW, 600, UUID_A, "admin", NULL,
+                         0);
     assert_non_null(again);
     assert_string_not_equal(token, again);          /* each has an id */
 
     free(again);
     free(token);
 
-    assert_null(rn_jwt_issue("", 0, NOW, 600, UUID_A, "admin", NULL));
+    assert_null(rn_jwt_issue("", 0, NOW, 600, UUID_A, "admin", NULL,
+                         0));
 }
 
 
@@ -116,12 +120,13 @@ test_ticket(void **state)
     (void) state;
 
     token = rn_jwt_issue(KEY, strlen(KEY), NOW - 10, 30, UUID_A, "user",
-                         "ticket");
+                         "ticket", NOW + 500);
     assert_non_null(token);
     len = strlen(token);
 
     assert_null(verify(token, len, "ticket", &jwt));
     assert_int_equal(jwt.expires, NOW + 20);
+    assert_int_equal(jwt.until, NOW + 500);
     assert_string_equal(verify(token, len, NULL, &jwt), USE);
     assert_string_equal(verify(token, len, "tickets", &jwt), USE);
     assert_string_equal(rn_jwt_verify(KEY, strlen(KEY), NOW + 20, "ticket",
