@@ -17,6 +17,14 @@
 #include "rn_store.h"
 
 
+/* an nginx without threads has none of these, and is told so at its start */
+
+#pragma weak ngx_thread_pool_module
+#pragma weak ngx_thread_pool_get
+#pragma weak ngx_thread_pool_add
+#pragma weak ngx_thread_task_post
+
+
 #define NGX_HTTP_RENDER_MAX_PARAMS   16
 #define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)
 #define NGX_HTTP_RENDER_BODY_ANYONE  65536      /* of who has not signed in */
@@ -84,10 +92,11 @@ typedef struct {
 /* The configuration of the process. */
 
 typedef struct {
-    ngx_array_t                *pg_keywords;    /* of const char *, with NULL */
-    ngx_array_t                *pg_values;
+    ngx_array_t                *pg_keywords;    /* of const char *; the hosts */
+    ngx_array_t                *pg_values;      /* are not among them */
+    ngx_array_t                *pg_hosts;       /* of ngx_http_render_host_t */
     ngx_uint_t                  pg_connections;
-    ngx_str_t                   redis_host;     /* an address */
+    ngx_array_t                *redis_hosts;    /* one */
     in_port_t                   redis_port;
     ngx_uint_t                  redis_db;
     ngx_str_t                   redis_password;
@@ -174,6 +183,7 @@ struct ngx_http_render_query_s {
     unsigned                    retried:1;
     unsigned                    waiting:1;      /* in the lane, not sent */
     unsigned                    prepares:1;     /* its statement came with it */
+    unsigned                    within:1;       /* args are its own memory */
     uint64_t                    began;          /* ngx_http_render_clock() */
     void                       *conn;
     ngx_http_render_lane_e      lane;
@@ -294,12 +304,19 @@ typedef void (*ngx_http_render_done_pt)(ngx_http_request_t *r,
 void ngx_http_render_call(ngx_http_request_t *r, ngx_int_t statement,
     ngx_http_render_done_pt done);
 
+/* The strings of the answer live as long as the request from now on. */
+ngx_int_t ngx_http_render_keep(ngx_http_request_t *r,
+    ngx_http_render_answer_t *a);
+
 /* Adds a member to the request argument of the calls that follow. */
 void ngx_http_render_add(ngx_http_request_t *r, const char *name,
     json_t *value);
 
 
-/* ngx_http_render_answer.c; both send and finalize */
+/*
+ * ngx_http_render_answer.c; both send and finalize.  What is sent is not copied:
+ * it must live as long as the request, as names of headers must.
+ */
 
 void ngx_http_render_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *title, const char *detail, json_t *errors);
@@ -340,6 +357,16 @@ void ngx_http_render_take_ticket(ngx_http_request_t *r,
 ngx_int_t ngx_http_render_unauthorized(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_challenge(ngx_http_request_t *r,
     ngx_uint_t had_token);
+
+
+/* ngx_http_render_known.c */
+
+/* Whether the token was verified before, and is valid; then who it is of. */
+ngx_uint_t ngx_http_render_known(ngx_http_request_t *r, ngx_str_t *token,
+    ngx_http_render_identity_t *id);
+/* It was verified just now, and is valid from <= time < until. */
+void ngx_http_render_know(ngx_str_t *token, ngx_http_render_identity_t *id,
+    time_t from, time_t until);
 
 
 /* ngx_http_render_password.c */
@@ -412,7 +439,7 @@ void ngx_http_render_ws(ngx_http_request_t *r);
 void ngx_http_render_sse(ngx_http_request_t *r);
 
 
-/* ngx_http_render_pg.c */
+/* ngx_http_render_pg.c, _pg_conn.c, _pg_result.c */
 
 ngx_http_render_pg_t *ngx_http_render_pg_create(
     ngx_http_render_main_conf_t *conf);
@@ -423,9 +450,14 @@ void ngx_http_render_pg_quit(ngx_http_render_pg_t *pg);
 void ngx_http_render_pg_send(ngx_http_render_query_t *q);
 ngx_http_render_query_t *ngx_http_render_query(ngx_int_t statement,
     ngx_http_render_query_pt callback, void *data);
+/* The same, with room for its arguments at *room: all goes at once. */
+ngx_http_render_query_t *ngx_http_render_query_with(ngx_int_t statement,
+    ngx_http_render_query_pt callback, void *data, size_t size, char **room);
+/* It answers, but nothing can be written at present. */
+ngx_uint_t ngx_http_render_pg_readonly(void);
 
 
-/* ngx_http_render_redis.c */
+/* ngx_http_render_redis.c, _redis_link.c, _redis_effects.c */
 
 typedef void (*ngx_http_render_reply_pt)(void *data, void *reply);
 

@@ -71,6 +71,10 @@ ngx_http_render_verify(ngx_http_request_t *r, ngx_str_t *token,
         return "this server has no key to verify tokens";
     }
 
+    if (use == NULL && ngx_http_render_known(r, token, id)) {
+        return NULL;
+    }
+
     why = rn_jwt_verify(mcf->jwt_key.data, mcf->jwt_key.len, ngx_time(), use,
                         (char *) token->data, token->len, &jwt);
     if (why != NULL) {
@@ -87,6 +91,11 @@ ngx_http_render_verify(ngx_http_request_t *r, ngx_str_t *token,
 
     id->expires = jwt.until;
     id->valid = 1;
+
+    if (use == NULL) {
+        ngx_http_render_know(token, id, ngx_time() - RN_JWT_LEEWAY,
+                             jwt.expires);
+    }
 
     return NULL;
 }

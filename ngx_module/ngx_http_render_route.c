@@ -10,6 +10,7 @@
 #include "rn_query.h"
 
 #include <openssl/crypto.h>
+#include <sys/random.h>
 
 
 static void ngx_http_render_body_handler(ngx_http_request_t *r);
@@ -102,6 +103,27 @@ ngx_http_render_query_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 }
 
 
+/* 256 random bytes at a time, which the kernel gives whole: getrandom(2). */
+
+static ngx_int_t
+ngx_http_render_new_id(char *uuid)
+{
+    static ngx_uint_t  left;
+    static u_char      bytes[16][RN_UUID_BYTES];
+
+    if (left == 0) {
+        if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t) sizeof(bytes)) {
+            return NGX_ERROR;
+        }
+        left = 16;
+    }
+
+    rn_uuid_of(bytes[--left], uuid);
+
+    return NGX_OK;
+}
+
+
 /* The caller's id where it is sane, else nginx's own. */
 
 static ngx_int_t
@@ -117,7 +139,7 @@ ngx_http_render_request_id(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (!rn_uuid(uuid)) {
+    if (ngx_http_render_new_id(uuid) != NGX_OK) {
         return NGX_ERROR;
     }
 
