@@ -350,11 +350,12 @@ END $$;
 -- What the answer of readiness says of the schema.
 CREATE OR REPLACE FUNCTION render_api.health(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
-    SELECT render.ok(200, jsonb_build_object('schema',
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+BEGIN
+    RETURN ok(200, jsonb_build_object('schema',
         (SELECT max(name) FROM migration WHERE name NOT LIKE 'functions/%'),
-        'workers', (SELECT count(*) FROM worker WHERE alive_until > now())))
-$$;
+        'workers', (SELECT count(*) FROM worker WHERE alive_until > now())));
+END $$;
 
 -- Of earlier versions, where the last that called them is replaced by now.
 DROP FUNCTION IF EXISTS render.job_json(render.job);

@@ -62,7 +62,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION render.composition_tag(c render.composition)
 RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT '"' || c.revision || '-' || left(encode(sha256(convert_to(c.id
         || c.title || c.visibility::text, 'UTF8')), 'hex'), 12) || '"'
 $$;
