@@ -70,7 +70,8 @@ module: $(BUILD)/ngx_http_render_module.so
 
 $(BUILD)/ngx_http_render_module.so: config scripts/build-module $(MODULE) \
         $(COMMON) $(wildcard common/*.h)
-	SANITIZE="$(SAN)" NGINX_SRC="$(NGINX_SRC)" scripts/build-module "$(BUILD)"
+	SANITIZE="$(SAN)" NGINX_SRC="$(NGINX_SRC)" CC_OPT="$(CC_OPT)" \
+	    NGINX_BINARY="$(NGINX_BINARY)" scripts/build-module "$(BUILD)"
 
 deps:
 	@scripts/deps run
@@ -97,10 +98,67 @@ test:
 	@$(MAKE) --no-print-directory -s all unit
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib $(PROVE_FLAGS) t/*.t
 
-test-asan:
+# What a stranger's bytes reach, for the runs below, which are slow: by names,
+# RIG_TESTS="auth forms". RENDER_SLOW makes the rig's time-outs longer.
+RIG_TESTS ?= auth bad_input forms upload idempotency websocket events sharing \
+             clients path manners waiting reload
+RIG_FILES  = $(patsubst %,t/%.t,$(RIG_TESTS))
+
+# all of it, or by NGINX=debug those with an nginx of our own: see below
+test-asan: test-asan-$(or $(NGINX),system)
+
+test-asan-system:
 	@scripts/deps test
 	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan all unit
 	RENDER_BUILD="$(abspath build/asan)" RENDER_ASAN=1 prove -It/lib $(PROVE_FLAGS) t/*.t
+
+# An nginx from its source, whose pools give every allocation memory of its own:
+# in Debian's an overflow ends in the same pool, where no tool can see it.
+DEBUG_OPT = -O1 -g -fno-omit-frame-pointer
+
+build/debug/source:
+	@scripts/nginx-source build/debug >$@.new && mv $@.new $@
+
+debug-nginx: build/debug/source
+	@$(MAKE) --no-print-directory -s SANITIZE=$(SANITIZE) NGINX_BINARY=1 \
+	    NGINX_SRC="$$(cat build/debug/source)" CC_OPT="$(DEBUG_OPT)" all
+
+# also the leaks of nginx's processes, which there are none of but those named
+test-asan-debug:
+	@scripts/deps memory
+	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan-debug debug-nginx
+	RENDER_BUILD="$(abspath build/asan-debug)" RENDER_ASAN=1 \
+	    RENDER_NGINX="$(abspath build/asan-debug/nginx-debug)" \
+	    ASAN_OPTIONS=detect_leaks=1 RENDER_SLOW=2 \
+	    LSAN_OPTIONS=suppressions="$(abspath t/lsan.supp)":print_suppressions=0 \
+	    prove -It/lib $(PROVE_FLAGS) $(RIG_FILES)
+
+test-valgrind:
+	@scripts/deps memory
+	@$(MAKE) --no-print-directory -s BUILD=build/valgrind debug-nginx
+	RENDER_BUILD="$(abspath build/valgrind)" RENDER_VALGRIND=1 RENDER_ASAN=1 \
+	    RENDER_NGINX="$(abspath build/valgrind/nginx-debug)" \
+	    RENDER_SLOW=8 prove -It/lib $(PROVE_FLAGS) $(RIG_FILES)
+
+# Sockets that give and take one byte a call: of clients, then PostgreSQL's and
+# Redis' too, at last with EAGAIN between. ONEBYTE names those to run.
+ONEBYTE ?= client all again
+
+$(BUILD)/onebyte.so: t/lib/onebyte.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
+
+test-onebyte: $(BUILD)/onebyte.so
+	@scripts/deps test
+	@$(MAKE) --no-print-directory -s all
+	@failed=; for mode in $(ONEBYTE); do \
+	    echo "== one byte: $$mode"; \
+	    case $$mode in again) which=all; again=1 ;; *) which=$$mode; again=0 ;; esac; \
+	    RENDER_BUILD="$(abspath $(BUILD))" RENDER_SLOW=4 \
+	        RENDER_PRELOAD="$(abspath $(BUILD)/onebyte.so)" \
+	        RENDER_ONEBYTE=$$which RENDER_ONEBYTE_AGAIN=$$again \
+	        prove -It/lib $(PROVE_FLAGS) $(RIG_FILES) || failed=1; \
+	done; test -z "$$failed"
 
 # libFuzzer over what reads bytes of strangers: FUZZ_SECONDS for each target.
 # Objects of their own, since all of common/ is instrumented.
@@ -132,8 +190,20 @@ fuzz:
 
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
-bench: all
-	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
+# Load generators of the bench; they link nothing of ours.
+BENCHES = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
+BENCH  ?=
+
+$(BUILD)/bench/%: t/bench/%.c t/bench/bench.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -o $@ $< $(shell pkg-config --libs libpq) -lpthread
+
+bench-build: $(BENCHES)
+
+bench:
+	@scripts/deps bench
+	@$(MAKE) --no-print-directory -s all bench-build
+	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run $(BENCH)
 
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
@@ -156,6 +226,8 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench install clean
+.PHONY: all module deps run stop unit test test-asan test-asan-system \
+        test-asan-debug debug-nginx test-valgrind test-onebyte fuzz fuzz-build \
+        bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

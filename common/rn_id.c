@@ -24,6 +24,19 @@ rn_hex(const void *bytes, size_t n, char *out)
 }
 
 
+int
+rn_hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+
 bool
 rn_uuid(char out[RN_UUID_LEN + 1])
 {

@@ -26,6 +26,9 @@ bool rn_is_uuid(const char *s, size_t len);
 /* Lower-case hex of n bytes; out holds 2n + 1. */
 void rn_hex(const void *bytes, size_t n, char *out);
 
+/* What a hex digit of either case stands for; -1: it is none. */
+int rn_hex_value(char c);
+
 /* SHA-256 of n bytes, as hex. */
 void rn_sha256_hex(const void *bytes, size_t n, char out[RN_SHA256_HEX + 1]);
 

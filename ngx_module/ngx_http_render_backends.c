@@ -1,10 +1,11 @@
 /*
  * Directives that name what stands behind: PostgreSQL, Redis, storage, and the
- * files of keys.  All is checked, resolved and read when the configuration is;
- * nothing is connected to from here.
+ * files of keys.  All is checked, resolved and read when the configuration is,
+ * so that nginx -t finds what is wrong; nothing is connected to from here.
  */
 
 #include "ngx_http_render.h"
+#include "ngx_http_render_hosts.h"
 
 #include <libpq-fe.h>
 
@@ -40,42 +41,85 @@ ngx_http_render_cstr(ngx_conf_t *cf, const char *s, size_t len)
 }
 
 
-/* A name is resolved here, once: libpq would do it on the event loop. */
+/* The part of a list that ends at a comma; NULL after the last. */
 
 static char *
-ngx_http_render_resolve(ngx_conf_t *cf, const char *host, ngx_str_t *addr)
+ngx_http_render_part(ngx_conf_t *cf, const char **list)
 {
-    u_char      text[NGX_SOCKADDR_STRLEN], *p;
-    size_t      len;
-    ngx_url_t   u;
+    char        *part;
+    const char  *comma;
 
-    len = ngx_strlen(host);
-    p = ngx_pnalloc(cf->pool, len + sizeof("[]"));
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
+    if (*list == NULL) {
+        return NULL;
     }
 
-    /* nginx wants an address of IPv6 in brackets, libpq has it without */
+    comma = ngx_strchr(*list, ',');
+    part = ngx_http_render_cstr(cf, *list, comma ? (size_t) (comma - *list)
+                                                 : ngx_strlen(*list));
+    *list = comma ? comma + 1 : NULL;
 
-    ngx_memzero(&u, sizeof(ngx_url_t));
-    u.url.data = p;
-    u.url.len = ngx_sprintf(p, ngx_strchr(host, ':') ? "[%s]" : "%s", host) - p;
-    u.default_port = 1;
+    return part;
+}
 
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s in host \"%s\" of \"render_postgres\"",
-                           u.err ? u.err : "no address", host);
-        return NGX_CONF_ERROR;
+
+/*
+ * libpq would look names up on the event loop: it gets addresses beside them,
+ * of now, and after a failure of then.
+ */
+
+static char *
+ngx_http_render_pg_hosts(ngx_conf_t *cf, ngx_array_t *hosts, const char *names,
+    const char *ports)
+{
+    u_char      *p;
+    char        *name, *port;
+    ngx_url_t    u;
+    ngx_uint_t   several;
+
+    several = ports != NULL && ngx_strchr(ports, ',') != NULL;
+    port = ports != NULL ? (char *) ports : "";
+
+    while ((name = ngx_http_render_part(cf, &names)) != NULL) {
+
+        if (several) {
+            port = ngx_http_render_part(cf, &ports);
+            if (port == NULL) {
+                return "names fewer ports than hosts";
+            }
+        }
+
+        if (name[0] == '\0' || name[0] == '/' || name[0] == '@') {
+            if (ngx_http_render_hosts_add(cf, hosts, NULL, name, port, NULL)
+                != NGX_CONF_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+            continue;
+        }
+
+        p = ngx_pnalloc(cf->pool, ngx_strlen(name) + sizeof("[]"));
+        if (p == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        /* nginx wants an address of IPv6 in brackets, libpq has it without */
+
+        ngx_memzero(&u, sizeof(ngx_url_t));
+        u.url.data = p;
+        u.url.len = ngx_sprintf(p, ngx_strchr(name, ':') ? "[%s]" : "%s", name)
+                    - p;
+        u.default_port = 1;
+
+        if (ngx_http_render_hosts_add(cf, hosts, &u, name, port,
+                                      "render_postgres")
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
     }
 
-    len = ngx_sock_ntop(u.addrs[0].sockaddr, u.addrs[0].socklen, text,
-                        NGX_SOCKADDR_STRLEN, 0);
-
-    addr->data = (u_char *) ngx_http_render_cstr(cf, (char *) text, len);
-    addr->len = len;
-
-    return addr->data != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return several && ports != NULL ? "names more ports than hosts"
+                                    : NGX_CONF_OK;
 }
 
 
@@ -85,8 +129,10 @@ ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_render_main_conf_t *mcf = conf;
 
     char              *err, *rv;
-    ngx_str_t         *value, addr;
+    ngx_str_t         *value;
     ngx_int_t          n;
+    ngx_uint_t         addressed;
+    const char        *hosts, *ports;
     PQconninfoOption  *opts, *o;
 
     static const char *const fixed[] = {
@@ -107,6 +153,8 @@ ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
     rv = NGX_CONF_OK;
+    hosts = ports = NULL;
+    addressed = 0;
 
     opts = PQconninfoParse((char *) value[1].data, &err);
     if (opts == NULL) {
@@ -119,7 +167,11 @@ ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf->pg_keywords = ngx_array_create(cf->pool, 16, sizeof(char *));
     mcf->pg_values = ngx_array_create(cf->pool, 16, sizeof(char *));
-    if (mcf->pg_keywords == NULL || mcf->pg_values == NULL) {
+    mcf->pg_hosts = ngx_array_create(cf->pool, 2,
+                                     sizeof(ngx_http_render_host_t));
+    if (mcf->pg_keywords == NULL || mcf->pg_values == NULL
+        || mcf->pg_hosts == NULL)
+    {
         PQconninfoFree(opts);
         return NGX_CONF_ERROR;
     }
@@ -134,21 +186,39 @@ ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             break;
         }
 
+        if (ngx_strcmp(o->keyword, "host") == 0) {
+            hosts = o->val;
+        } else if (ngx_strcmp(o->keyword, "port") == 0) {
+            ports = o->val;
+        } else if (ngx_strcmp(o->keyword, "hostaddr") == 0) {
+            addressed = 1;
+        }
+    }
+
+    /* with a hostaddr of the operator's there is nothing to look up */
+
+    if (rv == NGX_CONF_OK && hosts != NULL && !addressed) {
+        rv = ngx_http_render_pg_hosts(cf, mcf->pg_hosts,
+                 ngx_http_render_cstr(cf, hosts, ngx_strlen(hosts)),
+                 ports ? ngx_http_render_cstr(cf, ports, ngx_strlen(ports))
+                       : NULL);
+    }
+
+    for (o = opts; o->keyword != NULL && rv == NGX_CONF_OK; o++) {
+        if (o->val == NULL || o->val[0] == '\0'
+            || (mcf->pg_hosts->nelts != 0
+                && (ngx_strcmp(o->keyword, "host") == 0
+                    || ngx_strcmp(o->keyword, "port") == 0)))
+        {
+            continue;
+        }
+
         (void) ngx_http_render_push(mcf->pg_keywords,
                                     ngx_http_render_cstr(cf, o->keyword,
                                                     ngx_strlen(o->keyword)));
         (void) ngx_http_render_push(mcf->pg_values,
                                     ngx_http_render_cstr(cf, o->val,
                                                     ngx_strlen(o->val)));
-
-        if (ngx_strcmp(o->keyword, "host") == 0 && o->val[0] != '/') {
-            rv = ngx_http_render_resolve(cf, o->val, &addr);
-            if (rv == NGX_CONF_OK) {
-                (void) ngx_http_render_push(mcf->pg_keywords, "hostaddr");
-                (void) ngx_http_render_push(mcf->pg_values,
-                                            (char *) addr.data);
-            }
-        }
     }
 
     PQconninfoFree(opts);
@@ -160,11 +230,6 @@ ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (f = fixed; *f != NULL; f += 2) {
         (void) ngx_http_render_push(mcf->pg_keywords, f[0]);
         (void) ngx_http_render_push(mcf->pg_values, f[1]);
-    }
-
-    (void) ngx_http_render_push(mcf->pg_keywords, NULL);
-    if (ngx_http_render_push(mcf->pg_values, NULL) != NGX_OK) {
-        return NGX_CONF_ERROR;
     }
 
     if (cf->args->nelts == 3) {
@@ -192,13 +257,12 @@ ngx_http_render_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_render_main_conf_t *mcf = conf;
 
-    u_char      text[NGX_SOCKADDR_STRLEN], *p, *last, *at, *slash;
-    size_t      len;
+    u_char     *p, *last, *at, *slash;
     ngx_str_t  *value;
     ngx_url_t   u;
     ngx_int_t   db;
 
-    if (mcf->redis_host.data != NULL) {
+    if (mcf->redis_hosts != NULL) {
         return "is duplicate";
     }
 
@@ -237,21 +301,19 @@ ngx_http_render_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     u.url.len = last - p;
     u.default_port = 6379;
 
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s in \"%V\" of \"render_redis\"",
-                           u.err ? u.err : "no address", &u.url);
+    mcf->redis_hosts = ngx_array_create(cf->pool, 1,
+                                        sizeof(ngx_http_render_host_t));
+    if (mcf->redis_hosts == NULL
+        || ngx_http_render_hosts_add(cf, mcf->redis_hosts, &u, NULL, "",
+                                     "render_redis")
+           != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    len = ngx_sock_ntop(u.addrs[0].sockaddr, u.addrs[0].socklen, text,
-                        NGX_SOCKADDR_STRLEN, 0);
-    mcf->redis_host.data = (u_char *) ngx_http_render_cstr(cf, (char *) text,
-                                                           len);
-    mcf->redis_host.len = len;
     mcf->redis_port = u.port;
 
-    return mcf->redis_host.data != NULL ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return NGX_CONF_OK;
 }
 
 

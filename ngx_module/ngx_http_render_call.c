@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_render.h"
+#include "rn_header.h"
 #include "rn_id.h"
 #include "rn_json.h"
 
@@ -322,7 +323,9 @@ ngx_http_render_arg_request(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx,
         (void) ngx_http_render_member(o, "if_match", text);
     }
 
-    if (trace != NULL && trace->len <= 128) {
+    if (trace != NULL
+        && rn_is_traceparent((char *) trace->data, trace->len))
+    {
         (void) ngx_http_render_member(o, "traceparent", *trace);
     }
 }

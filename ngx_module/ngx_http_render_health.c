@@ -20,17 +20,19 @@ ngx_http_render_ready_done(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     char        *text;
     json_t      *sql, *j;
     ngx_str_t    body;
-    ngx_uint_t   pg, redis, storage;
+    ngx_uint_t   pg, redis, storage, readonly, all;
 
     pg = !a->failed && a->status == NGX_HTTP_OK;
     redis = ngx_http_render_redis_up();
     storage = ngx_http_render_process->store.root >= 0;
+    readonly = ngx_http_render_pg_readonly();
+    all = pg && !readonly && redis && storage;
 
     sql = pg ? json_loadb((char *) a->body.data, a->body.len, 0, NULL) : NULL;
 
     j = json_pack("{s:s, s:s, s:s, s:s, s:O*, s:O*}",
-                  "status", pg && redis && storage ? "ok" : "unavailable",
-                  "postgres", pg ? "ok" : "away",
+                  "status", all ? "ok" : "unavailable",
+                  "postgres", !pg ? "away" : readonly ? "read-only" : "ok",
                   "redis", redis ? "ok" : "away",
                   "storage", storage ? "ok" : "away",
                   "schema", json_object_get(sql, "schema"),
@@ -47,8 +49,8 @@ ngx_http_render_ready_done(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     body = ngx_http_render_dup(r->pool, text, ngx_strlen(text));
     free(text);
 
-    ngx_http_render_send_json(r, pg && redis && storage ? NGX_HTTP_OK
-                              : NGX_HTTP_SERVICE_UNAVAILABLE, &body);
+    ngx_http_render_send_json(r, all ? NGX_HTTP_OK
+                                     : NGX_HTTP_SERVICE_UNAVAILABLE, &body);
 }
 
 

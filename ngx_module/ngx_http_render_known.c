@@ -79,6 +79,7 @@ ngx_http_render_known(ngx_http_request_t *r, ngx_str_t *token,
         id->account = ngx_http_render_dup(r->pool, k->account,
                                           ngx_strlen(k->account));
         id->role = ngx_http_render_dup(r->pool, k->role, ngx_strlen(k->role));
+        id->expires = k->until;
         id->valid = id->account.data != NULL && id->role.data != NULL;
 
         return id->valid;

@@ -312,7 +312,7 @@ ngx_http_render_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     missing = mcf->pg_keywords == NULL ? "render_postgres"
-              : mcf->redis_host.data == NULL ? "render_redis"
+              : mcf->redis_hosts == NULL ? "render_redis"
               : mcf->storage.data == NULL ? "render_storage"
               : mcf->jwt_key.data == NULL ? "render_jwt_key"
               : mcf->link_keys == NULL ? "render_link_key" : NULL;

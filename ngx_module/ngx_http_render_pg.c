@@ -3,68 +3,30 @@
  * to lanes, so that a waiting writer never blocks a reader; on each, queries
  * are pipelined, one Sync a query, and are answered when their Sync is.
  *
- * A query is on exactly one list: the lane's `waiting` or a connection's
- * `flight`.  Only ngx_http_render_pg_dispatch and _end move it.
+ * A query is on exactly one list: the lane's `waiting`, a connection's `flight`
+ * or the pool's `refused`.  How connections come and go is in _pg_conn.c.
  */
 
-#include "ngx_http_render.h"
-
-#include <libpq-fe.h>
+#include "ngx_http_render_pg.h"
 
 
-#define NGX_HTTP_RENDER_PG_FLIGHT    32         /* queries in one pipeline */
 #define NGX_HTTP_RENDER_PG_WAITING   1000       /* queries without one */
-#define NGX_HTTP_RENDER_PG_DEADLINE  7000       /* ms; statements end at 5 s */
-#define NGX_HTTP_RENDER_PG_CONNECT   3000
-#define NGX_HTTP_RENDER_PG_MIN_BACK  100
-#define NGX_HTTP_RENDER_PG_MAX_BACK  5000
-#define NGX_HTTP_RENDER_PG_RECYCLE   50000      /* queries: libpq's buffers grow
-                                                   and never shrink */
 
 
-typedef enum {
-    pg_idle = 0,                        /* never connected, or backing off */
-    pg_connecting,
-    pg_ready
-} ngx_http_render_pg_state_e;
-
-typedef struct {
-    ngx_http_render_pg_state_e  state;
-    ngx_http_render_pg_t       *pool;
-    ngx_http_render_lane_e      lane;
-    PGconn                     *pg;
-    ngx_connection_t           *c;
-    ngx_queue_t                 flight;
-    ngx_uint_t                  nflight, nsent;
-    ngx_event_t                 timer;          /* of connecting, or a pause */
-    ngx_uint_t                  pause;          /* ms */
-    ngx_uint_t                 *prepared;       /* generation, 0: not yet */
-    ngx_uint_t                  generation;
-} ngx_http_render_conn_t;
-
-struct ngx_http_render_pg_s {
-    ngx_http_render_main_conf_t  *conf;
-    ngx_http_render_conn_t       *conns;
-    ngx_uint_t                    nconns;
-    ngx_queue_t                   waiting[ngx_http_render_lanes];
-    ngx_uint_t                    nwaiting[ngx_http_render_lanes];
-    ngx_event_t                   failed;       /* posted: queries to refuse */
-    ngx_queue_t                   refused;
-    unsigned                      told:1;       /* the outage is logged */
-    unsigned                      quitting:1;
-};
-
-
-static void ngx_http_render_pg_event(ngx_event_t *ev);
-static void ngx_http_render_pg_timer(ngx_event_t *ev);
 static void ngx_http_render_pg_refuse(ngx_event_t *ev);
-static void ngx_http_render_pg_connect(ngx_http_render_conn_t *conn);
-static void ngx_http_render_pg_poll(ngx_http_render_conn_t *conn);
-static void ngx_http_render_pg_close(ngx_http_render_conn_t *conn);
-static void ngx_http_render_pg_lost(ngx_http_render_conn_t *conn,
-    const char *why);
+static void ngx_http_render_pg_work(ngx_event_t *ev);
 static void ngx_http_render_pg_dispatch(ngx_http_render_pg_t *pool,
     ngx_http_render_lane_e lane);
+
+
+static void
+ngx_http_render_pg_set(ngx_event_t *ev, ngx_event_handler_pt handler,
+    void *data)
+{
+    ev->handler = handler;
+    ev->data = data;
+    ev->log = ngx_cycle->log;
+}
 
 
 ngx_http_render_pg_t *
@@ -83,7 +45,9 @@ ngx_http_render_pg_create(ngx_http_render_main_conf_t *conf)
     pool->nconns = conf->pg_connections;
     pool->conns = ngx_pcalloc(ngx_cycle->pool,
                               pool->nconns * sizeof(ngx_http_render_conn_t));
-    if (pool->conns == NULL) {
+    pool->hosts = ngx_http_render_hosts_create(conf->pg_hosts, conf->files_pool,
+                                               ngx_http_render_pg_moved, pool);
+    if (pool->conns == NULL || pool->hosts == NULL) {
         return NULL;
     }
 
@@ -92,11 +56,16 @@ ngx_http_render_pg_create(ngx_http_render_main_conf_t *conf)
     }
 
     ngx_queue_init(&pool->refused);
-    pool->failed.handler = ngx_http_render_pg_refuse;
-    pool->failed.data = pool;
-    pool->failed.log = ngx_cycle->log;
+    ngx_http_render_pg_set(&pool->failed, ngx_http_render_pg_refuse, pool);
+    ngx_http_render_pg_set(&pool->work, ngx_http_render_pg_work, pool);
+    ngx_http_render_pg_set(&pool->timer, ngx_http_render_pg_retry, pool);
+    pool->timer.cancelable = 1;
 
     ngx_http_render_gauge(pg_closed, (ngx_int_t) pool->nconns);
+
+    /* the configuration may have been read long ago */
+
+    ngx_http_render_hosts_renew(pool->hosts);
 
     for (i = 0; i < pool->nconns; i++) {
         conn = &pool->conns[i];
@@ -109,9 +78,6 @@ ngx_http_render_pg_create(ngx_http_render_main_conf_t *conf)
                      : ngx_http_render_lane_read;
 
         ngx_queue_init(&conn->flight);
-        conn->timer.handler = ngx_http_render_pg_timer;
-        conn->timer.data = conn;
-        conn->timer.log = ngx_cycle->log;
         conn->prepared = ngx_pcalloc(ngx_cycle->pool,
                              ngx_http_render_nstatements * sizeof(ngx_uint_t));
         if (conn->prepared == NULL) {
@@ -120,23 +86,6 @@ ngx_http_render_pg_create(ngx_http_render_main_conf_t *conf)
     }
 
     return pool;
-}
-
-
-/* The only place that changes it. */
-
-static void
-ngx_http_render_pg_state(ngx_http_render_conn_t *conn,
-    ngx_http_render_pg_state_e state)
-{
-    static const ngx_uint_t  gauges[] = {
-        ngx_http_render_g_pg_closed, ngx_http_render_g_pg_connecting,
-        ngx_http_render_g_pg_ready
-    };
-
-    ngx_http_render_gauge_add(gauges[conn->state], -1);
-    ngx_http_render_gauge_add(gauges[state], 1);
-    conn->state = state;
 }
 
 
@@ -160,7 +109,7 @@ ngx_http_render_pg_free(ngx_http_render_query_t *q)
 
 /* Gives the answer to whoever still wants it; the query is gone after. */
 
-static void
+void
 ngx_http_render_pg_end(ngx_http_render_query_t *q)
 {
     ngx_http_render_gauge(pg_queries, -1);
@@ -171,16 +120,6 @@ ngx_http_render_pg_end(ngx_http_render_query_t *q)
     }
 
     ngx_http_render_pg_free(q);
-}
-
-
-static void
-ngx_http_render_pg_fail(ngx_http_render_query_t *q, ngx_int_t status,
-    const char *why)
-{
-    q->answer.failed = status;
-    q->answer.why = why;
-    ngx_http_render_pg_end(q);
 }
 
 
@@ -200,9 +139,7 @@ ngx_http_render_pg_refuse(ngx_event_t *ev)
 }
 
 
-/* Answers come from the event loop, never from within the call that asks. */
-
-static void
+void
 ngx_http_render_pg_later(ngx_http_render_pg_t *pool,
     ngx_http_render_query_t *q, ngx_int_t status, const char *why)
 {
@@ -221,49 +158,75 @@ ngx_http_render_pg_later(ngx_http_render_pg_t *pool,
 }
 
 
-/*
- * A server that does not answer within statement_timeout and a margin is gone,
- * whatever the socket says; all that shares the pipeline with it goes too.
- */
+void
+ngx_http_render_pg_again(ngx_http_render_pg_t *pool,
+    ngx_http_render_query_t *q)
+{
+    PQclear(q->result);
+    q->result = NULL;
+    ngx_memzero(&q->answer, sizeof(ngx_http_render_answer_t));
+    q->retried = 1;
+    q->waiting = 1;
+    ngx_queue_insert_head(&pool->waiting[q->lane], &q->queue);
+    pool->nwaiting[q->lane]++;
+}
+
+
+/* Nobody waits longer than this, for whatever reason. */
 
 static void
 ngx_http_render_pg_deadline(ngx_event_t *ev)
 {
+    ngx_msec_t                 passed;
+    ngx_uint_t                 first;
     ngx_http_render_pg_t      *pool;
     ngx_http_render_conn_t    *conn;
     ngx_http_render_query_t   *q = ev->data;
     ngx_http_render_query_pt   callback;
 
     conn = q->conn;
+    pool = ngx_http_render_process->pg;
 
-    if (!q->waiting && &q->queue == ngx_queue_head(&conn->flight)) {
-        ngx_http_render_pg_lost(conn, "no answer in time");
-        return;
-    }
-
-    if (!q->waiting) {
-
-        /* those before it took the time; it is answered alone, and its own
-           answer, when it comes, goes nowhere */
-
+    if (q->waiting) {
+        ngx_http_render_count(pg_error_busy);
+        ngx_queue_remove(&q->queue);
+        pool->nwaiting[q->lane]--;
         q->answer.failed = NGX_HTTP_SERVICE_UNAVAILABLE;
         q->answer.why = "the database is too busy";
-
-        if (q->callback != NULL && q->data != NULL) {
-            callback = q->callback;
-            q->callback = NULL;
-            ngx_http_render_count(pg_error_busy);
-            callback(q->data, &q->answer);
-        }
+        ngx_http_render_pg_end(q);
         return;
     }
 
-    pool = ngx_http_render_process->pg;
-    ngx_http_render_count(pg_error_busy);
-    ngx_queue_remove(&q->queue);
-    pool->nwaiting[q->lane]--;
-    ngx_http_render_pg_fail(q, NGX_HTTP_SERVICE_UNAVAILABLE,
-                            "the database is too busy");
+    /*
+     * A server that has had statement_timeout and a margin for the first in
+     * flight is gone, whatever the socket says; all that shares the pipeline
+     * goes too.
+     */
+
+    first = &q->queue == ngx_queue_head(&conn->flight);
+    passed = ngx_current_msec - conn->turn;
+
+    if (first && passed + 50 >= NGX_HTTP_RENDER_PG_DEADLINE) {
+        ngx_http_render_pg_silent(conn);
+        return;
+    }
+
+    if (first) {
+        ngx_add_timer(ev, NGX_HTTP_RENDER_PG_DEADLINE - passed);
+    }
+
+    /* those before it took the time; it is answered alone, and its own
+       answer, when it comes, goes nowhere */
+
+    q->answer.failed = NGX_HTTP_SERVICE_UNAVAILABLE;
+    q->answer.why = "the database is too busy";
+
+    if (q->callback != NULL && q->data != NULL) {
+        callback = q->callback;
+        q->callback = NULL;
+        ngx_http_render_count(pg_error_busy);
+        callback(q->data, &q->answer);
+    }
 }
 
 
@@ -303,9 +266,7 @@ ngx_http_render_query_with(ngx_int_t statement,
     q->callback = callback;
     q->data = data;
     q->within = 1;
-    q->deadline.handler = ngx_http_render_pg_deadline;
-    q->deadline.data = q;
-    q->deadline.log = ngx_cycle->log;
+    ngx_http_render_pg_set(&q->deadline, ngx_http_render_pg_deadline, q);
 
     return q;
 }
@@ -338,7 +299,7 @@ ngx_http_render_pg_send(ngx_http_render_query_t *q)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_render_pg_flush(ngx_http_render_conn_t *conn)
 {
     int                rc;
@@ -397,6 +358,10 @@ ngx_http_render_pg_write(ngx_http_render_conn_t *conn,
 
     conn->c->idle = 0;                  /* from now on it may not be closed */
 
+    if (conn->nflight == 0) {
+        conn->turn = ngx_current_msec;
+    }
+
     q->conn = conn;
     q->waiting = 0;
     ngx_queue_insert_tail(&conn->flight, &q->queue);
@@ -407,597 +372,171 @@ ngx_http_render_pg_write(ngx_http_render_conn_t *conn,
 }
 
 
-/* Sends what waits in a lane, to the connections with the least in flight. */
+/*
+ * Whether the server has closed it while nobody looked.  As nothing was sent,
+ * the query may go another way without a word.
+ */
+
+static ngx_uint_t
+ngx_http_render_pg_gone(ngx_http_render_conn_t *conn)
+{
+    u_char      byte;
+    ssize_t     n;
+    ngx_uint_t  tries;
+
+    for (tries = 0; tries < 4; tries++) {
+        n = recv(PQsocket(conn->pg), &byte, 1, MSG_PEEK|MSG_DONTWAIT);
+
+        if (n < 0 && (ngx_socket_errno == NGX_EAGAIN
+                      || ngx_socket_errno == NGX_EINTR))
+        {
+            return 0;
+        }
+
+        if (n <= 0) {
+            ngx_http_render_pg_lost(conn, "the server closed an idle "
+                                    "connection");
+            return 1;
+        }
+
+        if (ngx_http_render_pg_input(conn) != NGX_OK) {
+            return 1;                   /* a notice, or its last words */
+        }
+    }
+
+    return 0;
+}
+
+
+/* A lane's connection that takes one more, the one with the least in flight. */
+
+static ngx_http_render_conn_t *
+ngx_http_render_pg_best(ngx_http_render_pg_t *pool,
+    ngx_http_render_lane_e lane, ngx_uint_t *ready,
+    ngx_http_render_conn_t **unused)
+{
+    ngx_uint_t               i;
+    ngx_http_render_conn_t  *conn, *best;
+
+    best = *unused = NULL;
+    *ready = 0;
+
+    for (i = 0; i < pool->nconns; i++) {
+        conn = &pool->conns[i];
+
+        if (conn->lane != lane) {
+            continue;
+        }
+
+        if (conn->state == pg_idle && *unused == NULL) {
+            *unused = conn;
+        }
+
+        if (conn->state != pg_ready || conn->doubted) {
+            continue;
+        }
+
+        (*ready)++;
+
+        /* behind one that takes its time it would only be stuck */
+
+        if (conn->nflight >= NGX_HTTP_RENDER_PG_FLIGHT
+            || (conn->nflight != 0
+                && ngx_current_msec - conn->turn > NGX_HTTP_RENDER_PG_SILENT))
+        {
+            continue;
+        }
+
+        if (best == NULL || conn->nflight < best->nflight) {
+            best = conn;
+        }
+    }
+
+    return best;
+}
+
+
+/* Sends what waits in a lane, or tells it that there is nobody to send it to. */
 
 static void
 ngx_http_render_pg_dispatch(ngx_http_render_pg_t *pool,
     ngx_http_render_lane_e lane)
 {
-    ngx_uint_t                i, starting, trying, opened;
+    ngx_uint_t                ready;
     ngx_queue_t              *x;
-    ngx_http_render_conn_t   *conn, *best, *unused;
+    ngx_http_render_conn_t   *best, *unused;
     ngx_http_render_query_t  *q;
 
-    opened = 0;
-
     while (!ngx_queue_empty(&pool->waiting[lane])) {
-        best = unused = NULL;
-        starting = trying = 0;
+        best = ngx_http_render_pg_best(pool, lane, &ready, &unused);
 
-        for (i = 0; i < pool->nconns; i++) {
-            conn = &pool->conns[i];
-
-            if (conn->lane != lane) {
-                continue;
-            }
-
-            if (conn->state == pg_ready) {
-                if (conn->nflight < NGX_HTTP_RENDER_PG_FLIGHT
-                    && (best == NULL || conn->nflight < best->nflight))
-                {
-                    best = conn;
-                }
-            } else if (conn->state == pg_connecting) {
-                starting++;
-            } else if (conn->timer.timer_set) {
-                trying++;
-            } else if (unused == NULL) {
-                unused = conn;
-            }
+        if (best != NULL && best->nflight == 0
+            && ngx_http_render_pg_gone(best))
+        {
+            continue;
         }
 
         /* another connection where all are busy, one attempt at a time */
 
-        if (unused != NULL && starting == 0 && trying == 0 && !opened
+        if (unused != NULL && pool->trying == NULL && !pool->timer.timer_set
             && (best == NULL || best->nflight > 0))
         {
-            opened = 1;
             ngx_http_render_pg_connect(unused);
             continue;
         }
 
-        if (best != NULL) {
-            x = ngx_queue_head(&pool->waiting[lane]);
-            ngx_queue_remove(x);
-            pool->nwaiting[lane]--;
-            q = ngx_queue_data(x, ngx_http_render_query_t, queue);
-
-            if (ngx_http_render_pg_write(best, q) != NGX_OK
-                || ngx_http_render_pg_flush(best) != NGX_OK)
-            {
-                if (q->waiting) {           /* it did not even get there */
-                    ngx_queue_insert_head(&pool->waiting[lane], &q->queue);
-                    pool->nwaiting[lane]++;
-                }
-                ngx_http_render_pg_lost(best, PQerrorMessage(best->pg));
-            }
-            continue;
-        }
-
-        for (i = 0, trying = 0; i < pool->nconns; i++) {
-            conn = &pool->conns[i];
-            trying += conn->lane == lane && conn->state != pg_idle;
-        }
-
-        if (trying != 0) {
+        if (best == NULL
+            && !pool->away
+            && (ready != 0 || pool->trying != NULL || pool->unsure))
+        {
             return;                         /* an answer or a connect to come */
         }
-
-        /* the database is away: say so at once, do not let them queue */
 
         x = ngx_queue_head(&pool->waiting[lane]);
         ngx_queue_remove(x);
         pool->nwaiting[lane]--;
         q = ngx_queue_data(x, ngx_http_render_query_t, queue);
-        ngx_http_render_count(pg_error_away);
-        ngx_http_render_pg_later(pool, q, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                 "the database is away");
-    }
-}
 
+        if (best == NULL) {
 
-static void
-ngx_http_render_pg_connect(ngx_http_render_conn_t *conn)
-{
-    const char *const            *keywords, *const *values;
-    ngx_http_render_main_conf_t  *mcf = conn->pool->conf;
+            /* say so at once, do not let them queue */
 
-    keywords = mcf->pg_keywords->elts;
-    values = mcf->pg_values->elts;
-
-    ngx_http_render_pg_state(conn, pg_connecting);
-    conn->nsent = 0;
-    ngx_memzero(conn->prepared,
-                ngx_http_render_nstatements * sizeof(ngx_uint_t));
-
-    conn->pg = PQconnectStartParams(keywords, values, 0);
-
-    if (conn->pg == NULL || PQstatus(conn->pg) == CONNECTION_BAD) {
-        ngx_http_render_pg_lost(conn, conn->pg ? PQerrorMessage(conn->pg)
-                                               : "no memory");
-        return;
-    }
-
-    conn->timer.cancelable = 1;
-    ngx_add_timer(&conn->timer, NGX_HTTP_RENDER_PG_CONNECT);
-
-    conn->c = ngx_http_render_adopt(PQsocket(conn->pg), conn,
-                                    ngx_http_render_pg_event);
-    if (conn->c == NULL
-        || ngx_add_event(conn->c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT)
-           != NGX_OK)
-    {
-        ngx_http_render_pg_lost(conn, "no connection slot");
-    }
-}
-
-
-static void
-ngx_http_render_pg_notice(void *arg, const char *message)
-{
-    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0, "render: PostgreSQL: %s",
-                  message);
-}
-
-
-/*
- * While libpq connects, it may close the socket and open another one under the
- * same number; so each step gives the slot back and takes a fresh one.
- */
-
-static void
-ngx_http_render_pg_poll(ngx_http_render_conn_t *conn)
-{
-    ngx_int_t                  rc;
-    ngx_uint_t                 i;
-    ngx_http_render_conn_t    *other;
-    PostgresPollingStatusType  st;
-
-    ngx_http_render_release(conn->c, 0);
-    conn->c = NULL;
-
-    st = PQconnectPoll(conn->pg);
-
-    if (st == PGRES_POLLING_FAILED || PQsocket(conn->pg) < 0) {
-        ngx_http_render_pg_lost(conn, PQerrorMessage(conn->pg));
-        return;
-    }
-
-    conn->c = ngx_http_render_adopt(PQsocket(conn->pg), conn,
-                                    ngx_http_render_pg_event);
-    if (conn->c == NULL) {
-        ngx_http_render_pg_lost(conn, "no connection slot");
-        return;
-    }
-
-    rc = st == PGRES_POLLING_WRITING
-         ? ngx_add_event(conn->c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT)
-         : ngx_add_event(conn->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
-
-    if (rc != NGX_OK) {
-        ngx_http_render_pg_lost(conn, "no event");
-        return;
-    }
-
-    if (st != PGRES_POLLING_OK) {
-        return;
-    }
-
-    if (PQsetnonblocking(conn->pg, 1) != 0
-        || PQenterPipelineMode(conn->pg) != 1)
-    {
-        ngx_http_render_pg_lost(conn, PQerrorMessage(conn->pg));
-        return;
-    }
-
-    (void) PQsetNoticeProcessor(conn->pg, ngx_http_render_pg_notice, NULL);
-
-    ngx_del_timer(&conn->timer);
-    ngx_http_render_pg_state(conn, pg_ready);
-    conn->pause = 0;
-    conn->c->idle = 1;                  /* nothing in flight: may be closed */
-
-    /* what the others pause for is over: they need not sit it out */
-
-    for (i = 0; i < conn->pool->nconns; i++) {
-        other = &conn->pool->conns[i];
-        if (other->state == pg_idle && other->timer.timer_set) {
-            ngx_add_timer(&other->timer, 1);
-        }
-    }
-
-    if (conn->pool->told) {
-        conn->pool->told = 0;
-        ngx_http_render_circuit(pg, 0);
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "render: PostgreSQL is back");
-    }
-
-    ngx_http_render_pg_dispatch(conn->pool, conn->lane);
-}
-
-
-/* What a SQLSTATE means to the caller. */
-
-static void
-ngx_http_render_pg_error(ngx_http_render_query_t *q, PGresult *r)
-{
-    ngx_uint_t   level;
-    const char  *state;
-
-    state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-    if (state == NULL) {
-        state = "";
-    }
-
-    if (q->answer.failed != 0) {
-        return;                             /* the first is the cause */
-    }
-
-    if (ngx_strncmp(state, "22", 2) == 0) {
-        ngx_http_render_count(pg_error_value);
-        q->answer.failed = 422;
-        q->answer.why = "the request holds a value that cannot be stored";
-
-    } else if (ngx_strcmp(state, "55P03") == 0
-               || ngx_strcmp(state, "57014") == 0
-               || ngx_strncmp(state, "40", 2) == 0
-               || ngx_strncmp(state, "53", 2) == 0
-               || ngx_strncmp(state, "57", 2) == 0
-               || ngx_strcmp(state, "25006") == 0)
-    {
-        ngx_http_render_count(pg_error_unavailable);
-        q->answer.failed = NGX_HTTP_SERVICE_UNAVAILABLE;
-        q->answer.why = "the database cannot do this at present";
-
-    } else {
-        ngx_http_render_count(pg_error_refused);
-        q->answer.failed = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        q->answer.why = "the database refused; the log of the server says why";
-    }
-
-    level = q->answer.failed == 422 ? NGX_LOG_INFO : NGX_LOG_ERR;
-    ngx_log_error(level, ngx_cycle->log, 0, "render: %s: %s",
-                  ngx_http_render_statements[q->statement],
-                  PQresultErrorMessage(r));
-}
-
-
-/* Plans that a migration has made stale are prepared anew, once. */
-
-static ngx_uint_t
-ngx_http_render_pg_stale(PGresult *r)
-{
-    const char  *state;
-
-    state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-
-    return state != NULL
-           && (ngx_strcmp(state, "0A000") == 0
-               || ngx_strcmp(state, "26000") == 0
-               || ngx_strcmp(state, "42883") == 0);
-}
-
-
-static void
-ngx_http_render_pg_column(PGresult *r, int i, ngx_str_t *s)
-{
-    ngx_str_null(s);
-
-    if (!PQgetisnull(r, 0, i)) {
-        s->data = (u_char *) PQgetvalue(r, 0, i);
-        s->len = PQgetlength(r, 0, i);
-    }
-}
-
-
-static void
-ngx_http_render_pg_row(ngx_http_render_query_t *q, PGresult *r)
-{
-    ngx_str_t                  status;
-    ngx_http_render_answer_t  *a = &q->answer;
-
-    if (PQntuples(r) != 1 || PQnfields(r) != 5) {
-        PQclear(r);
-        return;
-    }
-
-    PQclear(q->result);
-    q->result = r;
-
-    ngx_http_render_pg_column(r, 0, &status);
-    ngx_http_render_pg_column(r, 1, &a->body);
-    ngx_http_render_pg_column(r, 2, &a->headers);
-    ngx_http_render_pg_column(r, 3, &a->effects);
-    ngx_http_render_pg_column(r, 4, &a->redirect);
-    a->status = status.data ? ngx_atoi(status.data, status.len) : 0;
-}
-
-
-/* The Sync of the head has come: commit included, it may be answered. */
-
-static void
-ngx_http_render_pg_synced(ngx_http_render_conn_t *conn)
-{
-    ngx_queue_t              *x;
-    ngx_http_render_pg_t     *pool = conn->pool;
-    ngx_http_render_query_t  *q, *next;
-
-    if (ngx_queue_empty(&conn->flight)) {
-        return;
-    }
-
-    x = ngx_queue_head(&conn->flight);
-    ngx_queue_remove(x);
-    conn->nflight--;
-    q = ngx_queue_data(x, ngx_http_render_query_t, queue);
-
-    if (q->answer.failed == NGX_AGAIN) {    /* stale: once more */
-        q->answer.failed = 0;
-        q->retried = 1;
-        q->waiting = 1;
-        ngx_queue_insert_tail(&pool->waiting[q->lane], &q->queue);
-        pool->nwaiting[q->lane]++;
-        return;
-    }
-
-    if (q->answer.failed == 0 && q->answer.status == 0) {
-        ngx_http_render_count(pg_error_refused);
-        q->answer.failed = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        q->answer.why = "the database gave no answer";
-    }
-
-    /* the next one's time begins now: its turn has come */
-
-    if (!ngx_queue_empty(&conn->flight)) {
-        x = ngx_queue_head(&conn->flight);
-        next = ngx_queue_data(x, ngx_http_render_query_t, queue);
-        ngx_add_timer(&next->deadline, NGX_HTTP_RENDER_PG_DEADLINE);
-    }
-
-    ngx_http_render_pg_end(q);
-}
-
-
-static void
-ngx_http_render_pg_read(ngx_http_render_conn_t *conn)
-{
-    PGconn                   *pg = conn->pg;
-    PGresult                 *r;
-    ngx_uint_t                nulls;
-    ngx_http_render_query_t  *q;
-
-    if (PQconsumeInput(pg) != 1) {
-        ngx_http_render_pg_lost(conn, PQerrorMessage(pg));
-        return;
-    }
-
-    nulls = 0;
-
-    while (conn->pg == pg && !PQisBusy(pg)) {
-        r = PQgetResult(pg);
-
-        if (r == NULL) {
-            /* one ends a query; two in a row: the pipeline is empty */
-            if (++nulls > 1 || PQstatus(pg) == CONNECTION_BAD) {
-                break;
-            }
+            ngx_http_render_count(pg_error_away);
+            ngx_http_render_pg_later(pool, q, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                     pool->away ? "the database is away"
+                                     : "the database takes no more "
+                                       "connections at present");
             continue;
         }
 
-        nulls = 0;
-        q = ngx_queue_empty(&conn->flight) ? NULL
-            : ngx_queue_data(ngx_queue_head(&conn->flight),
-                             ngx_http_render_query_t, queue);
-
-        switch (PQresultStatus(r)) {
-
-        case PGRES_PIPELINE_SYNC:
-            PQclear(r);
-            ngx_http_render_pg_synced(conn);
-            continue;
-
-        case PGRES_TUPLES_OK:
-            if (q != NULL) {
-                ngx_http_render_pg_row(q, r);
-                continue;
+        if (ngx_http_render_pg_write(best, q) != NGX_OK
+            || ngx_http_render_pg_flush(best) != NGX_OK)
+        {
+            if (q->waiting) {               /* it did not even get there */
+                ngx_queue_insert_head(&pool->waiting[lane], &q->queue);
+                pool->nwaiting[lane]++;
             }
-            break;
-
-        case PGRES_FATAL_ERROR:
-            if (q == NULL) {
-                break;
-            }
-
-            if (ngx_http_render_pg_stale(r)) {
-                conn->prepared[q->statement] = 0;
-                if (!q->retried) {
-                    q->answer.failed = NGX_AGAIN;
-                    break;
-                }
-            }
-
-            if (PQstatus(pg) != CONNECTION_BAD) {
-                if (q->prepares) {          /* it may be that which failed */
-                    conn->prepared[q->statement] = 0;
-                }
-                ngx_http_render_pg_error(q, r);
-            }
-            break;
-
-        case PGRES_COMMAND_OK:              /* the Prepare has been done */
-            if (q != NULL) {
-                q->prepares = 0;
-            }
-            break;
-
-        default:                            /* ABORTED behind an error */
-            break;
+            ngx_http_render_pg_lost(best, PQerrorMessage(best->pg));
         }
-
-        PQclear(r);
     }
-
-    if (conn->pg != pg) {
-        return;                             /* lost in a callback */
-    }
-
-    if (PQstatus(pg) == CONNECTION_BAD) {
-        ngx_http_render_pg_lost(conn, PQerrorMessage(pg));
-        return;
-    }
-
-    conn->c->idle = conn->nflight == 0;
-
-    if (conn->nflight == 0
-        && (conn->nsent > NGX_HTTP_RENDER_PG_RECYCLE || conn->pool->quitting))
-    {
-        ngx_http_render_pg_close(conn);
-    }
-
-    ngx_http_render_pg_dispatch(conn->pool, conn->lane);
 }
 
 
-/* Nothing is wrong with it: it is idle, and may be opened again at once. */
-
-static void
-ngx_http_render_pg_close(ngx_http_render_conn_t *conn)
+void
+ngx_http_render_pg_post(ngx_http_render_pg_t *pool)
 {
-    ngx_http_render_release(conn->c, 0);
-    conn->c = NULL;
-    PQfinish(conn->pg);
-    conn->pg = NULL;
-    ngx_http_render_pg_state(conn, pg_idle);
+    ngx_post_event(&pool->work, &ngx_posted_events);
 }
 
 
 static void
-ngx_http_render_pg_event(ngx_event_t *ev)
+ngx_http_render_pg_work(ngx_event_t *ev)
 {
-    ngx_connection_t        *c = ev->data;
-    ngx_http_render_conn_t  *conn = c->data;
+    ngx_uint_t             lane;
+    ngx_http_render_pg_t  *pool = ev->data;
 
-    if (c->close) {
-        c->close = 0;                   /* else events would find it for good */
-        if (c->error || conn->state == pg_connecting) {
-            ngx_http_render_pg_lost(conn, "nginx is closing");
-        } else if (conn->nflight == 0) {
-            ngx_http_render_pg_close(conn);
-        }
-        return;
-    }
-
-    if (conn->state == pg_connecting) {
-        ngx_http_render_pg_poll(conn);
-        return;
-    }
-
-    if (ev->write) {
-        if (ngx_http_render_pg_flush(conn) != NGX_OK) {
-            ngx_http_render_pg_lost(conn, PQerrorMessage(conn->pg));
-        }
-        return;
-    }
-
-    ngx_http_render_pg_read(conn);
-}
-
-
-/*
- * The connection is gone.  What was in flight has an unknown outcome: a caller
- * that must not do it twice repeats it with its Idempotency-Key.
- */
-
-static void
-ngx_http_render_pg_lost(ngx_http_render_conn_t *conn, const char *why)
-{
-    ngx_uint_t                up, i;
-    ngx_queue_t               gone, *x;
-    ngx_http_render_pg_t     *pool = conn->pool;
-    ngx_http_render_query_t  *q;
-
-    if (conn->state == pg_connecting) {
-        ngx_http_render_count(pg_error_connect);
-    }
-
-    for (i = 0, up = 0; i < pool->nconns; i++) {
-        up += pool->conns[i].state == pg_ready && &pool->conns[i] != conn;
-    }
-
-    if (!pool->told && !ngx_exiting && !ngx_terminate && up == 0) {
-        pool->told = 1;
-        ngx_http_render_circuit(pg, 1);
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "render: PostgreSQL is away: %s", why);
-    }
-
-    if (conn->c != NULL) {
-        ngx_http_render_release(conn->c,
-                                conn->pg == NULL || PQsocket(conn->pg) < 0);
-        conn->c = NULL;
-    }
-
-    PQfinish(conn->pg);
-    conn->pg = NULL;
-    ngx_http_render_pg_state(conn, pg_idle);
-
-    if (conn->timer.timer_set) {
-        ngx_del_timer(&conn->timer);
-    }
-
-    /* also while quitting: without a pause, dispatch would connect again at
-       once, from within this call; the timer does not hold the worker */
-
-    conn->pause = conn->pause == 0 ? NGX_HTTP_RENDER_PG_MIN_BACK
-                  : ngx_min(conn->pause * 2, NGX_HTTP_RENDER_PG_MAX_BACK);
-    conn->timer.cancelable = 1;
-    ngx_add_timer(&conn->timer,
-                  conn->pause / 2 + ngx_random() % (conn->pause / 2));
-
-    ngx_queue_init(&gone);
-
-    if (!ngx_queue_empty(&conn->flight)) {
-        ngx_queue_add(&gone, &conn->flight);
-        ngx_queue_init(&conn->flight);
-    }
-
-    conn->nflight = 0;
-
-    while (!ngx_queue_empty(&gone)) {
-        x = ngx_queue_head(&gone);
-        ngx_queue_remove(x);
-        q = ngx_queue_data(x, ngx_http_render_query_t, queue);
-        ngx_http_render_count(pg_error_lost);
-        ngx_http_render_pg_later(pool, q, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                 "the connection to the database was lost; "
-                                 "whether this was done is not known");
-    }
-
-    ngx_http_render_pg_dispatch(pool, conn->lane);
-}
-
-
-/* A pause is over, or connecting took too long. */
-
-static void
-ngx_http_render_pg_timer(ngx_event_t *ev)
-{
-    ngx_http_render_conn_t  *conn = ev->data;
-
-    if (ngx_exiting && ngx_queue_empty(&conn->pool->waiting[conn->lane])) {
-        return;
-    }
-
-    if (conn->state == pg_connecting) {
-        ngx_http_render_pg_lost(conn, "connecting timed out");
-        return;
-    }
-
-    /* by itself, so that recovery is noticed without a request to spend */
-
-    if (conn->state == pg_idle) {
-        ngx_http_render_pg_connect(conn);
+    for (lane = 0; lane < ngx_http_render_lanes; lane++) {
+        ngx_http_render_pg_dispatch(pool, lane);
     }
 }
 

@@ -57,7 +57,9 @@ is whoami('Bearer ' . token(header => { typ => undef }))->{status}, 200, 'typ ma
 is whoami('Bearer ' . token(header => { typ => 'jwt', kid => '1' }))->{status}, 200, 'a key id does no harm';
 is whoami('Bearer ' . token(claims => { nbf => int time + 10, iat => int time + 10 }))->{status}, 200, 'clocks may differ a little';
 is whoami('Bearer ' . token(claims => { exp => int time - 10 }))->{status}, 200, 'at the end, too';
-is whoami('Bearer ' . token(claims => { aud => 'x', more => [1] }))->{status}, 200, 'other claims are none of ours';
+is whoami('Bearer ' . token(claims => { more => [1] }))->{status}, 200, 'other claims are none of ours';
+is whoami('Bearer ' . token(claims => { aud => $_ }))->{status}, 200, 'an audience that we are of'
+    for 'nginx-render', ['x', 'nginx-render'];
 
 my ($h, $p, $sig) = split /\./, $good;
 
@@ -118,6 +120,10 @@ my %forged = (
     'another case'                  => token(claims => { iss => 'Nginx-Render' }),
     'no issuer'                     => token(claims => { iss => undef }),
     'issuers'                       => token(claims => { iss => ['nginx-render'] }),
+    'another audience'              => token(claims => { aud => 'x' }),
+    'other audiences'               => token(claims => { aud => ['x', ['nginx-render']] }),
+    'nbf as a string'               => token(claims => { nbf => 'now' }),
+    'bits behind its end'           => $good =~ s/(.)\z/$1 =~ tr{A-Za-z0-9_-}{B-ZAb-za1-90\-_}r/er,
     'no subject'                    => token(claims => { sub => undef }),
     'a subject that is no id'       => token(claims => { sub => "$id' OR true" }),
     'a subject that is null'        => token(payload => '{"iss":"nginx-render","sub":null,"role":"user","exp":9999999999}'),

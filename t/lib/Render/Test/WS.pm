@@ -22,6 +22,8 @@ use constant {
     PONG         => 0xA,
 };
 
+my $slow = $ENV{RENDER_SLOW} || 1;     # time-outs are so much longer
+
 my $GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 # connect($host, $port, $path, \%headers, %opt): an object as soon as there is an HTTP answer
@@ -30,7 +32,7 @@ my $GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 sub connect {
     my ($class, $host, $port, $path, $headers, %opt) = @_;
     my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Proto => 'tcp',
-        Timeout => 10) or die "connect to $host:$port: $@";
+        Timeout => 10 * $slow) or die "connect to $host:$port: $@";
     my $self = bless { socket => $socket, buffer => '', eof => 0, seen => $opt{seen} }, $class;
     binmode $socket;
 
@@ -107,7 +109,7 @@ sub _masked {
 # (eof is true then) and when the time is up. Dies at what a server must not send.
 sub next_frame {
     my ($self, $timeout) = @_;
-    my $until = time + (defined $timeout ? $timeout : 10);
+    my $until = time + $slow * (defined $timeout ? $timeout : 10);
     while (1) {
         my $frame = $self->_take_frame;
         return $frame if $frame;
@@ -121,7 +123,7 @@ sub next_frame {
 # A close frame comes as { opcode => CLOSE, code, reason }.
 sub next_message {
     my ($self, $timeout) = @_;
-    my $until = time + (defined $timeout ? $timeout : 10);
+    my $until = time + $slow * (defined $timeout ? $timeout : 10);
     while (1) {
         my $left  = $until - time;
         my $frame = $self->next_frame($left > 0 ? $left : 0) or return;
@@ -161,7 +163,7 @@ sub close {
     if (!$self->{eof} && ($self->{status} || 0) == 101) {
         my $payload = pack('n', $code || 1000) . (defined $reason ? $reason : '');
         if ($self->send_frame(CLOSE, $payload)) {
-            my $until = time + 5;
+            my $until = time + 5 * $slow;
             eval {
                 while (my $frame = $self->next_frame($until - time)) {
                     $answer = _close_message($frame) if $frame->{opcode} == CLOSE;
@@ -178,7 +180,7 @@ sub close {
 
 sub _handshake {
     my ($self, $key, $timeout) = @_;
-    my $until = time + $timeout;
+    my $until = time + $slow * $timeout;
     while ($self->{buffer} !~ /\r\n\r\n/) {
         $self->_read_more($until) or die "WebSocket: no answer to the handshake\n";
     }
