@@ -11,13 +11,15 @@ use warnings;
 use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
+use IO::Handle;
 use IO::Socket::INET;
+use IPC::Open2;
 use JSON::PP ();
 use Time::HiRes qw(time);
 
 use Render::Test;
 
-our @EXPORT = qw(median heading row note load start_load end_load cpu family pss uss rss threads free_port
+our @EXPORT = qw(median heading row note load start_load end_load talk tell hear hang_up cpu family pss uss rss threads free_port
     statement_of as_role quoted_answer raw_request pause);
 
 my $build = abs_path($ENV{RENDER_BUILD} // 'build');
@@ -165,6 +167,35 @@ sub end_load {
 }
 
 sub load { end_load(start_load(@_)) }
+
+# One that takes commands: talk($program, @args), then tell($it, 'command'), hear($it, qr/last line/):
+# what it said up to that line, { name => value }
+sub talk {
+    my ($program, @args) = @_;
+    my $pid = open2(my $out, my $in, "$build/bench/$program", @args);
+    $loads{$pid} = 1;
+    $in->autoflush(1);
+    return { pid => $pid, out => $out, in => $in, program => $program };
+}
+
+sub tell { print { $_[0]{in} } "$_[1]\n" }
+
+sub hear {
+    my ($it, $until) = @_;
+    my %said;
+    while (defined(my $line = readline $it->{out})) {
+        $said{$1} = $2 if $line =~ /\A(\S+) (.*)/;
+        return \%said if $line =~ $until;
+    }
+    die "$it->{program} has ended\n";
+}
+
+sub hang_up {
+    my ($it) = @_;
+    close $it->{in};
+    waitpid $it->{pid}, 0;
+    delete $loads{ $it->{pid} };
+}
 
 # A request as it is sent, in a file: raw_request($file, 'GET /x', { header => value }, $body); the file
 sub raw_request {
