@@ -13,13 +13,13 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use IO::Handle;
 use IO::Socket::INET;
-use IPC::Open2;
 use JSON::PP ();
+use POSIX ();
 use Time::HiRes qw(time);
 
 use Render::Test;
 
-our @EXPORT = qw(median heading row note load start_load end_load talk tell hear hang_up cpu family pss uss rss threads free_port
+our @EXPORT = qw(median heading row note load start_load end_load talk tell hear hang_up cpu queued family pss uss rss threads free_port
     statement_of as_role quoted_answer raw_request pause);
 
 my $build = abs_path($ENV{RENDER_BUILD} // 'build');
@@ -106,6 +106,13 @@ sub family {
     return $ticks / 100;
 }
 
+# Seconds in which they could have run and no CPU was free: others want it, too
+sub queued {
+    my $ns = 0;
+    $ns += (split ' ', _text("/proc/$_/schedstat"))[1] || 0 for @_;
+    return $ns / 1e9;
+}
+
 # thread id => CPU seconds
 sub threads {
     my ($pid) = @_;
@@ -137,19 +144,23 @@ sub _rollup {
 
 # ---------------------------------------------------------------- load
 
+# A load generator, in the background. In a session of its own: where the kernel shares CPU out by
+# sessions, a client takes none of the server's. Not so spin, which stands
+# for work of the server.
 sub start_load {
     my ($program, @args) = @_;
     my $pid = open my $out, '-|';
     die "fork: $!" unless defined $pid;
-    if (!$pid) {
-        exec { "$build/bench/$program" } $program, @args or do {
-            print STDERR "$build/bench/$program: $!\n";
-            require POSIX;
-            POSIX::_exit(127);
-        };
-    }
+    _become($program, @args) if !$pid;
     $loads{$pid} = 1;
     return { pid => $pid, out => $out, program => $program };
+}
+
+sub _become {
+    my ($program, @args) = @_;
+    POSIX::setsid() unless $program eq 'spin';
+    exec { "$build/bench/$program" } $program, @args or print STDERR "$build/bench/$program: $!\n";
+    POSIX::_exit(127);
 }
 
 # What it printed: { name => value }
@@ -172,7 +183,18 @@ sub load { end_load(start_load(@_)) }
 # what it said up to that line, { name => value }
 sub talk {
     my ($program, @args) = @_;
-    my $pid = open2(my $out, my $in, "$build/bench/$program", @args);
+    pipe my $theirs, my $in  or die "pipe: $!";
+    pipe my $out, my $others or die "pipe: $!";
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        close $in;
+        open STDIN,  '<&', $theirs or die $!;
+        open STDOUT, '>&', $others or die $!;
+        _become($program, @args);
+    }
+    close $theirs;
+    close $others;
     $loads{$pid} = 1;
     $in->autoflush(1);
     return { pid => $pid, out => $out, in => $in, program => $program };
@@ -316,7 +338,6 @@ sub nginx {
         open STDOUT, '>>', "$home/log/$name-stderr.log";
         open STDERR, '>&', \*STDOUT;
         exec 'nginx', '-p', "$home/nginx/", '-e', $log, '-c', $conf or print STDERR "nginx: $!\n";
-        require POSIX;
         POSIX::_exit(127);
     }
     $nginx{$pid} = 1;
