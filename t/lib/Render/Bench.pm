@@ -19,8 +19,8 @@ use Time::HiRes qw(time);
 
 use Render::Test;
 
-our @EXPORT = qw(median heading row note load start_load end_load talk tell hear hang_up cpu queued family pss uss rss threads free_port
-    statement_of as_role quoted_answer raw_request pause);
+our @EXPORT = qw(median heading row note load start_load end_load talk tell hear hang_up
+    cpu queued family pss uss rss threads free_port statement_of as_role quoted_answer raw_request pause);
 
 my $build = abs_path($ENV{RENDER_BUILD} // 'build');
 my (%nginx, %loads);        # pid => 1, of what is ours to end
@@ -255,7 +255,8 @@ sub statement_of {
         my $from = -s $file;
         $ask->();
         my $log = substr _text($file), $from;
-        return unless $log =~ /execute \w+: (SELECT [^\n]*\.\Q$function\E\([^\n]*)\n[^\n]*DETAIL:\s+parameters: ([^\n]*)/;
+        return unless $log =~ /execute\ \w+:\ (SELECT\ [^\n]*\.\Q$function\E\([^\n]*)\n
+                               [^\n]*DETAIL:\s+parameters:\ ([^\n]*)/x;
         $sql = $1;
         my $text = $2;
         while ($text =~ /\$\d+ = (?:(NULL)|'((?:[^']|'')*)')/g) {
