@@ -1,4 +1,5 @@
-# nginx-render: make, make run, stop, test, fuzz, bench, install.
+# nginx-render: make, make run, stop, test, fuzz, bench, install; for other
+# nginxes test-static, test-debian13.
 #
 # BUILD=dir      where objects and binaries go (build)
 # SANITIZE=1     AddressSanitizer and UBSan in all of it (use another BUILD)
@@ -102,6 +103,16 @@ test-asan:
 	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan all unit
 	RENDER_BUILD="$(abspath build/asan)" RENDER_ASAN=1 prove -It/lib $(PROVE_FLAGS) t/*.t
 
+# The nginx half in other nginxes, with sources and trees in a cache folder.
+test-static:
+	@scripts/deps builds
+	@$(MAKE) --no-print-directory -s all
+	@RENDER_BUILD="$(abspath $(BUILD))" t/builds/static
+
+test-debian13:
+	@scripts/deps builds
+	@t/builds/debian13
+
 # libFuzzer over what reads bytes of strangers: FUZZ_SECONDS for each target.
 # Objects of their own, since all of common/ is instrumented.
 FUZZ_CC      ?= clang
@@ -156,6 +167,7 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench install clean
+.PHONY: all module deps run stop unit test test-asan test-static test-debian13 \
+        fuzz fuzz-build bench install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
