@@ -135,6 +135,10 @@ fuzz:
 bench: all
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
 
+# PostgreSQL and Redis come and go under load; prints what clients saw of it
+soak-outages: all
+	@RENDER_BUILD="$(abspath $(BUILD))" perl -It/lib t/soak/outages
+
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
 install: all
@@ -156,6 +160,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench install clean
+.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench soak-outages install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
