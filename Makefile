@@ -231,6 +231,10 @@ bench:
 soak-flood soak-pings: soak-%: all
 	RENDER_BUILD="$(abspath $(BUILD))" prove -vIt/lib t/soak/$*
 
+# PostgreSQL and Redis come and go under load; prints what clients saw of it
+soak-outages: all
+	@RENDER_BUILD="$(abspath $(BUILD))" perl -It/lib t/soak/outages
+
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
 install: all
@@ -253,7 +257,8 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all module deps run stop unit test test-asan test-asan-system \
-        test-asan-debug debug-nginx test-valgrind test-onebyte test-static test-debian13 fuzz fuzz-build \
-        soak-reload soak-quit soak-flood soak-pings bench bench-build install clean
+        test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
+        test-debian13 fuzz fuzz-build soak-reload soak-quit soak-flood \
+        soak-pings soak-outages bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
