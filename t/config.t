@@ -102,7 +102,9 @@ accepted('thread pools of the operator', '', undef, main => 'thread_pool render_
 accepted('nothing of it at all', '', 'return 204;', without => $_) for sort keys %need;
 accepted("connections=$_", "render_postgres postgresql:///x?host=/x connections=$_;", undef, without => 'render_postgres') for 3, 128;
 accepted("a database as $_", "render_postgres \"$_\";", undef, without => 'render_postgres')
-    for 'host=/run/postgresql dbname=render', 'postgresql://127.0.0.1/render', 'postgresql://[::1]:5433/render?sslmode=require';
+    for 'host=/run/postgresql dbname=render', 'host=/run/postgresql,127.0.0.1,::1 port=5432,5433,5434 target_session_attrs=read-write',
+        'postgresql://127.0.0.1:5433,127.0.0.2/render', 'host=localhost hostaddr=127.0.0.1 port=5433', 'dbname=render',
+        'postgresql://127.0.0.1/render', 'postgresql://[::1]:5433/render?sslmode=require';
 accepted("Redis as $_", "render_redis $_;", undef, without => 'render_redis')
     for qw(redis://127.0.0.1 redis://127.0.0.1/ redis://:pass@127.0.0.1:6380/1023 redis://[::1]:6379/0);
 accepted("storage as $_", "render_storage $_;", undef, without => 'render_storage') for "$dir/storage", "file://$dir/storage///";
@@ -125,6 +127,9 @@ my %postgres = (
     'nonsense'                      => 'invalid value of "render_postgres": missing "=" after "nonsense" in connection info string',
     'host=/x port'                  => 'invalid value of "render_postgres": missing "=" after "port" in connection info string',
     'colour=red'                    => 'invalid value of "render_postgres": invalid connection option "colour"',
+    'host=/x,/y,/z port=1,2'        => '"render_postgres" directive names fewer ports than hosts',
+    'host=/x,/y port=1,2,3'         => '"render_postgres" directive names more ports than hosts',
+    'host=a..b'                     => 'host not found in host "a..b" of "render_postgres"',
     'host=/x options=-cwork_mem=1'  => '"render_postgres" directive may not hold "options"',
 );
 refused($postgres{$_}, "render_postgres \"$_\";", undef, without => 'render_postgres') for sort keys %postgres;
@@ -142,6 +147,7 @@ my %redis = (
     'redis://127.0.0.1/1024'    => '"render_redis" directive names no database between 0 and 1023',
     'redis://127.0.0.1/x'       => '"render_redis" directive names no database between 0 and 1023',
     'redis://127.0.0.1/0/1'     => '"render_redis" directive names no database between 0 and 1023',
+    'redis://a..b/0'            => 'host not found in "a..b" of "render_redis"',
     'redis:///0'                => 'no host in "" of "render_redis"',
     'redis://127.0.0.1:99999'   => 'invalid port in "127.0.0.1:99999" of "render_redis"',
     'redis://127.0.0.1:x/0'     => 'invalid port in "127.0.0.1:x" of "render_redis"',
