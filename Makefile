@@ -1,4 +1,5 @@
-# nginx-render: make, make run, stop, test, fuzz, bench, install.
+# nginx-render: make, make run, stop, test, fuzz, bench, install; for other
+# nginxes test-static, test-debian13.
 #
 # BUILD=dir      where objects and binaries go (build)
 # SANITIZE=1     AddressSanitizer and UBSan in all of it (use another BUILD)
@@ -35,7 +36,7 @@ ENGINE  = $(wildcard worker/render/*.c)
 STAGES  = $(wildcard worker/stages/*.c)
 COMMAND = worker/render_main.c worker/local.c $(wildcard worker/cmd_*.c)
 DAEMON  = $(filter-out $(COMMAND),$(wildcard worker/*.c))
-MODULE  = $(wildcard ngx_module/*.c ngx_module/*.h)
+MODULE  = $(wildcard ngx_module/*.c ngx_module/*.h ngx_module/*.map)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -70,7 +71,8 @@ module: $(BUILD)/ngx_http_render_module.so
 
 $(BUILD)/ngx_http_render_module.so: config scripts/build-module $(MODULE) \
         $(COMMON) $(wildcard common/*.h)
-	SANITIZE="$(SAN)" NGINX_SRC="$(NGINX_SRC)" scripts/build-module "$(BUILD)"
+	SANITIZE="$(or $(MODULE_SAN),$(SAN))" NGINX_SRC="$(NGINX_SRC)" CC_OPT="$(CC_OPT)" \
+	    NGINX_BINARY="$(NGINX_BINARY)" scripts/build-module "$(BUILD)"
 
 deps:
 	@scripts/deps run
@@ -97,10 +99,82 @@ test:
 	@$(MAKE) --no-print-directory -s all unit
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib $(PROVE_FLAGS) t/*.t
 
-test-asan:
+# What a stranger's bytes reach, for the runs below, which are slow: by names,
+# RIG_TESTS="auth forms". RENDER_SLOW makes the rig's time-outs longer.
+RIG_TESTS ?= auth bad_input forms upload idempotency websocket events sharing \
+             clients path manners waiting reload
+RIG_FILES  = $(patsubst %,t/%.t,$(RIG_TESTS))
+
+# all of it, or by NGINX=debug those with an nginx of our own: see below
+test-asan: test-asan-$(or $(NGINX),system)
+
+test-asan-system:
 	@scripts/deps test
 	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan all unit
 	RENDER_BUILD="$(abspath build/asan)" RENDER_ASAN=1 prove -It/lib $(PROVE_FLAGS) t/*.t
+
+# An nginx from its source, whose pools give every allocation memory of its own:
+# in Debian's an overflow ends in the same pool, where no tool can see it.
+DEBUG_OPT = -O1 -g -fno-omit-frame-pointer
+
+build/debug/source:
+	@scripts/nginx-source build/debug >$@.new && mv $@.new $@
+
+debug-nginx: build/debug/source
+	@$(MAKE) --no-print-directory -s SANITIZE=$(SANITIZE) NGINX_BINARY=1 \
+	    NGINX_SRC="$$(cat build/debug/source)" CC_OPT="$(DEBUG_OPT)" all
+
+# also the leaks of nginx's processes, which there are none of but those named;
+# nginx's own code gives NULL to memcpy, so UBSan is left to the other of the
+# two, and every module has globals of the same names
+test-asan-debug: $(BUILD)/keep.so
+	@scripts/deps memory
+	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan-debug \
+	    MODULE_SAN="-fsanitize=address -fno-omit-frame-pointer" debug-nginx
+	RENDER_BUILD="$(abspath build/asan-debug)" RENDER_ASAN=1 \
+	    RENDER_NGINX="$(abspath build/asan-debug/nginx-debug)" \
+	    RENDER_PRELOAD="$(abspath $(BUILD)/keep.so)" \
+	    ASAN_OPTIONS=detect_leaks=1:detect_odr_violation=0 RENDER_SLOW=2 \
+	    LSAN_OPTIONS=suppressions="$(abspath t/lsan.supp)":print_suppressions=0 \
+	    prove -It/lib $(PROVE_FLAGS) $(RIG_FILES)
+
+test-valgrind: $(BUILD)/keep.so
+	@scripts/deps memory
+	@$(MAKE) --no-print-directory -s BUILD=build/valgrind debug-nginx
+	RENDER_BUILD="$(abspath build/valgrind)" RENDER_VALGRIND=1 RENDER_ASAN=1 \
+	    RENDER_NGINX="$(abspath build/valgrind/nginx-debug)" \
+	    RENDER_PRELOAD="$(abspath $(BUILD)/keep.so)" \
+	    RENDER_SLOW=8 prove -It/lib $(PROVE_FLAGS) $(RIG_FILES)
+
+# Sockets that give and take one byte a call: of clients, then PostgreSQL's and
+# Redis' too, at last with EAGAIN between. ONEBYTE names those to run.
+ONEBYTE ?= client all again
+
+$(BUILD)/%.so: t/lib/%.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
+
+test-onebyte: $(BUILD)/onebyte.so
+	@scripts/deps test
+	@$(MAKE) --no-print-directory -s all
+	@failed=; for mode in $(ONEBYTE); do \
+	    echo "== one byte: $$mode"; \
+	    case $$mode in again) which=all; again=1 ;; *) which=$$mode; again=0 ;; esac; \
+	    RENDER_BUILD="$(abspath $(BUILD))" RENDER_SLOW=4 \
+	        RENDER_PRELOAD="$(abspath $(BUILD)/onebyte.so)" \
+	        RENDER_ONEBYTE=$$which RENDER_ONEBYTE_AGAIN=$$again \
+	        prove -It/lib $(PROVE_FLAGS) $(RIG_FILES) || failed=1; \
+	done; test -z "$$failed"
+
+# The nginx half in other nginxes, with sources and trees in a cache folder.
+test-static:
+	@scripts/deps builds
+	@$(MAKE) --no-print-directory -s all
+	@RENDER_BUILD="$(abspath $(BUILD))" t/builds/static
+
+test-debian13:
+	@scripts/deps builds
+	@t/builds/debian13
 
 # libFuzzer over what reads bytes of strangers: FUZZ_SECONDS for each target.
 # Objects of their own, since all of common/ is instrumented.
@@ -132,8 +206,33 @@ fuzz:
 
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
-bench: all
-	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run
+# nginx reloaded each second under a mixed load: SOAK_SECONDS, SOAK_SOCKETS
+soak-reload: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/reload
+
+# nginx started and ended under load: SOAK_ROUNDS
+soak-quit: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/quit
+
+# Load generators of the bench; they link nothing of ours.
+BENCHES = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
+BENCH  ?=
+
+$(BUILD)/bench/%: t/bench/%.c t/bench/bench.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -o $@ $< $(shell pkg-config --libs libpq) -lpthread
+
+bench-build: $(BENCHES)
+
+bench:
+	@scripts/deps bench
+	@$(MAKE) --no-print-directory -s all bench-build
+	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run $(BENCH)
+
+# What takes longer than the suite may: events to clients who come and go
+# (FLOOD_SECONDS), and pings, a minute of them.
+soak-flood soak-pings: soak-%: all
+	RENDER_BUILD="$(abspath $(BUILD))" prove -vIt/lib t/soak/$*
 
 # PostgreSQL and Redis come and go under load; prints what clients saw of it
 soak-outages: all
@@ -160,6 +259,9 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan fuzz fuzz-build bench soak-outages install clean
+.PHONY: all module deps run stop unit test test-asan test-asan-system \
+        test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
+        test-debian13 fuzz fuzz-build soak-reload soak-quit soak-flood \
+        soak-pings soak-outages bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -4,6 +4,7 @@
  */
 
 #include "rn_form.h"
+#include "rn_id.h"
 #include "rn_utf8.h"
 
 #include <string.h>
@@ -13,19 +14,6 @@ typedef struct {
     const char  *p, *end;
     const char  *error;
 } reader;
-
-
-static int
-hex(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 
 /* The next byte, decoded; -1 at a separator, the end or an error. */
@@ -46,8 +34,8 @@ next_byte(reader *r, char separator)
     }
 
     if (c == '%') {
-        high = r->end - r->p >= 2 ? hex(r->p[0]) : -1;
-        low = high >= 0 ? hex(r->p[1]) : -1;
+        high = r->end - r->p >= 2 ? rn_hex_value(r->p[0]) : -1;
+        low = high >= 0 ? rn_hex_value(r->p[1]) : -1;
         if (low < 0) {
             r->error = "a \"%\" in the form is not followed by two "
                        "hexadecimal digits";

@@ -24,16 +24,42 @@ rn_hex(const void *bytes, size_t n, char *out)
 }
 
 
+int
+rn_hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+
 bool
 rn_uuid(char out[RN_UUID_LEN + 1])
 {
-    char           hex[33];
-    unsigned char  b[16];
+    unsigned char  b[RN_UUID_BYTES];
 
     if (getrandom(b, sizeof(b), 0) != (ssize_t) sizeof(b)) {
         return false;
     }
 
+    rn_uuid_of(b, out);
+
+    return true;
+}
+
+
+void
+rn_uuid_of(const unsigned char bytes[RN_UUID_BYTES],
+    char out[RN_UUID_LEN + 1])
+{
+    char           hex[33];
+    unsigned char  b[RN_UUID_BYTES];
+
+    memcpy(b, bytes, sizeof(b));
     b[6] = (unsigned char) ((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char) ((b[8] & 0x3f) | 0x80);
 
@@ -49,8 +75,6 @@ rn_uuid(char out[RN_UUID_LEN + 1])
     out[23] = '-';
     memcpy(out + 24, hex + 20, 12);
     out[36] = '\0';
-
-    return true;
 }
 
 

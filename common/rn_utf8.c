@@ -68,3 +68,31 @@ rn_utf8_valid(const char *s, size_t n)
 
     return true;
 }
+
+
+/* Unicode, table 3-7: only the second byte has narrower bounds at times. */
+
+bool
+rn_utf8_feed(rn_utf8_stream *u, unsigned char byte)
+{
+    if (u->left > 0) {
+        if (byte < u->low || byte > u->high) {
+            return false;
+        }
+
+        u->left--;
+        u->low = 0x80;
+        u->high = 0xbf;
+        return true;
+    }
+
+    if (byte < 0x80) {
+        return true;
+    }
+
+    u->low = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+    u->high = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
+    u->left = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : 1;
+
+    return byte >= 0xc2 && byte <= 0xf4;
+}

@@ -16,5 +16,14 @@ size_t rn_utf8_char(const char *s, size_t n, unsigned int *code);
 /* Whether n bytes are characters throughout; a NUL is one. */
 bool rn_utf8_valid(const char *s, size_t n);
 
+/* Text that comes in pieces; all zero to begin with. */
+typedef struct {
+    unsigned char  left;                /* bytes that the character lacks */
+    unsigned char  low, high;           /* what the next of them may be */
+} rn_utf8_stream;
+
+/* Takes a byte; false: not UTF-8, whatever follows. */
+bool rn_utf8_feed(rn_utf8_stream *u, unsigned char byte);
+
 
 #endif /* RN_UTF8_H */

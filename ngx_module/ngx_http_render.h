@@ -17,8 +17,15 @@
 #include "rn_store.h"
 
 
+/* an nginx without threads has none of these, and is told so at its start */
+
+#pragma weak ngx_thread_pool_module
+#pragma weak ngx_thread_pool_get
+#pragma weak ngx_thread_pool_add
+#pragma weak ngx_thread_task_post
+
+
 #define NGX_HTTP_RENDER_MAX_PARAMS   16
-#define NGX_HTTP_RENDER_TOKEN_MAX    4096
 #define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)
 #define NGX_HTTP_RENDER_BODY_ANYONE  65536      /* of who has not signed in */
 #define NGX_HTTP_RENDER_COOKIE       "render_token"
@@ -122,6 +129,7 @@ typedef struct {
     unsigned                    given:1;        /* a token, good or bad */
     unsigned                    by_cookie:1;
     const char                 *why;            /* not valid: a sentence */
+    time_t                      expires;        /* what is held open ends */
     ngx_str_t                   account;
     ngx_str_t                   role;
 } ngx_http_render_identity_t;
@@ -175,6 +183,7 @@ struct ngx_http_render_query_s {
     unsigned                    retried:1;
     unsigned                    waiting:1;      /* in the lane, not sent */
     unsigned                    prepares:1;     /* its statement came with it */
+    unsigned                    within:1;       /* args are its own memory */
     uint64_t                    began;          /* ngx_http_render_clock() */
     void                       *conn;
     ngx_http_render_lane_e      lane;
@@ -295,12 +304,19 @@ typedef void (*ngx_http_render_done_pt)(ngx_http_request_t *r,
 void ngx_http_render_call(ngx_http_request_t *r, ngx_int_t statement,
     ngx_http_render_done_pt done);
 
+/* The strings of the answer live as long as the request from now on. */
+ngx_int_t ngx_http_render_keep(ngx_http_request_t *r,
+    ngx_http_render_answer_t *a);
+
 /* Adds a member to the request argument of the calls that follow. */
 void ngx_http_render_add(ngx_http_request_t *r, const char *name,
     json_t *value);
 
 
-/* ngx_http_render_answer.c; both send and finalize */
+/*
+ * ngx_http_render_answer.c; both send and finalize.  What is sent is not copied:
+ * it must live as long as the request, as names of headers must.
+ */
 
 void ngx_http_render_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *title, const char *detail, json_t *errors);
@@ -326,15 +342,31 @@ ngx_int_t ngx_http_render_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_add_variables(ngx_conf_t *cf);
 /*
  * A token for the account that is valid for ttl seconds: an access token, or
- * with `use` one for that alone.  malloc'd, NULL on failure.
+ * with `use` one for that alone, and what it opens may stay open `until` then.
+ * malloc'd, NULL on failure.
  */
 char *ngx_http_render_issue(const char *account, const char *role, time_t ttl,
-    const char *use);
+    const char *use, time_t until);
+/*
+ * Whether no other module waits for the end of the request, as limit_conn does:
+ * then it may be let go before its connection is.
+ */
+ngx_uint_t ngx_http_render_only_ours(ngx_http_request_t *r);
 void ngx_http_render_take_ticket(ngx_http_request_t *r,
     ngx_http_render_identity_t *id, ngx_str_t *ticket);
 ngx_int_t ngx_http_render_unauthorized(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_challenge(ngx_http_request_t *r,
     ngx_uint_t had_token);
+
+
+/* ngx_http_render_known.c */
+
+/* Whether the token was verified before, and is valid; then who it is of. */
+ngx_uint_t ngx_http_render_known(ngx_http_request_t *r, ngx_str_t *token,
+    ngx_http_render_identity_t *id);
+/* It was verified just now, and is valid from <= time < until. */
+void ngx_http_render_know(ngx_str_t *token, ngx_http_render_identity_t *id,
+    time_t from, time_t until);
 
 
 /* ngx_http_render_password.c */
@@ -418,6 +450,9 @@ void ngx_http_render_pg_quit(ngx_http_render_pg_t *pg);
 void ngx_http_render_pg_send(ngx_http_render_query_t *q);
 ngx_http_render_query_t *ngx_http_render_query(ngx_int_t statement,
     ngx_http_render_query_pt callback, void *data);
+/* The same, with room for its arguments at *room: all goes at once. */
+ngx_http_render_query_t *ngx_http_render_query_with(ngx_int_t statement,
+    ngx_http_render_query_pt callback, void *data, size_t size, char **room);
 /* It answers, but nothing can be written at present. */
 ngx_uint_t ngx_http_render_pg_readonly(void);
 
@@ -443,6 +478,35 @@ void ngx_http_render_redis_subscribe(ngx_str_t *channel);
 void ngx_http_render_redis_unsubscribe(ngx_str_t *channel);
 
 
+/* ngx_http_render_event.c: one text, shared by all who are sent it */
+
+typedef struct {
+    ngx_queue_t                 queue;      /* the relay's, until handed on */
+    ngx_uint_t                  refs;
+    ngx_str_t                   doc;        /* JSON */
+    ngx_str_t                   frame;      /* the same with a frame's head */
+    uint64_t                    ms, seq;    /* its id; 0: it has none */
+    ngx_int_t                   run;
+    ngx_int_t                   percent;    /* times ten; -1: it has none */
+    unsigned                    final:1;    /* of its run */
+    unsigned                    progress:1; /* the next one tells as much */
+    unsigned                    snapshot:1;
+} ngx_http_render_event_t;
+
+/*
+ * Of an object's text, with the member "id" before its others where there is
+ * one to give; one reference, the caller's.  NULL: no memory, or no object.
+ */
+ngx_http_render_event_t *ngx_http_render_event_create(const u_char *id,
+    size_t id_len, const u_char *text, size_t len);
+/* A control frame of WebSocket, of at most 125 bytes. */
+ngx_http_render_event_t *ngx_http_render_event_control(unsigned char opcode,
+    const u_char *text, size_t len);
+/* Gives a reference up; e may be NULL. */
+void ngx_http_render_event_drop(ngx_http_render_event_t *e);
+ngx_str_t ngx_http_render_event_type(ngx_http_render_event_t *e);
+
+
 /* ngx_http_render_relay.c, _replay.c, _look.c: who listens to which job */
 
 typedef struct ngx_http_render_listener_s  ngx_http_render_listener_t;
@@ -452,10 +516,11 @@ struct ngx_http_render_listener_s {
     void                       *node;       /* NULL: joined to nothing */
     uint64_t                    last_ms, last_seq;  /* id of the last event */
     ngx_int_t                   run;        /* as SQL told it */
-    uint64_t                    since;      /* ms: an account's last look */
-    uint32_t                    told;       /* and what that said, hashed */
-    ngx_str_t                   snapshot;   /* malloc'd; for who resumes, in
-                                               case that there is no more */
+    uint64_t                    since, asked;  /* ms: an account's last looks,
+                                                  that answered and that went */
+    uint32_t                    told;       /* and what it said, hashed */
+    ngx_http_render_event_t    *snapshot;   /* for who resumes, in case that
+                                               there is no more */
     void                       *fetch;      /* Redis is being asked */
     ngx_http_render_query_t    *query;      /* SQL is being asked */
     ngx_uint_t                 *gone;       /* set to 1 when it leaves */
@@ -467,9 +532,10 @@ struct ngx_http_render_listener_s {
     unsigned                    delivered:1;
     unsigned                    account:1;  /* of all jobs */
 
-    /* the text is the relay's; `last`: the job has ended, nothing follows */
+    /* the event is the relay's; `last`: the job has ended, nothing follows */
     void                      (*deliver)(ngx_http_render_listener_t *l,
-                                         ngx_str_t *doc, ngx_uint_t last);
+                                         ngx_http_render_event_t *e,
+                                         ngx_uint_t last);
     /* whether it has enough to send; then it calls relay_more() some time */
     ngx_uint_t                (*full)(ngx_http_render_listener_t *l);
 };
@@ -497,17 +563,16 @@ ngx_int_t ngx_http_render_relay_join(ngx_str_t *channel,
 void ngx_http_render_relay_leave(ngx_http_render_listener_t *l);
 void ngx_http_render_relay_more(ngx_http_render_listener_t *l);
 
-/* "1732147200000-0" at the place of "id"; 0 when the event has none. */
-ngx_uint_t ngx_http_render_event_id(ngx_str_t *doc, uint64_t *ms,
-    uint64_t *seq);
-/* A string member of an event; empty when there is none. */
-ngx_str_t ngx_http_render_event_member(ngx_str_t *doc, const char *name);
-
 /* From Redis: an event came, a subscription is there, the link is lost. */
 void ngx_http_render_relay_event(ngx_str_t *channel, ngx_str_t *doc);
 void ngx_http_render_relay_subscribed(ngx_str_t *channel);
 void ngx_http_render_relay_resubscribe(void);
 void ngx_http_render_relay_quit(ngx_http_render_relay_t *relay);
+
+
+/* ms until then, at most 20 days: timers of nginx are told apart by sign. */
+#define ngx_http_render_until(t)                                              \
+    ((ngx_msec_t) ngx_min((t) - ngx_time(), 20 * 86400) * 1000)
 
 
 /* ngx_http_render_wait.c */

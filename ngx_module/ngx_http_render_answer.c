@@ -4,6 +4,10 @@
  */
 
 #include "ngx_http_render.h"
+#include "rn_json.h"
+
+
+#define NGX_HTTP_RENDER_KEEP  4096      /* bytes: less is copied */
 
 
 ngx_str_t
@@ -24,18 +28,11 @@ ngx_http_render_dup(ngx_pool_t *pool, const char *s, size_t len)
 }
 
 
-ngx_int_t
-ngx_http_render_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
+static ngx_int_t
+ngx_http_render_header_add(ngx_http_request_t *r, const ngx_str_t *name,
+    const ngx_str_t *value)
 {
-    size_t            i;
     ngx_table_elt_t  *h;
-
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] < 0x20) {        /* never a second header */
-            return NGX_ERROR;
-        }
-    }
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
@@ -46,7 +43,7 @@ ngx_http_render_header(ngx_http_request_t *r, const char *name,
 #if (nginx_version >= 1023000)
     h->next = NULL;
 #endif
-    h->key = ngx_http_render_dup(r->pool, name, ngx_strlen(name));
+    h->key = *name;
     h->value = *value;
 
     /*
@@ -58,28 +55,57 @@ ngx_http_render_header(ngx_http_request_t *r, const char *name,
 }
 
 
+ngx_int_t
+ngx_http_render_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    size_t     i;
+    ngx_str_t  key;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < 0x20) {        /* never a second header */
+            return NGX_ERROR;
+        }
+    }
+
+    key.data = (u_char *) name;
+    key.len = ngx_strlen(name);
+
+    return ngx_http_render_header_add(r, &key, value);
+}
+
+
 static void
 ngx_http_render_common_headers(ngx_http_request_t *r)
 {
-    ngx_str_t               value;
+    ngx_uint_t              i;
     ngx_http_render_ctx_t  *ctx;
+
+    static const ngx_str_t  id = ngx_string("X-Request-Id");
+
+    static const struct {
+        ngx_str_t           name, value;
+    } always[] = {
+        { ngx_string("X-Content-Type-Options"), ngx_string("nosniff") },
+
+        { ngx_string("Cache-Control"), ngx_string("private, no-store") },
+
+        /* shown in a browser, an answer must not be able to do anything */
+
+        { ngx_string("Content-Security-Policy"),
+          ngx_string("default-src 'none'; frame-ancestors 'none'") }
+    };
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
 
     if (ctx != NULL && ctx->id.len != 0) {
-        (void) ngx_http_render_header(r, "X-Request-Id", &ctx->id);
+        (void) ngx_http_render_header_add(r, &id, &ctx->id);
     }
 
-    ngx_str_set(&value, "nosniff");
-    (void) ngx_http_render_header(r, "X-Content-Type-Options", &value);
-
-    ngx_str_set(&value, "private, no-store");
-    (void) ngx_http_render_header(r, "Cache-Control", &value);
-
-    /* shown in a browser, an answer must not be able to do anything */
-
-    ngx_str_set(&value, "default-src 'none'; frame-ancestors 'none'");
-    (void) ngx_http_render_header(r, "Content-Security-Policy", &value);
+    for (i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
+        (void) ngx_http_render_header_add(r, &always[i].name,
+                                          &always[i].value);
+    }
 
     /* If-Match is SQL's to judge: nginx would hold it against the answer */
 
@@ -146,13 +172,15 @@ ngx_http_render_send(ngx_http_request_t *r, ngx_uint_t status,
         return;
     }
 
-    b = ngx_create_temp_buf(r->pool, body->len);
+    b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
     }
 
-    b->last = ngx_cpymem(b->last, body->data, body->len);
+    b->start = b->pos = body->data;
+    b->end = b->last = body->data + body->len;
+    b->memory = 1;
     b->last_buf = (r == r->main);
     b->last_in_chain = 1;
     out.buf = b;
@@ -189,25 +217,91 @@ ngx_http_render_unavailable_header(ngx_http_request_t *r)
 }
 
 
+/* Text and what it is in JSON; RN_JSON_BAD: it cannot be. */
+
+typedef struct {
+    const char              *s;
+    size_t                   n, len;
+} ngx_http_render_text_t;
+
+
+static size_t
+ngx_http_render_text(ngx_http_render_text_t *t, const void *s, size_t n)
+{
+    t->s = s;
+    t->n = n;
+    t->len = rn_json_length(s, n);
+
+    return t->len;
+}
+
+
+static ngx_int_t
+ngx_http_render_problem_body(ngx_http_request_t *r, ngx_uint_t status,
+    const char *title, const char *detail, const char *errors,
+    ngx_str_t *body)
+{
+    char                    *p;
+    ngx_http_render_ctx_t   *ctx;
+    ngx_http_render_text_t   t, d, id;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+
+    if (ngx_http_render_text(&t, title, ngx_strlen(title)) == RN_JSON_BAD
+        || ngx_http_render_text(&d, detail, ngx_strlen(detail)) == RN_JSON_BAD
+        || ngx_http_render_text(&id, ctx ? ctx->id.data : (u_char *) "",
+                                ctx ? ctx->id.len : 0) == RN_JSON_BAD)
+    {
+        return NGX_ERROR;
+    }
+
+    body->data = ngx_pnalloc(r->pool, 128 + t.len + d.len + id.len
+                                      + (errors ? ngx_strlen(errors) : 0));
+    if (body->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = (char *) ngx_cpymem(body->data, "{\"type\":\"about:blank\",\"title\":\"",
+                            sizeof("{\"type\":\"about:blank\",\"title\":\"")
+                            - 1);
+    p = rn_json_escape(p, t.s, t.n);
+    p = (char *) ngx_sprintf((u_char *) p, "\",\"status\":%ui,\"detail\":\"",
+                             status);
+    p = rn_json_escape(p, d.s, d.n);
+    p = (char *) ngx_cpymem(p, "\",\"instance\":\"",
+                            sizeof("\",\"instance\":\"") - 1);
+    p = rn_json_escape(p, id.s, id.n);
+    *p++ = '"';
+
+    if (errors != NULL) {
+        p = (char *) ngx_sprintf((u_char *) p, ",\"errors\":%s", errors);
+    }
+
+    *p++ = '}';
+    body->len = (u_char *) p - body->data;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_render_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *title, const char *detail, json_t *errors)
 {
-    char                   *text;
-    json_t                 *j;
-    ngx_str_t               body;
-    ngx_http_render_ctx_t  *ctx;
+    char       *text;
+    ngx_int_t   rc;
+    ngx_str_t   body;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    text = errors != NULL ? json_dumps(errors, JSON_COMPACT) : NULL;
 
-    j = json_pack("{s:s, s:s, s:i, s:s, s:s%, s:o*}", "type", "about:blank",
-                  "title", title, "status", (int) status, "detail", detail,
-                  "instance", ctx ? (char *) ctx->id.data : "",
-                  ctx ? ctx->id.len : 0, "errors", errors);
-    text = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
-    json_decref(j);
+    rc = errors == NULL || text != NULL
+         ? ngx_http_render_problem_body(r, status, title, detail, text, &body)
+         : NGX_ERROR;
 
-    if (text == NULL) {
+    json_decref(errors);
+    free(text);
+
+    if (rc != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
@@ -217,9 +311,6 @@ ngx_http_render_problem(ngx_http_request_t *r, ngx_uint_t status,
     {
         ngx_http_render_unavailable_header(r);
     }
-
-    body = ngx_http_render_dup(r->pool, text, ngx_strlen(text));
-    free(text);
 
     ngx_http_render_send(r, status, "application/problem+json", &body);
 }
@@ -231,7 +322,7 @@ static void
 ngx_http_render_sql_headers(ngx_http_request_t *r, ngx_str_t *text)
 {
     json_t      *j, *v;
-    ngx_str_t    value;
+    ngx_str_t    value, key;
     const char  *name;
 
     ngx_http_render_loc_conf_t  *lcf;
@@ -261,7 +352,13 @@ ngx_http_render_sql_headers(ngx_http_request_t *r, ngx_str_t *text)
                                         json_string_length(v));
         }
 
-        (void) ngx_http_render_header(r, name, &value);
+        key = ngx_http_render_dup(r->pool, name, ngx_strlen(name));
+
+        if (key.data == NULL) {
+            break;
+        }
+
+        (void) ngx_http_render_header(r, (char *) key.data, &value);
     }
 
     json_decref(j);
@@ -345,6 +442,8 @@ ngx_http_render_redirect(ngx_http_request_t *r, ngx_http_render_answer_t *a)
 void
 ngx_http_render_answer(ngx_http_request_t *r, ngx_http_render_answer_t *a)
 {
+    ngx_str_t  body;
+
     if (a->failed) {
         ngx_http_render_problem(r, a->failed,
             a->failed == 422 ? "Unprocessable"
@@ -361,6 +460,21 @@ ngx_http_render_answer(ngx_http_request_t *r, ngx_http_render_answer_t *a)
         return;
     }
 
+    /* a large body stays where libpq has put it */
+
+    body = a->body;
+
+    if (body.len < NGX_HTTP_RENDER_KEEP
+        || ngx_http_render_keep(r, a) != NGX_OK)
+    {
+        body = ngx_http_render_dup(r->pool, (char *) a->body.data,
+                                   a->body.len);
+        if (body.data == NULL) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+    }
+
     ngx_http_render_send(r, a->status, a->status < 400 ? "application/json"
-                                       : "application/problem+json", &a->body);
+                                       : "application/problem+json", &body);
 }

@@ -1,18 +1,12 @@
 /*
  * Who is calling: a JWT by the Authorization header or the cookie, verified
- * lazily, once a main request, without any I/O.  libjwt alone accepts expired
- * tokens, any algorithm that the header names, and unknown "crit"; everything
- * about a token is therefore checked here, around it.
+ * lazily, once a main request, without any I/O.  What a token must be is said
+ * by common/rn_jwt.c.
  */
 
 #include "ngx_http_render.h"
-#include "rn_id.h"
-
-#include <jwt.h>
-
-
-#define NGX_HTTP_RENDER_ISSUER  "nginx-render"
-#define NGX_HTTP_RENDER_LEEWAY  60              /* s, for clocks that differ */
+#include "rn_header.h"
+#include "rn_jwt.h"
 
 
 static ngx_int_t ngx_http_render_variable(ngx_http_request_t *r,
@@ -54,133 +48,12 @@ ngx_http_render_add_variables(ngx_conf_t *cf)
 
 char *
 ngx_http_render_issue(const char *account, const char *role, time_t ttl,
-    const char *use)
+    const char *use, time_t until)
 {
-    char                         *token, id[RN_UUID_LEN + 1];
-    jwt_t                        *jwt;
-    time_t                        now;
     ngx_http_render_main_conf_t  *mcf = ngx_http_render_process->conf;
 
-    if (!rn_uuid(id) || jwt_new(&jwt) != 0) {
-        return NULL;
-    }
-
-    now = ngx_time();
-    token = NULL;
-
-    if (jwt_set_alg(jwt, JWT_ALG_HS256, mcf->jwt_key.data, mcf->jwt_key.len)
-           == 0
-        && jwt_add_grant(jwt, "iss", NGX_HTTP_RENDER_ISSUER) == 0
-        && jwt_add_grant(jwt, "sub", account) == 0
-        && jwt_add_grant(jwt, "role", role) == 0
-        && jwt_add_grant(jwt, "jti", id) == 0
-        && jwt_add_grant_int(jwt, "iat", now) == 0
-        && jwt_add_grant_int(jwt, "exp", now + ttl) == 0
-        && (use == NULL || jwt_add_grant(jwt, "use", use) == 0))
-    {
-        token = jwt_encode_str(jwt);
-    }
-
-    jwt_free(jwt);
-
-    return token;
-}
-
-
-/* The header alone, before libjwt sees the token: HS256, nothing unknown. */
-
-static ngx_uint_t
-ngx_http_render_header_ok(ngx_pool_t *pool, ngx_str_t *token)
-{
-    u_char      *dot;
-    json_t      *j, *typ;
-    ngx_str_t    encoded, text;
-    ngx_uint_t   ok;
-    const char  *alg;
-
-    dot = ngx_strlchr(token->data, token->data + token->len, '.');
-    if (dot == NULL) {
-        return 0;
-    }
-
-    encoded.data = token->data;
-    encoded.len = dot - token->data;
-    text.data = ngx_pnalloc(pool, ngx_base64_decoded_length(encoded.len) + 1);
-
-    if (text.data == NULL || ngx_decode_base64url(&text, &encoded) != NGX_OK) {
-        return 0;
-    }
-
-    j = json_loadb((char *) text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-    alg = json_string_value(json_object_get(j, "alg"));
-    typ = json_object_get(j, "typ");
-
-    ok = alg != NULL && ngx_strcmp(alg, "HS256") == 0
-         && json_object_get(j, "crit") == NULL
-         && (typ == NULL || (json_is_string(typ)
-             && ngx_strcasecmp((u_char *) json_string_value(typ),
-                               (u_char *) "JWT") == 0));
-    json_decref(j);
-
-    return ok;
-}
-
-
-static const char *
-ngx_http_render_claims(ngx_http_request_t *r, jwt_t *jwt, const char *use,
-    ngx_http_render_identity_t *id)
-{
-    long         exp, nbf, iat, now, leeway;
-    const char  *sub, *iss, *role, *its;
-
-    now = ngx_time();
-    exp = jwt_get_grant_int(jwt, "exp");
-    nbf = jwt_get_grant_int(jwt, "nbf");
-    iat = jwt_get_grant_int(jwt, "iat");
-    sub = jwt_get_grant(jwt, "sub");
-    iss = jwt_get_grant(jwt, "iss");
-    role = jwt_get_grant(jwt, "role");
-    its = jwt_get_grant(jwt, "use");
-
-    if (jwt_get_alg(jwt) != JWT_ALG_HS256) {
-        return "the token is not valid";
-    }
-
-    leeway = use == NULL ? NGX_HTTP_RENDER_LEEWAY / 2 : 0;
-
-    if (exp <= 0 || exp + leeway <= now) {
-        return "the token has expired";
-    }
-
-    /* a ticket is no token, and a token no ticket */
-
-    if (use == NULL ? its != NULL : its == NULL || ngx_strcmp(its, use) != 0) {
-        return "the token is not one for this";
-    }
-
-    if (nbf > now + NGX_HTTP_RENDER_LEEWAY
-        || iat > now + NGX_HTTP_RENDER_LEEWAY)
-    {
-        return "the token is not valid yet";
-    }
-
-    if (iss == NULL || ngx_strcmp(iss, NGX_HTTP_RENDER_ISSUER) != 0
-        || sub == NULL || !rn_is_uuid(sub, ngx_strlen(sub))
-        || role == NULL || ngx_strlen(role) > 32)
-    {
-        return "the token is not one of this server";
-    }
-
-    id->account = ngx_http_render_dup(r->pool, sub, ngx_strlen(sub));
-    id->role = ngx_http_render_dup(r->pool, role, ngx_strlen(role));
-
-    if (id->account.data == NULL || id->role.data == NULL) {
-        return "no memory";
-    }
-
-    id->valid = 1;
-
-    return NULL;
+    return rn_jwt_issue(mcf->jwt_key.data, mcf->jwt_key.len, ngx_time(), ttl,
+                        account, role, use, until);
 }
 
 
@@ -188,8 +61,7 @@ static const char *
 ngx_http_render_verify(ngx_http_request_t *r, ngx_str_t *token,
     const char *use, ngx_http_render_identity_t *id)
 {
-    jwt_t                        *jwt;
-    ngx_str_t                     text;
+    rn_jwt                        jwt;
     const char                   *why;
     ngx_http_render_main_conf_t  *mcf;
 
@@ -199,25 +71,33 @@ ngx_http_render_verify(ngx_http_request_t *r, ngx_str_t *token,
         return "this server has no key to verify tokens";
     }
 
-    if (token->len > NGX_HTTP_RENDER_TOKEN_MAX
-        || !ngx_http_render_header_ok(r->pool, token))
-    {
-        return "the token is not valid";
+    if (use == NULL && ngx_http_render_known(r, token, id)) {
+        return NULL;
     }
 
-    text = ngx_http_render_dup(r->pool, (char *) token->data, token->len);
-
-    if (text.data == NULL
-        || jwt_decode(&jwt, (char *) text.data, mcf->jwt_key.data,
-                      mcf->jwt_key.len) != 0)
-    {
-        return "the token is not valid";
+    why = rn_jwt_verify(mcf->jwt_key.data, mcf->jwt_key.len, ngx_time(), use,
+                        (char *) token->data, token->len, &jwt);
+    if (why != NULL) {
+        return why;
     }
 
-    why = ngx_http_render_claims(r, jwt, use, id);
-    jwt_free(jwt);
+    id->account = ngx_http_render_dup(r->pool, jwt.account,
+                                      ngx_strlen(jwt.account));
+    id->role = ngx_http_render_dup(r->pool, jwt.role, ngx_strlen(jwt.role));
 
-    return why;
+    if (id->account.data == NULL || id->role.data == NULL) {
+        return "no memory";
+    }
+
+    id->expires = jwt.until;
+    id->valid = 1;
+
+    if (use == NULL) {
+        ngx_http_render_know(token, id, ngx_time() - RN_JWT_LEEWAY,
+                             jwt.expires);
+    }
+
+    return NULL;
 }
 
 
@@ -227,28 +107,27 @@ static ngx_uint_t
 ngx_http_render_token(ngx_http_request_t *r, ngx_str_t *token,
     ngx_http_render_identity_t *id)
 {
-    ngx_str_t  *h, name = ngx_string(NGX_HTTP_RENDER_COOKIE);
+    ngx_str_t   *h, name = ngx_string(NGX_HTTP_RENDER_COOKIE);
+    const char  *text;
 
     if (r->headers_in.authorization != NULL) {
         h = &r->headers_in.authorization->value;
         id->given = 1;
 
-        if (h->len < 8
-            || ngx_strncasecmp(h->data, (u_char *) "Bearer ", 7) != 0)
-        {
+        switch (rn_bearer((char *) h->data, h->len, &text, &token->len)) {
+
+        case RN_BEARER_OK:
+            token->data = (u_char *) text;
+            return 1;
+
+        case RN_BEARER_OTHER:
             id->why = "only Bearer tokens are known";
             return 0;
+
+        default:
+            id->why = "the token is not valid";
+            return 0;
         }
-
-        token->data = h->data + 7;
-        token->len = h->len - 7;
-
-        while (token->len > 0 && token->data[0] == ' ') {
-            token->data++;
-            token->len--;
-        }
-
-        return 1;
     }
 
 #if (nginx_version >= 1023000)
@@ -274,6 +153,24 @@ static void
 ngx_http_render_identity_cleanup(void *data)
 {
     /* marks the record; see ngx_http_render_identify() */
+}
+
+
+ngx_uint_t
+ngx_http_render_only_ours(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler != NULL
+            && cln->handler != ngx_http_render_identity_cleanup
+            && cln->handler != ngx_http_render_note_cleanup)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -130,10 +130,10 @@ ngx_http_render_quit_handler(ngx_event_t *ev)
     }
 
     ngx_http_render_unhook(p);
+    ngx_http_render_relay_quit(p->relay);
     ngx_http_render_ws_quit();
     ngx_http_render_sse_quit();
     ngx_http_render_wait_quit();
-    ngx_http_render_relay_quit(p->relay);
     ngx_http_render_pg_quit(p->pg);
     ngx_http_render_metrics_quit();
 }

@@ -53,7 +53,7 @@ ngx_http_render_log_variables(ngx_conf_t *cf)
 }
 
 
-static void
+void
 ngx_http_render_note_cleanup(void *data)
 {
     /* marks the record: the module's context is wiped by internal redirects */

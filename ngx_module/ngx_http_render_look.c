@@ -6,17 +6,6 @@
 #include "ngx_http_render_relay.h"
 
 
-static void
-ngx_http_render_relay_drop(ngx_http_render_relay_t *relay,
-    ngx_http_render_node_t *n)
-{
-    ngx_http_render_redis_unsubscribe(&n->sn.str);
-    ngx_rbtree_delete(&relay->tree, &n->sn.node);
-    ngx_queue_remove(&n->queue);
-    free(n);
-}
-
-
 /*
  * The live jobs of an account, and those that have ended since the last look.
  * While Redis is away it is asked again and again: what it said before is not
@@ -26,12 +15,12 @@ ngx_http_render_relay_drop(ngx_http_render_relay_t *relay,
 static void
 ngx_http_render_relay_looked_account(void *data, ngx_http_render_answer_t *a)
 {
-    char                         line[128], *text;
+    char                         line[128];
     size_t                       i;
     json_t                      *list, *x;
     uint32_t                     told;
-    ngx_str_t                    doc;
     ngx_uint_t                   gone;
+    ngx_http_render_event_t     *e;
     ngx_http_render_listener_t  *l = data;
 
     l->query = NULL;
@@ -40,6 +29,7 @@ ngx_http_render_relay_looked_account(void *data, ngx_http_render_answer_t *a)
         return;
     }
 
+    l->since = l->asked;
     list = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
     ngx_crc32_init(told);
 
@@ -64,15 +54,13 @@ ngx_http_render_relay_looked_account(void *data, ngx_http_render_answer_t *a)
     l->gone = &gone;
 
     json_array_foreach(list, i, x) {
-        text = json_dumps(x, JSON_COMPACT | JSON_REAL_PRECISION(6));
-        if (text == NULL) {
+        e = ngx_http_render_relay_snapshot(x);
+        if (e == NULL) {
             continue;
         }
 
-        doc.data = (u_char *) text;
-        doc.len = ngx_strlen(text);
-        ngx_http_render_relay_hand(l, &doc);
-        free(text);
+        ngx_http_render_relay_hand(l, e);
+        ngx_http_render_event_drop(e);
 
         if (gone) {
             json_decref(list);
@@ -85,46 +73,69 @@ ngx_http_render_relay_looked_account(void *data, ngx_http_render_answer_t *a)
 }
 
 
+/* Takes params; NULL: no memory, and nothing was sent. */
+
+static ngx_http_render_query_t *
+ngx_http_render_relay_ask(json_t *params, ngx_http_render_query_pt callback,
+    void *data)
+{
+    ngx_http_render_query_t  *q;
+
+    q = ngx_http_render_query(ngx_http_render_sql_jobs_snapshot, callback,
+                              data);
+
+    if (q != NULL) {
+        q->args[1] = params != NULL ? json_dumps(params, JSON_COMPACT) : NULL;
+        q->args[3] = strdup("{}");
+        ngx_http_render_pg_send(q);
+    }
+
+    json_decref(params);
+
+    return q;
+}
+
+
 void
 ngx_http_render_relay_look_account(ngx_http_render_listener_t *l)
 {
-    json_t     *params;
-    ngx_str_t   id;
+    ngx_str_t  id;
 
     if (l->query != NULL) {
         return;
     }
 
     id = ngx_http_render_relay_id(l->node);
-    params = json_pack("{s:s%, s:I}", "account", id.data, id.len, "since",
-                       (json_int_t) l->since);
-    l->query = ngx_http_render_query(ngx_http_render_sql_jobs_snapshot,
-                                     ngx_http_render_relay_looked_account, l);
-
-    if (l->query != NULL) {
-        l->since = (uint64_t) ngx_time() * 1000 - 10000;
-        l->query->args[1] = json_dumps(params, JSON_COMPACT);
-        l->query->args[3] = strdup("{}");
-        ngx_http_render_pg_send(l->query);
-    }
-
-    json_decref(params);
+    l->asked = (uint64_t) ngx_time() * 1000 - 10000;
+    l->query = ngx_http_render_relay_ask(
+                   json_pack("{s:s%, s:I}", "account", id.data, id.len,
+                             "since", (json_int_t) l->since),
+                   ngx_http_render_relay_looked_account, l);
 }
 
 
+/*
+ * Those of one account, as many as may be asked in this tick; who was asked
+ * goes to the end, so that all have their turn.
+ */
+
 static void
-ngx_http_render_relay_look_accounts(ngx_http_render_node_t *n)
+ngx_http_render_relay_look_accounts(ngx_http_render_node_t *n,
+    ngx_uint_t *budget)
 {
+    ngx_uint_t    i;
     ngx_queue_t  *x;
 
-    n->heard = ngx_current_msec;
-
-    for (x = ngx_queue_head(&n->listeners);
-         x != ngx_queue_sentinel(&n->listeners);
-         x = ngx_queue_next(x))
-    {
+    for (i = 0; i < n->nlisteners && *budget > 0; i++, (*budget)--) {
+        x = ngx_queue_head(&n->listeners);
+        ngx_queue_remove(x);
+        ngx_queue_insert_tail(&n->listeners, x);
         ngx_http_render_relay_look_account(
             ngx_queue_data(x, ngx_http_render_listener_t, queue));
+    }
+
+    if (i == n->nlisteners) {
+        n->heard = ngx_current_msec;
     }
 }
 
@@ -134,11 +145,12 @@ ngx_http_render_relay_look_accounts(ngx_http_render_node_t *n)
 static void
 ngx_http_render_relay_look(json_t *snapshot)
 {
-    char                     state[64], *text;
-    u_char                   channel[NGX_HTTP_RENDER_CHANNEL];
-    ngx_str_t                name, doc;
-    const char              *id;
-    ngx_http_render_node_t  *n;
+    char                      state[64];
+    u_char                    channel[NGX_HTTP_RENDER_CHANNEL];
+    ngx_str_t                 name;
+    const char               *id;
+    ngx_http_render_node_t   *n;
+    ngx_http_render_event_t  *e;
 
     id = json_string_value(json_object_get(snapshot, "job_id"));
     if (id == NULL || ngx_strlen(id) != RN_UUID_LEN) {
@@ -164,12 +176,11 @@ ngx_http_render_relay_look(json_t *snapshot)
 
     (void) ngx_cpystrn((u_char *) n->state, (u_char *) state, sizeof(state));
 
-    text = json_dumps(snapshot, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    if (text != NULL) {
-        doc.data = (u_char *) text;
-        doc.len = ngx_strlen(text);
-        ngx_http_render_relay_tell(n, &doc);
-        free(text);
+    e = ngx_http_render_relay_snapshot(snapshot);
+
+    if (e != NULL) {
+        ngx_http_render_relay_tell(n, e);
+        ngx_http_render_event_drop(e);
     }
 }
 
@@ -198,9 +209,10 @@ ngx_http_render_relay_looked(void *data, ngx_http_render_answer_t *a)
 void
 ngx_http_render_relay_tick(ngx_event_t *ev)
 {
-    json_t                   *ids, *params;
+    json_t                   *ids;
     ngx_str_t                 id;
     ngx_msec_t                silent;
+    ngx_uint_t                budget;
     ngx_queue_t              *x, *next;
     ngx_http_render_node_t   *n;
     ngx_http_render_relay_t  *relay = ev->data;
@@ -213,6 +225,7 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
 
     silent = ngx_http_render_redis_up() ? NGX_HTTP_RENDER_RELAY_SILENT
                                         : NGX_HTTP_RENDER_RELAY_TICK - 100;
+    budget = NGX_HTTP_RENDER_RELAY_LOOKS;
     ids = json_array();
 
     for (x = ngx_queue_head(&relay->nodes);
@@ -224,6 +237,7 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
 
         if (ngx_queue_empty(&n->listeners)) {
             if (ngx_current_msec - n->left > NGX_HTTP_RENDER_RELAY_LINGER) {
+                ngx_http_render_redis_unsubscribe(&n->sn.str);
                 ngx_http_render_relay_drop(relay, n);
             }
             continue;
@@ -234,7 +248,7 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
         }
 
         if (n->account) {
-            ngx_http_render_relay_look_accounts(n);
+            ngx_http_render_relay_look_accounts(n, &budget);
 
         } else if (relay->query == NULL && json_array_size(ids) < 1000) {
             id = ngx_http_render_relay_id(n);
@@ -254,17 +268,7 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
         return;
     }
 
-    relay->query = ngx_http_render_query(ngx_http_render_sql_jobs_snapshot,
-                                         ngx_http_render_relay_looked, relay);
-    params = json_pack("{s:o}", "ids", ids);
-
-    if (relay->query != NULL && params != NULL) {
-        relay->query->args[1] = json_dumps(params, JSON_COMPACT);
-        relay->query->args[3] = strdup("{}");
-        ngx_http_render_pg_send(relay->query);
-    }
-
-    json_decref(params);
+    relay->query = ngx_http_render_relay_ask(json_pack("{s:o}", "ids", ids),
+                                             ngx_http_render_relay_looked,
+                                             relay);
 }
-
-

@@ -203,6 +203,8 @@ void ngx_http_render_measure_request(ngx_uint_t pattern, ngx_uint_t method,
 
 /* Notes what the access log and the counters want to know at the end. */
 void ngx_http_render_note(ngx_http_request_t *r);
+/* Does nothing: a pool's clean-up record with it is the note. */
+void ngx_http_render_note_cleanup(void *data);
 ngx_int_t ngx_http_render_log_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_render_log_variables(ngx_conf_t *cf);
 

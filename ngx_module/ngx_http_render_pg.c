@@ -98,7 +98,7 @@ ngx_http_render_pg_free(ngx_http_render_query_t *q)
         ngx_del_timer(&q->deadline);
     }
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 4 && !q->within; i++) {
         free(q->args[i]);
     }
 
@@ -234,17 +234,38 @@ ngx_http_render_query_t *
 ngx_http_render_query(ngx_int_t statement, ngx_http_render_query_pt callback,
     void *data)
 {
+    char                     *room;
     ngx_http_render_query_t  *q;
 
-    q = calloc(1, sizeof(ngx_http_render_query_t));
+    q = ngx_http_render_query_with(statement, callback, data, 0, &room);
+
+    if (q != NULL) {
+        q->within = 0;
+    }
+
+    return q;
+}
+
+
+ngx_http_render_query_t *
+ngx_http_render_query_with(ngx_int_t statement,
+    ngx_http_render_query_pt callback, void *data, size_t size, char **room)
+{
+    ngx_http_render_query_t  *q;
+
+    q = malloc(sizeof(ngx_http_render_query_t) + size);
     if (q == NULL) {
         return NULL;
     }
+
+    ngx_memzero(q, sizeof(ngx_http_render_query_t));
+    *room = (char *) (q + 1);
 
     q->statement = statement;
     q->lane = ngx_http_render_statement_lanes[statement];
     q->callback = callback;
     q->data = data;
+    q->within = 1;
     ngx_http_render_pg_set(&q->deadline, ngx_http_render_pg_deadline, q);
 
     return q;

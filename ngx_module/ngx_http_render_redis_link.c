@@ -12,6 +12,7 @@
 #include "rn_progress.h"
 
 
+#define NGX_HTTP_RENDER_REDIS_READS     256     /* of 16 KiB, in one event */
 #define NGX_HTTP_RENDER_REDIS_CONNECT   2000    /* ms */
 #define NGX_HTTP_RENDER_REDIS_MIN_BACK  100
 #define NGX_HTTP_RENDER_REDIS_MAX_BACK  3000
@@ -62,6 +63,32 @@ ngx_http_render_links_create(ngx_http_render_redis_t *redis)
 /* hiredis' wishes as events of nginx, level-triggered */
 
 
+/*
+ * Events are read as far as they are there before any is handed on: only who
+ * sees all of a burst can leave out what it has overtaken itself.
+ */
+
+static void
+ngx_http_render_link_read(ngx_http_render_link_t *link, ngx_connection_t *c)
+{
+    int         n;
+    ngx_uint_t  reads;
+
+    reads = link->pubsub ? NGX_HTTP_RENDER_REDIS_READS : 1;
+
+    do {
+        redisAsyncHandleRead(link->ac);
+
+        if (--reads == 0 || link->ac == NULL || link->c != c
+            || ioctl(c->fd, FIONREAD, &n) == -1)
+        {
+            return;
+        }
+
+    } while (n > 0);
+}
+
+
 static void
 ngx_http_render_link_event(ngx_event_t *ev)
 {
@@ -81,7 +108,7 @@ ngx_http_render_link_event(ngx_event_t *ev)
     if (ev->write) {
         redisAsyncHandleWrite(link->ac);
     } else {
-        redisAsyncHandleRead(link->ac);
+        ngx_http_render_link_read(link, c);
     }
 }
 

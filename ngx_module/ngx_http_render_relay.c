@@ -4,9 +4,17 @@
  * to Redis was lost, first catches up from the stream of events (_replay.c), so
  * that it misses none and sees none twice; jobs that fall silent, and all while
  * Redis is away, are read again from SQL (_look.c).
+ *
+ * Events are handed on once all has been read that Redis had to say.  Where that
+ * is more than a turn of the event loop can send, progress that newer progress
+ * of the same job follows is left out: under any load who listens holds a state
+ * that is a turn old, not a backlog.
  */
 
 #include "ngx_http_render_relay.h"
+
+
+static void ngx_http_render_relay_turn(ngx_event_t *ev);
 
 
 ngx_http_render_relay_t *
@@ -22,6 +30,10 @@ ngx_http_render_relay_create(void)
     ngx_rbtree_init(&relay->tree, &relay->sentinel,
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&relay->nodes);
+    ngx_queue_init(&relay->dirty);
+    relay->turn.handler = ngx_http_render_relay_turn;
+    relay->turn.data = relay;
+    relay->turn.log = ngx_cycle->log;
     relay->tick.handler = ngx_http_render_relay_tick;
     relay->tick.data = relay;
     relay->tick.log = ngx_cycle->log;
@@ -79,12 +91,14 @@ ngx_http_render_relay_join(ngx_str_t *channel, ngx_http_render_listener_t *l)
         n->sn.node.key = ngx_crc32_short(n->name, channel->len);
         n->account = n->name[0] == 'a';
         ngx_queue_init(&n->listeners);
+        ngx_queue_init(&n->events);
         ngx_queue_insert_tail(&relay->nodes, &n->queue);
         ngx_rbtree_insert(&relay->tree, &n->sn.node);
         n->heard = ngx_current_msec;
     }
 
     ngx_queue_insert_tail(&n->listeners, &l->queue);
+    n->nlisteners++;
     l->node = n;
     l->state = ngx_http_render_waiting;
 
@@ -115,14 +129,19 @@ ngx_http_render_relay_leave(ngx_http_render_listener_t *l)
         l->query = NULL;
     }
 
-    free(l->snapshot.data);
-    ngx_str_null(&l->snapshot);
+    ngx_http_render_event_drop(l->snapshot);
+    l->snapshot = NULL;
 
     if (n == NULL) {
         return;
     }
 
+    if (n->next == &l->queue) {
+        n->next = ngx_queue_next(&l->queue);
+    }
+
     ngx_queue_remove(&l->queue);
+    n->nlisteners--;
     l->node = NULL;
 
     if (ngx_queue_empty(&n->listeners)) {
@@ -131,95 +150,44 @@ ngx_http_render_relay_leave(ngx_http_render_listener_t *l)
 }
 
 
-ngx_uint_t
-ngx_http_render_event_id(ngx_str_t *doc, uint64_t *ms, uint64_t *seq)
+void
+ngx_http_render_relay_drop(ngx_http_render_relay_t *relay,
+    ngx_http_render_node_t *n)
 {
-    u_char  *p, *end;
+    ngx_queue_t  *x;
 
-    *ms = *seq = 0;
-    end = doc->data + doc->len;
-    p = doc->data;
-
-    if (doc->len < 8 || ngx_strncmp(p, "{\"id\":\"", 7) != 0) {
-        return 0;
+    if (!ngx_queue_empty(&n->events)) {
+        ngx_queue_remove(&n->dirty);
     }
 
-    for (p += 7; p < end && *p >= '0' && *p <= '9'; p++) {
-        *ms = *ms * 10 + (*p - '0');
+    while (!ngx_queue_empty(&n->events)) {
+        x = ngx_queue_head(&n->events);
+        ngx_queue_remove(x);
+        ngx_http_render_event_drop(ngx_queue_data(x, ngx_http_render_event_t,
+                                                  queue));
     }
 
-    if (p < end && *p == '-') {
-        for (p++; p < end && *p >= '0' && *p <= '9'; p++) {
-            *seq = *seq * 10 + (*p - '0');
-        }
-    }
-
-    return *ms != 0;
+    ngx_rbtree_delete(&relay->tree, &n->sn.node);
+    ngx_queue_remove(&n->queue);
+    free(n);
 }
 
 
-ngx_str_t
-ngx_http_render_event_member(ngx_str_t *doc, const char *name)
+void
+ngx_http_render_relay_each(ngx_http_render_node_t *n,
+    ngx_http_render_each_pt each, void *data)
 {
-    char        text[40];
-    u_char     *p, *end;
-    ngx_str_t   value = ngx_null_string;
+    ngx_queue_t  *x;
 
-    (void) snprintf(text, sizeof(text), "\"%s\":\"", name);
-    p = ngx_strnstr(doc->data, text, doc->len);
-
-    if (p != NULL) {
-        p += ngx_strlen(text);
-        end = ngx_strlchr(p, doc->data + doc->len, '"');
-
-        if (end != NULL) {
-            value.data = p;
-            value.len = end - p;
-        }
+    for (x = ngx_queue_head(&n->listeners);
+         x != ngx_queue_sentinel(&n->listeners);
+         x = n->next)
+    {
+        n->next = ngx_queue_next(x);        /* leaving moves it on */
+        each(ngx_queue_data(x, ngx_http_render_listener_t, queue), data);
     }
 
-    return value;
-}
-
-
-static ngx_uint_t
-ngx_http_render_has(ngx_str_t *doc, const char *text)
-{
-    return ngx_strnstr(doc->data, (char *) text, doc->len) != NULL;
-}
-
-
-/* The number behind `name` in the event, times ten; -1: there is none. */
-
-static ngx_int_t
-ngx_http_render_number(ngx_str_t *doc, const char *name)
-{
-    u_char     *p, *end;
-    ngx_int_t   v;
-
-    end = doc->data + doc->len;
-    p = ngx_strnstr(doc->data, (char *) name, doc->len);
-
-    if (p == NULL) {
-        return -1;
-    }
-
-    v = 0;
-
-    for (p += ngx_strlen(name); p < end && *p >= '0' && *p <= '9'; p++) {
-        v = v * 10 + (*p - '0');
-        if (v > 100000000) {
-            return -1;
-        }
-    }
-
-    v *= 10;
-
-    if (p + 1 < end && *p == '.' && p[1] >= '0' && p[1] <= '9') {
-        v += p[1] - '0';
-    }
-
-    return v;
+    n->next = NULL;
 }
 
 
@@ -229,22 +197,16 @@ ngx_http_render_number(ngx_str_t *doc, const char *name)
  */
 
 static ngx_uint_t
-ngx_http_render_runs_back(ngx_http_render_node_t *n, ngx_str_t *doc)
+ngx_http_render_runs_back(ngx_http_render_node_t *n,
+    ngx_http_render_event_t *e)
 {
-    ngx_int_t  run, percent;
-
-    run = ngx_http_render_number(doc, "\"run\":");
-    percent = ngx_http_render_number(doc, "\"percent\":");
-
-    if (run == n->run && percent < n->percent
-        && ngx_http_render_has(doc, "\"type\":\"progress\""))
-    {
+    if (e->progress && e->run == n->run && e->percent < n->percent) {
         return 1;
     }
 
-    if (run != n->run || percent > n->percent) {
-        n->run = run;
-        n->percent = percent;
+    if (e->run != n->run || e->percent > n->percent) {
+        n->run = e->run;
+        n->percent = e->percent;
     }
 
     return 0;
@@ -254,63 +216,58 @@ ngx_http_render_runs_back(ngx_http_render_node_t *n, ngx_str_t *doc)
 /* Whether nothing follows this event: those of older runs end nothing. */
 
 static ngx_uint_t
-ngx_http_render_is_last(ngx_http_render_listener_t *l, ngx_str_t *doc)
+ngx_http_render_is_last(ngx_http_render_listener_t *l,
+    ngx_http_render_event_t *e)
 {
-    return !l->account
-           && (ngx_http_render_has(doc, "\"status\":\"completed\"")
-               || ngx_http_render_has(doc, "\"status\":\"failed\"")
-               || ngx_http_render_has(doc, "\"status\":\"cancelled\""))
-           && ngx_http_render_number(doc, "\"run\":") >= l->run * 10;
+    return !l->account && e->final && e->run >= l->run;
 }
 
 
 void
-ngx_http_render_relay_hand(ngx_http_render_listener_t *l, ngx_str_t *doc)
+ngx_http_render_relay_hand(ngx_http_render_listener_t *l,
+    ngx_http_render_event_t *e)
 {
-    uint64_t  ms, seq;
-
-    if (!l->account && ngx_http_render_event_id(doc, &ms, &seq)) {
-        if (ms < l->last_ms || (ms == l->last_ms && seq <= l->last_seq)) {
+    if (!l->account && e->ms != 0) {
+        if (e->ms < l->last_ms
+            || (e->ms == l->last_ms && e->seq <= l->last_seq))
+        {
             return;                         /* it has seen this one */
         }
-        l->last_ms = ms;
-        l->last_seq = seq;
+        l->last_ms = e->ms;
+        l->last_seq = e->seq;
         l->resume = 1;
     }
 
     l->delivered = 1;
-    l->deliver(l, doc, ngx_http_render_is_last(l, doc));
+    l->deliver(l, e, ngx_http_render_is_last(l, e));
+}
+
+
+static void
+ngx_http_render_relay_tell_one(ngx_http_render_listener_t *l, void *data)
+{
+    if (l->state == ngx_http_render_live
+        || l->state == ngx_http_render_waiting)
+    {
+        ngx_http_render_relay_hand(l, data);
+    }
 }
 
 
 void
-ngx_http_render_relay_tell(ngx_http_render_node_t *n, ngx_str_t *doc)
+ngx_http_render_relay_tell(ngx_http_render_node_t *n,
+    ngx_http_render_event_t *e)
 {
-    ngx_queue_t                 *x, *next;
-    ngx_http_render_listener_t  *l;
-
-    for (x = ngx_queue_head(&n->listeners);
-         x != ngx_queue_sentinel(&n->listeners);
-         x = next)
-    {
-        next = ngx_queue_next(x);           /* a listener may leave */
-        l = ngx_queue_data(x, ngx_http_render_listener_t, queue);
-
-        if (l->state == ngx_http_render_live
-            || l->state == ngx_http_render_waiting)
-        {
-            ngx_http_render_relay_hand(l, doc);
-        }
-    }
+    ngx_http_render_relay_each(n, ngx_http_render_relay_tell_one, e);
 }
 
 
 void
 ngx_http_render_relay_event(ngx_str_t *channel, ngx_str_t *doc)
 {
-    ngx_queue_t                 *x, *next;
-    ngx_http_render_node_t      *n;
-    ngx_http_render_listener_t  *l;
+    ngx_http_render_node_t   *n;
+    ngx_http_render_event_t  *e;
+    ngx_http_render_relay_t  *relay = ngx_http_render_process->relay;
 
     n = ngx_http_render_relay_find(channel);
     if (n == NULL) {
@@ -319,22 +276,100 @@ ngx_http_render_relay_event(ngx_str_t *channel, ngx_str_t *doc)
 
     n->heard = ngx_current_msec;
 
-    if (!n->account && ngx_http_render_runs_back(n, doc)) {
+    if (n->nlisteners == 0) {
         return;
     }
 
-    for (x = ngx_queue_head(&n->listeners);
-         x != ngx_queue_sentinel(&n->listeners);
-         x = next)
-    {
-        next = ngx_queue_next(x);           /* a listener may leave */
-        l = ngx_queue_data(x, ngx_http_render_listener_t, queue);
+    e = ngx_http_render_event_create(NULL, 0, doc->data, doc->len);
+    if (e == NULL) {
+        return;                             /* the next one tells as much */
+    }
 
-        if (l->state == ngx_http_render_live || n->account) {
-            ngx_http_render_relay_hand(l, doc);
-        } else {
-            l->missed = 1;                  /* fetched in its turn */
+    if (!n->account && ngx_http_render_runs_back(n, e)) {
+        ngx_http_render_event_drop(e);
+        return;
+    }
+
+    if (ngx_queue_empty(&n->events)) {
+        ngx_queue_insert_tail(&relay->dirty, &n->dirty);
+    }
+
+    ngx_queue_insert_tail(&n->events, &e->queue);
+    relay->work += n->nlisteners;
+    ngx_post_event(&relay->turn, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_render_relay_spread(ngx_http_render_listener_t *l, void *data)
+{
+    if (l->state == ngx_http_render_live || l->account) {
+        ngx_http_render_relay_hand(l, data);
+    } else {
+        l->missed = 1;                      /* fetched in its turn */
+    }
+}
+
+
+/* Whether e may be left out: the same job's progress goes on behind it. */
+
+static ngx_uint_t
+ngx_http_render_relay_spare(ngx_http_render_node_t *n,
+    ngx_http_render_event_t *e)
+{
+    return e->progress && !n->account
+           && &e->queue != ngx_queue_last(&n->events);
+}
+
+
+static void
+ngx_http_render_relay_turn(ngx_event_t *ev)
+{
+    ngx_uint_t                crowded;
+    ngx_queue_t              *x;
+    ngx_http_render_node_t   *n;
+    ngx_http_render_event_t  *e;
+    ngx_http_render_relay_t  *relay = ev->data;
+
+    crowded = relay->work > NGX_HTTP_RENDER_RELAY_TURN;
+    relay->work = 0;
+
+    while (!ngx_queue_empty(&relay->dirty)) {
+        x = ngx_queue_head(&relay->dirty);
+        n = ngx_queue_data(x, ngx_http_render_node_t, dirty);
+
+        while (!ngx_queue_empty(&n->events)) {
+            x = ngx_queue_head(&n->events);
+            e = ngx_queue_data(x, ngx_http_render_event_t, queue);
+
+            if (crowded && ngx_http_render_relay_spare(n, e)) {
+                ngx_http_render_count_by(events_skipped, n->nlisteners);
+
+            } else {
+                ngx_http_render_relay_each(n, ngx_http_render_relay_spread, e);
+            }
+
+            ngx_queue_remove(&e->queue);
+            ngx_http_render_event_drop(e);
         }
+
+        ngx_queue_remove(&n->dirty);
+    }
+}
+
+
+static void
+ngx_http_render_relay_subscribed_one(ngx_http_render_listener_t *l, void *data)
+{
+    if (l->state != ngx_http_render_waiting) {
+        return;
+    }
+
+    if (l->account) {
+        l->state = ngx_http_render_live;
+        ngx_http_render_relay_look_account(l);
+    } else {
+        ngx_http_render_relay_fetch(l);
     }
 }
 
@@ -342,33 +377,26 @@ ngx_http_render_relay_event(ngx_str_t *channel, ngx_str_t *doc)
 void
 ngx_http_render_relay_subscribed(ngx_str_t *channel)
 {
-    ngx_queue_t                 *x, *next;
-    ngx_http_render_node_t      *n;
-    ngx_http_render_listener_t  *l;
+    ngx_http_render_node_t  *n;
 
     n = ngx_http_render_relay_find(channel);
-    if (n == NULL) {
-        return;
+
+    if (n != NULL) {
+        ngx_http_render_relay_each(n, ngx_http_render_relay_subscribed_one,
+                                   NULL);
+    }
+}
+
+
+static void
+ngx_http_render_relay_again(ngx_http_render_listener_t *l, void *data)
+{
+    if (l->fetch != NULL) {
+        ngx_http_render_redis_cancel(l->fetch);
+        l->fetch = NULL;
     }
 
-    for (x = ngx_queue_head(&n->listeners);
-         x != ngx_queue_sentinel(&n->listeners);
-         x = next)
-    {
-        next = ngx_queue_next(x);
-        l = ngx_queue_data(x, ngx_http_render_listener_t, queue);
-
-        if (l->state != ngx_http_render_waiting) {
-            continue;
-        }
-
-        if (n->account) {
-            l->state = ngx_http_render_live;
-            ngx_http_render_relay_look_account(l);
-        } else {
-            ngx_http_render_relay_fetch(l);
-        }
-    }
+    l->state = ngx_http_render_waiting;
 }
 
 
@@ -377,10 +405,9 @@ ngx_http_render_relay_subscribed(ngx_str_t *channel)
 void
 ngx_http_render_relay_resubscribe(void)
 {
-    ngx_queue_t                 *x, *y;
-    ngx_http_render_node_t      *n;
-    ngx_http_render_relay_t     *relay = ngx_http_render_process->relay;
-    ngx_http_render_listener_t  *l;
+    ngx_queue_t              *x;
+    ngx_http_render_node_t   *n;
+    ngx_http_render_relay_t  *relay = ngx_http_render_process->relay;
 
     if (relay == NULL) {
         return;
@@ -391,20 +418,7 @@ ngx_http_render_relay_resubscribe(void)
          x = ngx_queue_next(x))
     {
         n = ngx_queue_data(x, ngx_http_render_node_t, queue);
-
-        for (y = ngx_queue_head(&n->listeners);
-             y != ngx_queue_sentinel(&n->listeners);
-             y = ngx_queue_next(y))
-        {
-            l = ngx_queue_data(y, ngx_http_render_listener_t, queue);
-
-            if (l->fetch != NULL) {
-                ngx_http_render_redis_cancel(l->fetch);
-                l->fetch = NULL;
-            }
-            l->state = ngx_http_render_waiting;
-        }
-
+        ngx_http_render_relay_each(n, ngx_http_render_relay_again, NULL);
         ngx_http_render_redis_subscribe(&n->sn.str);
     }
 }
@@ -455,62 +469,72 @@ ngx_http_render_relay_resume(ngx_http_request_t *r,
 }
 
 
+/* The event of a state that SQL told, a member of its list. */
+
+ngx_http_render_event_t *
+ngx_http_render_relay_snapshot(json_t *state)
+{
+    char                     *text;
+    ngx_http_render_event_t  *e;
+
+    text = json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    e = text != NULL ? ngx_http_render_event_create(NULL, 0, (u_char *) text,
+                                                    ngx_strlen(text)) : NULL;
+    free(text);
+
+    return e;
+}
+
+
 ngx_int_t
 ngx_http_render_relay_begin(ngx_http_render_listener_t *l,
     ngx_http_render_answer_t *a)
 {
-    char         *text;
-    u_char        channel[NGX_HTTP_RENDER_CHANNEL];
-    json_t       *list, *state;
-    ngx_str_t     doc, name;
-    ngx_int_t     rc;
-    const char   *id;
+    u_char                    channel[NGX_HTTP_RENDER_CHANNEL];
+    json_t                   *list, *state;
+    ngx_int_t                 rc;
+    ngx_str_t                 name;
+    const char               *id;
+    ngx_http_render_event_t  *e;
 
     list = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
     state = json_array_get(list, 0);
-    text = json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    e = ngx_http_render_relay_snapshot(state);
 
     /* as SQL writes it: the one of the path may be in capitals */
 
     id = json_string_value(json_object_get(state, "job_id"));
-    l->run = json_integer_value(json_object_get(state, "run"));
 
-    if (text == NULL || id == NULL || ngx_strlen(id) != RN_UUID_LEN) {
+    if (e == NULL || id == NULL || ngx_strlen(id) != RN_UUID_LEN) {
         json_decref(list);
-        free(text);
+        ngx_http_render_event_drop(e);
         return NGX_ERROR;
     }
 
+    l->run = json_integer_value(json_object_get(state, "run"));
     name.data = channel;
     name.len = ngx_sprintf(channel, "job:%s", id) - channel;
     json_decref(list);
 
-    doc.data = (u_char *) text;
-    doc.len = ngx_strlen(text);
-    l->ended = ngx_http_render_is_last(l, &doc);
+    l->ended = ngx_http_render_is_last(l, e);
+    rc = NGX_OK;
 
-    if (l->ended && (!l->resume || !ngx_http_render_redis_up())) {
-        ngx_http_render_relay_hand(l, &doc);
-        free(text);
-        return NGX_OK;
+    if (!l->ended || (l->resume && ngx_http_render_redis_up())) {
+        rc = ngx_http_render_relay_join(&name, l);
+
+        if (rc == NGX_OK && l->resume && ngx_http_render_redis_up()) {
+            l->snapshot = e;                /* should there be no more */
+            return NGX_OK;
+        }
     }
 
-    rc = ngx_http_render_relay_join(&name, l);
-
-    if (rc != NGX_OK) {
-        free(text);
-        return rc;
+    if (rc == NGX_OK) {
+        ngx_http_render_relay_hand(l, e);
     }
 
-    if (l->resume && ngx_http_render_redis_up()) {
-        l->snapshot = doc;                  /* should there be no more */
-        return NGX_OK;
-    }
+    ngx_http_render_event_drop(e);
 
-    ngx_http_render_relay_hand(l, &doc);
-    free(text);
-
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -556,14 +580,15 @@ ngx_http_render_relay_quit(ngx_http_render_relay_t *relay)
     if (relay->tick.timer_set) {
         ngx_del_timer(&relay->tick);
     }
+
+    ngx_http_render_relay_turn(&relay->turn);   /* before anything closes */
 }
 
 
 void
 ngx_http_render_relay_destroy(ngx_http_render_relay_t *relay)
 {
-    ngx_queue_t             *x;
-    ngx_http_render_node_t  *n;
+    ngx_queue_t  *x;
 
     if (relay == NULL) {
         return;
@@ -575,9 +600,7 @@ ngx_http_render_relay_destroy(ngx_http_render_relay_t *relay)
 
     while (!ngx_queue_empty(&relay->nodes)) {
         x = ngx_queue_head(&relay->nodes);
-        ngx_queue_remove(x);
-        n = ngx_queue_data(x, ngx_http_render_node_t, queue);
-        ngx_rbtree_delete(&relay->tree, &n->sn.node);
-        free(n);
+        ngx_http_render_relay_drop(relay, ngx_queue_data(x,
+                                              ngx_http_render_node_t, queue));
     }
 }

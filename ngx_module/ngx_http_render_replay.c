@@ -13,15 +13,13 @@
 #define NGX_HTTP_RENDER_REPLAY_PAGE  16
 
 
-/* The document of a stream's entry, with the id that the event has live. */
+/* A stream's entry, with the id that the event has live. */
 
 static ngx_int_t
 ngx_http_render_replay_one(ngx_http_render_listener_t *l, redisReply *entry)
 {
-    size_t       n;
-    u_char      *text;
-    ngx_str_t    doc;
-    redisReply  *id, *fields;
+    redisReply               *id, *fields;
+    ngx_http_render_event_t  *e;
 
     if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2
         || entry->element[0]->type != REDIS_REPLY_STRING
@@ -35,20 +33,15 @@ ngx_http_render_replay_one(ngx_http_render_listener_t *l, redisReply *entry)
 
     id = entry->element[0];
     fields = entry->element[1];
-
-    n = id->len + fields->element[1]->len + sizeof("{\"id\":\"\",");
-    text = malloc(n);
-    if (text == NULL) {
+    e = ngx_http_render_event_create((u_char *) id->str, id->len,
+                                     (u_char *) fields->element[1]->str,
+                                     fields->element[1]->len);
+    if (e == NULL) {
         return NGX_ERROR;
     }
 
-    doc.data = text;
-    doc.len = ngx_sprintf(text, "{\"id\":\"%*s\",%*s", (size_t) id->len,
-                          id->str, (size_t) fields->element[1]->len - 1,
-                          fields->element[1]->str + 1) - text;
-
-    ngx_http_render_relay_hand(l, &doc);
-    free(text);
+    ngx_http_render_relay_hand(l, e);
+    ngx_http_render_event_drop(e);
 
     return NGX_OK;
 }
@@ -59,22 +52,18 @@ ngx_http_render_replay_one(ngx_http_render_listener_t *l, redisReply *entry)
 static void
 ngx_http_render_replay_done(ngx_http_render_listener_t *l, ngx_uint_t failed)
 {
-    ngx_str_t  doc;
+    ngx_http_render_event_t  *e;
 
     l->state = ngx_http_render_live;
 
-    doc = l->snapshot;
-    ngx_str_null(&l->snapshot);
+    e = l->snapshot;
+    l->snapshot = NULL;
 
-    if (doc.data == NULL) {
-        return;
+    if (e != NULL && (failed || (l->ended && !l->delivered))) {
+        ngx_http_render_relay_hand(l, e);       /* l may be gone */
     }
 
-    if (failed || (l->ended && !l->delivered)) {
-        ngx_http_render_relay_hand(l, &doc);    /* l may be gone */
-    }
-
-    free(doc.data);
+    ngx_http_render_event_drop(e);
 }
 
 

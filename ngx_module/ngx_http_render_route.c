@@ -5,9 +5,12 @@
 
 #include "ngx_http_render.h"
 #include "rn_form.h"
+#include "rn_header.h"
 #include "rn_id.h"
+#include "rn_query.h"
 
 #include <openssl/crypto.h>
+#include <sys/random.h>
 
 
 static void ngx_http_render_body_handler(ngx_http_request_t *r);
@@ -61,45 +64,61 @@ ngx_http_render_add_param(ngx_http_render_ctx_t *ctx, u_char *name,
 static ngx_int_t
 ngx_http_render_query_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 {
-    u_char      *p, *end, *amp, *eq, *dst, *src;
-    ngx_uint_t   i, npath;
+    char            *value;
+    size_t           len;
+    ngx_uint_t       i, npath;
+    const char      *p;
+    rn_query_field   f;
 
     npath = ctx->nparams;
-    p = r->args.data;
-    end = p + r->args.len;
+    p = (char *) r->args.data;
+    len = r->args.len;
 
-    while (p < end) {
-        amp = ngx_strlchr(p, end, '&');
-        if (amp == NULL) {
-            amp = end;
-        }
+    while (rn_query_next(&p, &len, &f)) {
 
-        eq = ngx_strlchr(p, amp, '=');
-
-        for (i = 0; eq != NULL && i < npath; i++) {
-            if (ctx->params[i].name.len == (size_t) (eq - p)
-                && ngx_strncmp(ctx->params[i].name.data, p, eq - p) == 0)
+        for (i = 0; i < npath; i++) {
+            if (ctx->params[i].name.len == f.name_len
+                && ngx_strncmp(ctx->params[i].name.data, f.name, f.name_len)
+                   == 0)
             {
-                eq = NULL;
+                break;
             }
         }
 
-        if (eq != NULL && eq > p) {
-            src = eq + 1;
-            dst = ngx_pnalloc(r->pool, amp - src + 1);
-            if (dst == NULL) {
-                return NGX_ERROR;
-            }
-
-            eq = dst;
-            ngx_unescape_uri(&dst, &src, amp - src, 0);
-            ngx_http_render_add_param(ctx, p,
-                                      (u_char *) ngx_strlchr(p, amp, '=') - p,
-                                      eq, dst - eq);
+        if (i < npath) {
+            continue;
         }
 
-        p = amp + 1;
+        value = ngx_pnalloc(r->pool, f.value_len + 1);
+        if (value == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_render_add_param(ctx, (u_char *) f.name, f.name_len,
+                                  (u_char *) value,
+                                  rn_query_decode(f.value, f.value_len, value));
     }
+
+    return NGX_OK;
+}
+
+
+/* 256 random bytes at a time, which the kernel gives whole: getrandom(2). */
+
+static ngx_int_t
+ngx_http_render_new_id(char *uuid)
+{
+    static ngx_uint_t  left;
+    static u_char      bytes[16][RN_UUID_BYTES];
+
+    if (left == 0) {
+        if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t) sizeof(bytes)) {
+            return NGX_ERROR;
+        }
+        left = 16;
+    }
+
+    rn_uuid_of(bytes[--left], uuid);
 
     return NGX_OK;
 }
@@ -110,31 +129,17 @@ ngx_http_render_query_params(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 static ngx_int_t
 ngx_http_render_request_id(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 {
-    u_char      c;
-    size_t      i;
     ngx_str_t  *given;
     char        uuid[RN_UUID_LEN + 1];
 
     given = ngx_http_render_find_header(r, "X-Request-Id");
 
-    if (given != NULL && given->len > 0 && given->len <= 128) {
-        for (i = 0; i < given->len; i++) {
-            c = given->data[i];
-            if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
-                  || (c >= 'A' && c <= 'Z') || c == '-' || c == '_'
-                  || c == '.' || c == ':'))
-            {
-                break;
-            }
-        }
-
-        if (i == given->len) {
-            ctx->id = *given;
-            return NGX_OK;
-        }
+    if (given != NULL && rn_is_request_id((char *) given->data, given->len)) {
+        ctx->id = *given;
+        return NGX_OK;
     }
 
-    if (!rn_uuid(uuid)) {
+    if (ngx_http_render_new_id(uuid) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -149,18 +154,11 @@ ngx_http_render_request_id(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_render_key_ok(ngx_http_request_t *r)
 {
-    size_t      i;
     ngx_str_t  *key;
 
     key = ngx_http_render_find_header(r, "Idempotency-Key");
 
-    for (i = 0; key != NULL && i < key->len; i++) {
-        if (key->data[i] < 0x20 || key->data[i] > 0x7e) {
-            return 0;
-        }
-    }
-
-    return 1;
+    return key == NULL || rn_is_printable((char *) key->data, key->len);
 }
 
 
@@ -506,7 +504,6 @@ ngx_http_render_take_body(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx)
 ngx_uint_t
 ngx_http_render_is_type(ngx_http_request_t *r, const char *type)
 {
-    size_t      len;
     ngx_str_t  *value;
 
     if (r->headers_in.content_type == NULL) {
@@ -514,12 +511,8 @@ ngx_http_render_is_type(ngx_http_request_t *r, const char *type)
     }
 
     value = &r->headers_in.content_type->value;
-    len = ngx_strlen(type);
 
-    return value->len >= len
-           && ngx_strncasecmp(value->data, (u_char *) type, len) == 0
-           && (value->len == len || value->data[len] == ';'
-               || value->data[len] == ' ' || type[len - 1] == '/');
+    return rn_is_media_type((char *) value->data, value->len, type);
 }
 
 

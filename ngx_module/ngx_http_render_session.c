@@ -46,7 +46,7 @@ ngx_http_render_tokens(ngx_http_request_t *r, ngx_uint_t status,
     token = ngx_http_render_issue(
                 json_string_value(json_object_get(account, "id")),
                 json_string_value(json_object_get(account, "role")),
-                mcf->jwt_ttl, NULL);
+                mcf->jwt_ttl, NULL, 0);
     j = json_pack("{s:s, s:s, s:I, s:O}", "access_token", token ? token : "",
                   "token_type", "bearer", "expires_in",
                   (json_int_t) mcf->jwt_ttl, "account", account);
@@ -93,7 +93,8 @@ ngx_http_render_ticket(ngx_http_request_t *r)
 
     ticket = ngx_http_render_issue((char *) ctx->identity->account.data,
                                    (char *) ctx->identity->role.data,
-                                   NGX_HTTP_RENDER_TICKET_TTL, "ticket");
+                                   NGX_HTTP_RENDER_TICKET_TTL, "ticket",
+                                   ctx->identity->expires);
     body.data = ticket != NULL ? ngx_pnalloc(r->pool, ngx_strlen(ticket) + 64)
                                : NULL;
     if (body.data == NULL) {

@@ -19,17 +19,19 @@ typedef struct {
     ngx_queue_t                  queue;         /* of all streams */
     ngx_http_request_t          *r;
     ngx_event_t                  beat;
-    ngx_event_t                  flush;         /* keeps a worker alive */
+    ngx_event_t                  flush;         /* of the token's end, or of
+                                                   ours: keeps a worker alive */
     ngx_buf_t                    buf;           /* the one that is being sent */
     ngx_chain_t                  link;
     u_char                      *text;          /* malloc'd: waits for it */
     size_t                       len, size;
-    ngx_str_t                    newest;        /* malloc'd: waits for that */
+    ngx_http_render_event_t     *newest;        /* waits for that */
     ngx_uint_t                   newest_last;
     unsigned                     begun:1;       /* the header was sent */
     unsigned                     sending:1;
     unsigned                     finish:1;      /* nothing follows */
     unsigned                     ended:1;
+    unsigned                     quitting:1;
 } ngx_http_render_sse_t;
 
 
@@ -68,10 +70,11 @@ ngx_http_render_sse_cleanup(void *data)
         ngx_del_timer(&s->flush);
     }
 
+    ngx_http_render_event_drop(s->newest);
     free(s->text);
-    free(s->newest.data);
     free(s->buf.start);
-    s->text = s->newest.data = s->buf.start = NULL;
+    s->newest = NULL;
+    s->text = s->buf.start = NULL;
 }
 
 
@@ -151,22 +154,21 @@ ngx_http_render_sse_say(ngx_http_render_sse_t *s, const char *text)
 /* JSON holds no line break, so that one "data:" is enough. */
 
 static void
-ngx_http_render_sse_event(ngx_http_render_sse_t *s, ngx_str_t *doc,
+ngx_http_render_sse_event(ngx_http_render_sse_t *s, ngx_http_render_event_t *e,
     ngx_uint_t last)
 {
     u_char     *p;
-    uint64_t    ms, seq;
     ngx_str_t   type;
 
-    type = ngx_http_render_event_member(doc, "type");
-    p = ngx_http_render_sse_room(s, doc->len + type.len + 96);
+    type = ngx_http_render_event_type(e);
+    p = ngx_http_render_sse_room(s, e->doc.len + type.len + 96);
 
     if (p == NULL) {
         return;                             /* the next one tells as much */
     }
 
-    if (ngx_http_render_event_id(doc, &ms, &seq)) {
-        p = ngx_sprintf(p, "id: %uL-%uL\n", ms, seq);
+    if (e->ms != 0) {
+        p = ngx_sprintf(p, "id: %uL-%uL\n", e->ms, e->seq);
 
     } else if (last) {
         p = ngx_sprintf(p, "id: end-%i\n", s->listener.run);
@@ -176,7 +178,7 @@ ngx_http_render_sse_event(ngx_http_render_sse_t *s, ngx_str_t *doc,
         p = ngx_sprintf(p, "event: %V\n", &type);
     }
 
-    p = ngx_sprintf(p, "data: %V\n\n", doc);
+    p = ngx_sprintf(p, "data: %V\n\n", &e->doc);
     s->len = p - s->text;
     ngx_http_render_count(events_sse);
 
@@ -187,8 +189,8 @@ ngx_http_render_sse_event(ngx_http_render_sse_t *s, ngx_str_t *doc,
 
 
 static void
-ngx_http_render_sse_deliver(ngx_http_render_listener_t *l, ngx_str_t *doc,
-    ngx_uint_t last)
+ngx_http_render_sse_deliver(ngx_http_render_listener_t *l,
+    ngx_http_render_event_t *e, ngx_uint_t last)
 {
     ngx_connection_t       *c;
     ngx_http_render_sse_t  *s = (ngx_http_render_sse_t *) l;
@@ -205,7 +207,7 @@ ngx_http_render_sse_deliver(ngx_http_render_listener_t *l, ngx_str_t *doc,
      */
 
     if (!s->begun && last && l->ended && (l->seen_end || l->resume)
-        && ngx_http_render_event_member(doc, "type").len == 8)  /* snapshot */
+        && e->snapshot)
     {
         s->ended = 1;
         ngx_http_render_no_content(s->r);
@@ -214,19 +216,15 @@ ngx_http_render_sse_deliver(ngx_http_render_listener_t *l, ngx_str_t *doc,
     }
 
     if (s->len > NGX_HTTP_RENDER_SSE_BUFFER) {
-        ngx_http_render_count_by(events_skipped, s->newest.data != NULL);
-        free(s->newest.data);               /* progress is state, not a log */
-        s->newest.len = 0;
-        s->newest.data = malloc(doc->len);
-        if (s->newest.data != NULL) {
-            ngx_memcpy(s->newest.data, doc->data, doc->len);
-            s->newest.len = doc->len;
-            s->newest_last = last;
-        }
+        ngx_http_render_count_by(events_skipped, s->newest != NULL);
+        ngx_http_render_event_drop(s->newest);  /* state, not a log */
+        e->refs++;
+        s->newest = e;
+        s->newest_last = last;
         return;
     }
 
-    ngx_http_render_sse_event(s, doc, last);
+    ngx_http_render_sse_event(s, e, last);
     ngx_http_render_sse_run(s);
     ngx_http_render_wake(c);
 }
@@ -262,6 +260,23 @@ ngx_http_render_sse_beat(ngx_event_t *ev)
 }
 
 
+/*
+ * Ends the stream with what waits, and what a client is to do then; the rest is
+ * given a while to leave.
+ */
+
+static void
+ngx_http_render_sse_close(ngx_http_render_sse_t *s, const char *text)
+{
+    s->quitting = 1;
+    s->flush.cancelable = 0;
+    ngx_add_timer(&s->flush, NGX_HTTP_RENDER_SSE_FLUSH);
+    ngx_http_render_sse_say(s, text);
+    s->finish = 1;
+    ngx_http_render_sse_run(s);
+}
+
+
 static void
 ngx_http_render_sse_flush(ngx_event_t *ev)
 {
@@ -269,7 +284,13 @@ ngx_http_render_sse_flush(ngx_event_t *ev)
     ngx_http_render_sse_t  *s = ev->data;
 
     c = s->r->connection;
-    ngx_http_render_sse_end(s, NGX_HTTP_CLOSE);
+
+    if (s->quitting) {
+        ngx_http_render_sse_end(s, NGX_HTTP_CLOSE);
+    } else {
+        ngx_http_render_sse_close(s, ": the token has expired\n\n");
+    }
+
     ngx_http_render_wake(c);
 }
 
@@ -302,6 +323,7 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
 {
     ngx_uint_t              gone;
     ngx_http_cleanup_t     *cln;
+    ngx_http_render_ctx_t  *ctx;
     ngx_http_render_sse_t  *s;
 
     if (a->failed || a->status != NGX_HTTP_OK) {
@@ -327,6 +349,7 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     s->flush.handler = ngx_http_render_sse_flush;
     s->flush.data = s;
     s->flush.log = ngx_cycle->log;
+    s->flush.cancelable = 1;
     cln->handler = ngx_http_render_sse_cleanup;
     cln->data = s;
 
@@ -336,6 +359,12 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     ngx_queue_insert_tail(&ngx_http_render_streams, &s->queue);
     ngx_http_render_gauge(sse, 1);
     ngx_add_timer(&s->beat, NGX_HTTP_RENDER_SSE_BEAT);
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    if (ctx->identity->expires > ngx_time()) {
+        ngx_add_timer(&s->flush,
+                      ngx_http_render_until(ctx->identity->expires));
+    }
 
     ngx_http_render_sse_say(s, "retry: 2000\n\n");
     ngx_http_render_relay_resume(r, &s->listener);
@@ -372,10 +401,10 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
 static void
 ngx_http_render_sse_run(ngx_http_render_sse_t *s)
 {
-    ngx_int_t            rc;
-    ngx_str_t            doc;
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r = s->r;
+    ngx_int_t                 rc;
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r = s->r;
+    ngx_http_render_event_t  *e;
 
     if (s->ended) {
         return;
@@ -390,11 +419,11 @@ ngx_http_render_sse_run(ngx_http_render_sse_t *s)
     for ( ;; ) {
 
         if (!s->sending) {
-            if (s->len == 0 && s->newest.data != NULL) {
-                doc = s->newest;
-                s->newest.data = NULL;
-                ngx_http_render_sse_event(s, &doc, s->newest_last);
-                free(doc.data);
+            if (s->len == 0 && s->newest != NULL) {
+                e = s->newest;
+                s->newest = NULL;
+                ngx_http_render_sse_event(s, e, s->newest_last);
+                ngx_http_render_event_drop(e);
             }
 
             if (s->len == 0) {
@@ -502,15 +531,12 @@ ngx_http_render_sse_quit(void)
         next = ngx_queue_next(x);
         s = ngx_queue_data(x, ngx_http_render_sse_t, queue);
 
-        if (s->ended || s->flush.timer_set) {
+        if (s->ended || s->quitting) {
             continue;
         }
 
         c = s->r->connection;
-        ngx_add_timer(&s->flush, NGX_HTTP_RENDER_SSE_FLUSH);
-        ngx_http_render_sse_say(s, "retry: 500\n\n");
-        s->finish = 1;
-        ngx_http_render_sse_run(s);
+        ngx_http_render_sse_close(s, "retry: 500\n\n");
         ngx_http_render_wake(c);
     }
 }

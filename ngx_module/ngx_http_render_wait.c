@@ -62,8 +62,8 @@ ngx_http_render_wait_timer(ngx_event_t *ev)
 
 
 static void
-ngx_http_render_wait_deliver(ngx_http_render_listener_t *l, ngx_str_t *doc,
-    ngx_uint_t last)
+ngx_http_render_wait_deliver(ngx_http_render_listener_t *l,
+    ngx_http_render_event_t *e, ngx_uint_t last)
 {
     ngx_http_render_waiter_t  *w = (ngx_http_render_waiter_t *) l;
 

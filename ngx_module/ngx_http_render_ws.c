@@ -1,74 +1,113 @@
 /*
  * WebSocket (RFC 6455) of /ws/progress/{id}, and of /ws/progress for all jobs
- * of an account: the state first, then each event.  wslay does the frames; a
- * slow reader gets the newest state, never a backlog.
+ * of an account: handshake, pings, the token's end, and the end.  What goes in
+ * and out is _ws_io.c's.
+ *
+ * After the handshake the request has served its purpose and is let go, with
+ * its pool and buffers; the connection lives on with some hundred bytes of ours.
+ * It is kept where another module waits for its end, as limit_conn does.
  */
 
-#include "ngx_http_render.h"
+#include "ngx_http_render_ws.h"
 
 #include <openssl/sha.h>
-#include <wslay/wslay.h>
 
 
-#define NGX_HTTP_RENDER_WS_MESSAGE  4096        /* what a client may send */
-#define NGX_HTTP_RENDER_WS_QUEUED   16384       /* bytes; past it: the newest */
-#define NGX_HTTP_RENDER_WS_ANSWERS  32          /* queued, to what it sends */
-#define NGX_HTTP_RENDER_WS_ROUNDS   16          /* of reading in one event */
-#define NGX_HTTP_RENDER_WS_PING     20000       /* ms */
-#define NGX_HTTP_RENDER_WS_CLOSE    1000        /* ms for the peer's Close */
-#define NGX_HTTP_RENDER_WS_SEND     30000       /* ms without progress */
-#define NGX_HTTP_RENDER_WS_GUID     "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define NGX_HTTP_RENDER_WS_GUID  "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define NGX_HTTP_RENDER_WS_TICK  1000           /* ms */
 
 
-typedef struct {
-    ngx_http_render_listener_t   listener;      /* first: cast to us */
-    ngx_queue_t                  queue;         /* of all sockets */
-    ngx_http_request_t          *r;
-    wslay_event_context_ptr      ws;
-    ngx_event_t                  ping;
-    ngx_event_t                  closing;       /* keeps a worker alive */
-    ngx_str_t                    newest;        /* malloc'd, not yet queued */
-    ngx_uint_t                   newest_last;
-    unsigned                     pinged:2;
-    unsigned                     in:1;          /* within wslay */
-    unsigned                     ended:1;
-    unsigned                     broken:1;
-    unsigned                     full:1;        /* reading has to wait */
-    unsigned                     finish:1;      /* close when all is sent */
-} ngx_http_render_ws_t;
-
-
-static void ngx_http_render_ws_read(ngx_http_request_t *r);
-static void ngx_http_render_ws_write(ngx_http_request_t *r);
-static void ngx_http_render_ws_run(ngx_http_render_ws_t *w);
 static void ngx_http_render_ws_begin(ngx_http_request_t *r,
     ngx_http_render_answer_t *a);
+static void ngx_http_render_ws_sweep(ngx_event_t *ev);
 
 
-/* Of this worker process; emptied when it quits. */
+/* Of this worker process. */
+
 static ngx_queue_t  ngx_http_render_sockets;
+static ngx_event_t  ngx_http_render_sweep;
+
+
+/*
+ * A word of a list of them; RFC 9110, section 5.6.1.  More than one such header
+ * is not looked for: clients send one.
+ */
+
+static ngx_uint_t
+ngx_http_render_ws_token(ngx_http_request_t *r, const char *name,
+    const char *token)
+{
+    u_char     *p, *end, *word;
+    size_t      len;
+    ngx_str_t  *list;
+
+    list = ngx_http_render_find_header(r, name);
+    if (list == NULL) {
+        return 0;
+    }
+
+    len = ngx_strlen(token);
+    end = list->data + list->len;
+
+    for (p = list->data; p < end; p++) {
+        while (p < end && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        word = p;
+
+        while (p < end && *p != ',') {
+            p++;
+        }
+
+        if ((size_t) (p - word) >= len
+            && ngx_strncasecmp(word, (u_char *) token, len) == 0)
+        {
+            for (word += len; word < p && (*word == ' ' || *word == '\t');
+                 word++)
+            {
+                /* void */
+            }
+
+            if (word == p) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* Section 4.2.1: 16 bytes in base64. */
+
+static ngx_uint_t
+ngx_http_render_ws_key_ok(ngx_str_t *key)
+{
+    u_char     bytes[18];
+    ngx_str_t  raw;
+
+    raw.data = bytes;
+
+    return key != NULL && key->len == 24
+           && ngx_decode_base64(&raw, key) == NGX_OK && raw.len == 16;
+}
 
 
 void
 ngx_http_render_ws(ngx_http_request_t *r)
 {
-    ngx_str_t                    value, *upgrade, *version, *key, *connection;
+    ngx_str_t                    value, *version;
     ngx_http_render_ctx_t       *ctx;
     ngx_http_render_identity_t  *identity;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
     identity = ctx->identity;
 
-    upgrade = ngx_http_render_find_header(r, "Upgrade");
-    connection = ngx_http_render_find_header(r, "Connection");
-    version = ngx_http_render_find_header(r, "Sec-WebSocket-Version");
-    key = ngx_http_render_find_header(r, "Sec-WebSocket-Key");
-
     if (r->method != NGX_HTTP_GET || r != r->main
-        || r->http_version != NGX_HTTP_VERSION_11 || upgrade == NULL
-        || ngx_strcasestrn(upgrade->data, "websocket", 9 - 1) == NULL
-        || connection == NULL
-        || ngx_strcasestrn(connection->data, "upgrade", 7 - 1) == NULL)
+        || r->http_version != NGX_HTTP_VERSION_11
+        || !ngx_http_render_ws_token(r, "Upgrade", "websocket")
+        || !ngx_http_render_ws_token(r, "Connection", "upgrade"))
     {
         if (r->http_version < NGX_HTTP_VERSION_20) {
             ngx_str_set(&value, "websocket");   /* RFC 9113, section 8.2.2 */
@@ -80,6 +119,8 @@ ngx_http_render_ws(ngx_http_request_t *r)
         return;
     }
 
+    version = ngx_http_render_find_header(r, "Sec-WebSocket-Version");
+
     if (version == NULL || version->len != 2
         || ngx_strncmp(version->data, "13", 2) != 0)
     {
@@ -90,7 +131,9 @@ ngx_http_render_ws(ngx_http_request_t *r)
         return;
     }
 
-    if (key == NULL || key->len != 24) {
+    if (!ngx_http_render_ws_key_ok(
+            ngx_http_render_find_header(r, "Sec-WebSocket-Key")))
+    {
         ngx_http_render_problem(r, 400, "Bad request",
                                 "Sec-WebSocket-Key is missing or wrong", NULL);
         return;
@@ -114,215 +157,277 @@ ngx_http_render_ws(ngx_http_request_t *r)
 }
 
 
-/* wslay's callbacks */
-
-
-static ssize_t
-ngx_http_render_ws_recv(wslay_event_context_ptr ctx, uint8_t *buf, size_t len,
-    int flags, void *data)
-{
-    size_t                 n;
-    ssize_t                rc;
-    ngx_buf_t             *b;
-    ngx_connection_t      *c;
-    ngx_http_render_ws_t  *w = data;
-
-    /* each ping is answered: who reads no answers is not read either */
-
-    if (wslay_event_get_queued_msg_count(ctx) > NGX_HTTP_RENDER_WS_ANSWERS) {
-        w->full = 1;
-        wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
-        return -1;
-    }
-
-    b = w->r->header_in;            /* frames that came with the handshake */
-    n = b->last - b->pos;
-
-    if (n > 0) {
-        n = ngx_min(n, len);
-        ngx_memcpy(buf, b->pos, n);
-        b->pos += n;
-        return n;
-    }
-
-    c = w->r->connection;
-    rc = c->recv(c, buf, len);
-
-    if (rc == NGX_AGAIN) {
-        wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
-        return -1;
-    }
-
-    if (rc <= 0) {
-        w->broken = 1;
-        wslay_event_set_error(ctx, WSLAY_ERR_CALLBACK_FAILURE);
-        return -1;
-    }
-
-    return rc;
-}
-
-
-static ssize_t
-ngx_http_render_ws_send(wslay_event_context_ptr ctx, const uint8_t *buf,
-    size_t len, int flags, void *data)
-{
-    ssize_t                rc;
-    ngx_connection_t      *c;
-    ngx_http_render_ws_t  *w = data;
-
-    c = w->r->connection;
-    rc = c->send(c, (u_char *) buf, len);
-
-    if (rc == NGX_AGAIN) {
-        wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
-        return -1;
-    }
-
-    if (rc < 0) {
-        w->broken = 1;
-        wslay_event_set_error(ctx, WSLAY_ERR_CALLBACK_FAILURE);
-        return -1;
-    }
-
-    return rc;
-}
+/* Ends */
 
 
 static void
-ngx_http_render_ws_message(wslay_event_context_ptr ctx,
-    const struct wslay_event_on_msg_recv_arg *arg, void *data)
+ngx_http_render_ws_free(ngx_http_render_ws_t *w)
 {
-    ngx_http_render_ws_t  *w = data;
+    ngx_http_render_gauge(ws, -1);
+    ngx_http_render_relay_leave(&w->listener);
+    ngx_http_render_ws_forget(w);
+    ngx_queue_remove(&w->queue);
 
-    /* pings are answered by wslay; what clients say is not needed */
-
-    if (arg->opcode == WSLAY_PONG) {
-        w->pinged = 0;
+    if (w->timer.timer_set) {
+        ngx_del_timer(&w->timer);
     }
+
+    if (w->timer.posted) {
+        ngx_delete_posted_event(&w->timer);
+    }
+
+    free(w);
 }
-
-
-static const struct wslay_event_callbacks  ngx_http_render_ws_callbacks = {
-    ngx_http_render_ws_recv,
-    ngx_http_render_ws_send,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    ngx_http_render_ws_message
-};
 
 
 static void
 ngx_http_render_ws_cleanup(void *data)
 {
-    ngx_http_render_ws_t  *w = data;
-
-    ngx_http_render_gauge(ws, -1);
-    ngx_http_render_relay_leave(&w->listener);
-    ngx_queue_remove(&w->queue);
-
-    if (w->ping.timer_set) {
-        ngx_del_timer(&w->ping);
-    }
-
-    if (w->closing.timer_set) {
-        ngx_del_timer(&w->closing);
-    }
-
-    wslay_event_context_free(w->ws);
-    free(w->newest.data);
-    w->ws = NULL;
+    ngx_http_render_ws_free(data);
 }
 
 
-static void
+void
 ngx_http_render_ws_end(ngx_http_render_ws_t *w)
 {
-    if (w->ended) {
+    ngx_connection_t  *c = w->c;
+
+    if (w->r != NULL) {
+        ngx_http_finalize_request(w->r, NGX_HTTP_CLOSE);
         return;
     }
 
-    w->ended = 1;
-    ngx_http_finalize_request(w->r, NGX_HTTP_CLOSE);
+    ngx_http_render_ws_free(w);
+    ngx_http_close_connection(c);
+}
+
+
+void
+ngx_http_render_ws_close(ngx_http_render_ws_t *w, uint16_t code,
+    const char *why)
+{
+    u_char                    text[2 + 64];
+    size_t                    len;
+    ngx_http_render_event_t  *e;
+
+    if (w->closed) {
+        return;
+    }
+
+    len = 0;
+
+    if (code != 1005) {                     /* section 7.4.1: none was given */
+        text[0] = code >> 8;
+        text[1] = code & 0xff;
+        len = 2;
+
+        if (why != NULL) {
+            len = ngx_cpystrn(text + 2, (u_char *) why, sizeof(text) - 2)
+                  - text;
+        }
+    }
+
+    e = ngx_http_render_event_control(RN_WEBSOCKET_CLOSE, text, len);
+
+    if (e == NULL) {
+        w->broken = 1;
+    } else {
+        ngx_http_render_ws_send(w, e);
+        ngx_http_render_event_drop(e);
+    }
+
+    w->closed = 1;
+    w->timer.cancelable = 0;
+    ngx_add_timer(&w->timer, NGX_HTTP_RENDER_WS_CLOSE);
+}
+
+
+/* Events of a socket that has its connection for itself */
+
+
+static void
+ngx_http_render_ws_event(ngx_event_t *ev)
+{
+    ngx_connection_t      *c = ev->data;
+    ngx_http_render_ws_t  *w = c->data;
+
+    if (c->close || (ev->write && ev->timedout)) {
+        ngx_http_render_ws_end(w);
+        return;
+    }
+
+    if (ev->write && ev->timer_set) {       /* some of it was taken */
+        ngx_del_timer(ev);
+    }
+
+    ngx_http_render_ws_run(w);
+}
+
+
+/* The buffers that the connection had for requests; as when it is kept alive. */
+
+static void
+ngx_http_render_ws_free_buffers(ngx_connection_t *c,
+    ngx_http_connection_t *hc)
+{
+    ngx_uint_t     i;
+    ngx_buf_t     *b;
+    ngx_chain_t   *cl, *next, **lists[2];
+
+    lists[0] = &hc->free;
+    lists[1] = &hc->busy;
+
+    for (i = 0; i < 2; i++) {
+        for (cl = *lists[i]; cl; cl = next) {
+            next = cl->next;
+            (void) ngx_pfree(c->pool, cl->buf->start);
+            ngx_free_chain(c->pool, cl);
+        }
+        *lists[i] = NULL;
+    }
+
+    b = c->buffer;
+
+    if (b != NULL && ngx_pfree(c->pool, b->start) == NGX_OK) {
+        b->start = b->pos = b->last = b->end = NULL;
+    }
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        ngx_ssl_free_buffer(c);
+    }
+#endif
 }
 
 
 static void
-ngx_http_render_ws_closing(ngx_event_t *ev)
+ngx_http_render_ws_release(ngx_http_render_ws_t *w)
+{
+    ngx_connection_t       *c = w->c;
+    ngx_http_request_t     *r = w->r;
+    ngx_http_connection_t  *hc;
+
+    if (w->bound || w->closed || r->out != NULL || c->buffered
+        || r->header_in->pos != r->header_in->last)
+    {
+        return;                             /* once that is sent and read */
+    }
+
+    if (r->main->count != 1 || r->posted_requests != NULL || r->main->blocked
+        || !ngx_http_render_only_ours(r))
+    {
+        w->bound = 1;
+        return;
+    }
+
+    w->cleanup->handler = NULL;
+    w->r = NULL;
+    hc = r->http_connection;
+
+    ngx_http_free_request(r, 0);            /* the log's line is written now */
+    ngx_http_render_ws_free_buffers(c, hc);
+
+    /* c->destroyed stays: nothing of HTTP is to be run here any more */
+
+    c->data = w;
+    c->read->handler = ngx_http_render_ws_event;
+    c->write->handler = ngx_http_render_ws_event;
+    c->log->action = "relaying events to a WebSocket";
+
+    ngx_http_render_ws_run(w);
+}
+
+
+static void
+ngx_http_render_ws_timer(ngx_event_t *ev)
 {
     ngx_connection_t      *c;
     ngx_http_render_ws_t  *w = ev->data;
 
-    c = w->r->connection;
-    ngx_http_render_ws_end(w);              /* the peer did not answer */
-    ngx_http_render_wake(c);
-}
-
-
-/* Sends Close and gives the peer a second; the timer holds the worker. */
-
-static void
-ngx_http_render_ws_close(ngx_http_render_ws_t *w, uint16_t code)
-{
-    if (wslay_event_get_close_sent(w->ws) || w->closing.timer_set) {
-        return;
-    }
-
-    (void) wslay_event_queue_close(w->ws, code, NULL, 0);
-    ngx_add_timer(&w->closing, NGX_HTTP_RENDER_WS_CLOSE);
-}
-
-
-static void
-ngx_http_render_ws_queue(ngx_http_render_ws_t *w, ngx_str_t *doc,
-    ngx_uint_t last)
-{
-    struct wslay_event_msg  msg;
-
-    msg.opcode = WSLAY_TEXT_FRAME;
-    msg.msg = doc->data;
-    msg.msg_length = doc->len;
-
-    (void) wslay_event_queue_msg(w->ws, &msg);
-    ngx_http_render_count(events_ws);
-
-    if (last) {
-        w->finish = 1;                      /* the job has ended */
-    }
-}
-
-
-static void
-ngx_http_render_ws_deliver(ngx_http_render_listener_t *l, ngx_str_t *doc,
-    ngx_uint_t last)
-{
-    ngx_connection_t      *c;
-    ngx_http_render_ws_t  *w = (ngx_http_render_ws_t *) l;
-
-    if (w->closing.timer_set || w->finish || w->newest_last || w->ended) {
-        return;
-    }
-
-    if (wslay_event_get_queued_msg_length(w->ws) > NGX_HTTP_RENDER_WS_QUEUED) {
-        ngx_http_render_count_by(events_skipped, w->newest.data != NULL);
-        free(w->newest.data);               /* progress is state, not a log */
-        w->newest.data = malloc(doc->len);
-        w->newest.len = 0;
-        if (w->newest.data != NULL) {
-            ngx_memcpy(w->newest.data, doc->data, doc->len);
-            w->newest.len = doc->len;
-            w->newest_last = last;
+    if (!ev->timedout) {                    /* posted */
+        if (w->r != NULL) {
+            ngx_http_render_ws_release(w);
         }
         return;
     }
 
-    ngx_http_render_ws_queue(w, doc, last);
+    ev->timedout = 0;
+    c = w->c;
 
-    c = w->r->connection;
-    ngx_http_render_ws_run(w);
+    if (w->closed) {                        /* the peer has had its time */
+        ngx_http_render_ws_end(w);
+
+    } else {
+        ngx_http_render_ws_close(w, 1008, "the token has expired");
+        ngx_http_render_ws_run(w);
+    }
+
     ngx_http_render_wake(c);
+}
+
+
+/* Events while it belongs to its request */
+
+
+static ngx_http_render_ws_t *
+ngx_http_render_ws_of(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t  *cln;
+
+    for (cln = r->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_render_ws_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_render_ws_ready(ngx_http_request_t *r)
+{
+    ngx_event_t           *wev = r->connection->write;
+    ngx_http_render_ws_t  *w;
+
+    w = ngx_http_render_ws_of(r);
+
+    if (w == NULL || r->connection->close || wev->timedout) {
+        ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
+        return;
+    }
+
+    if (r->write_event_handler != NULL && wev->timer_set && wev->ready) {
+        ngx_del_timer(wev);                 /* some of it was taken */
+    }
+
+    if (!w->bound) {
+        ngx_post_event(&w->timer, &ngx_posted_events);
+    }
+
+    ngx_http_render_ws_run(w);
+}
+
+
+/* What the relay calls */
+
+
+static void
+ngx_http_render_ws_deliver(ngx_http_render_listener_t *l,
+    ngx_http_render_event_t *e, ngx_uint_t last)
+{
+    ngx_connection_t      *c;
+    ngx_http_render_ws_t  *w = (ngx_http_render_ws_t *) l;
+
+    c = w->c;
+    ngx_http_render_ws_put(w, e, last);
+
+    /* as a rule that was all: it is sent, and nothing is to be armed */
+
+    if (w->broken || w->finish || !ngx_queue_empty(&w->out)) {
+        ngx_http_render_ws_run(w);
+        ngx_http_render_wake(c);
+    }
 }
 
 
@@ -331,38 +436,11 @@ ngx_http_render_ws_full(ngx_http_render_listener_t *l)
 {
     ngx_http_render_ws_t  *w = (ngx_http_render_ws_t *) l;
 
-    return wslay_event_get_queued_msg_length(w->ws) != 0;
+    return !ngx_queue_empty(&w->out);
 }
 
 
-static void
-ngx_http_render_ws_ping(ngx_event_t *ev)
-{
-    ngx_connection_t        *c;
-    ngx_http_render_ws_t    *w = ev->data;
-    struct wslay_event_msg   msg;
-
-    if (ngx_exiting) {
-        return;
-    }
-
-    c = w->r->connection;
-
-    if (w->pinged == 2) {                   /* no pong in two periods */
-        ngx_http_render_ws_end(w);
-        ngx_http_render_wake(c);
-        return;
-    }
-
-    w->pinged++;
-    msg.opcode = WSLAY_PING;
-    msg.msg = NULL;
-    msg.msg_length = 0;
-    (void) wslay_event_queue_msg(w->ws, &msg);
-    ngx_add_timer(&w->ping, NGX_HTTP_RENDER_WS_PING);
-    ngx_http_render_ws_run(w);
-    ngx_http_render_wake(c);
-}
+/* Begins */
 
 
 static ngx_int_t
@@ -409,40 +487,51 @@ ngx_http_render_ws_accept(ngx_http_request_t *r)
 static ngx_http_render_ws_t *
 ngx_http_render_ws_create(ngx_http_request_t *r)
 {
-    ngx_http_cleanup_t    *cln;
-    ngx_http_render_ws_t  *w;
+    ngx_http_cleanup_t     *cln;
+    ngx_http_render_ws_t   *w;
+    ngx_http_render_ctx_t  *ctx;
 
-    w = ngx_pcalloc(r->pool, sizeof(ngx_http_render_ws_t));
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    w = calloc(1, sizeof(ngx_http_render_ws_t));
     cln = w != NULL ? ngx_http_cleanup_add(r, 0) : NULL;
 
-    if (cln == NULL
-        || wslay_event_context_server_init(&w->ws,
-               &ngx_http_render_ws_callbacks, w) != 0)
-    {
+    if (cln == NULL) {
+        free(w);
         return NULL;
     }
 
-    wslay_event_config_set_max_recv_msg_length(w->ws,
-                                               NGX_HTTP_RENDER_WS_MESSAGE);
+    rn_websocket_init(&w->in, NGX_HTTP_RENDER_WS_MESSAGE);
+    ngx_queue_init(&w->out);
     w->r = r;
+    w->c = r->connection;
+    w->cleanup = cln;
     w->listener.deliver = ngx_http_render_ws_deliver;
     w->listener.full = ngx_http_render_ws_full;
     cln->handler = ngx_http_render_ws_cleanup;
     cln->data = w;
 
-    if (ngx_queue_next(&ngx_http_render_sockets) == NULL) {
+    w->timer.handler = ngx_http_render_ws_timer;
+    w->timer.data = w;
+    w->timer.log = ngx_cycle->log;
+    w->timer.cancelable = 1;
+
+    if (ngx_http_render_sweep.handler == NULL) {
         ngx_queue_init(&ngx_http_render_sockets);
+        ngx_http_render_sweep.handler = ngx_http_render_ws_sweep;
+        ngx_http_render_sweep.data = ngx_http_render_process;
+        ngx_http_render_sweep.log = ngx_cycle->log;
+        ngx_http_render_sweep.cancelable = 1;
+        ngx_add_timer(&ngx_http_render_sweep, NGX_HTTP_RENDER_WS_TICK);
     }
+
+    w->due = ngx_current_msec + NGX_HTTP_RENDER_WS_PING;
     ngx_queue_insert_tail(&ngx_http_render_sockets, &w->queue);
     ngx_http_render_gauge(ws, 1);
 
-    w->ping.handler = ngx_http_render_ws_ping;
-    w->ping.data = w;
-    w->ping.log = ngx_cycle->log;
-    w->ping.cancelable = 1;
-    w->closing.handler = ngx_http_render_ws_closing;
-    w->closing.data = w;
-    w->closing.log = ngx_cycle->log;
+    if (ctx->identity->expires > ngx_time()) {
+        ngx_add_timer(&w->timer,
+                      ngx_http_render_until(ctx->identity->expires));
+    }
 
     return w;
 }
@@ -492,10 +581,9 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
         ngx_del_timer(c->write);
     }
 
-    r->read_event_handler = ngx_http_render_ws_read;
-    r->write_event_handler = ngx_http_render_ws_write;
+    r->read_event_handler = ngx_http_render_ws_ready;
+    r->write_event_handler = ngx_http_render_ws_ready;
 
-    ngx_add_timer(&w->ping, NGX_HTTP_RENDER_WS_PING);
     ngx_http_render_relay_resume(r, &w->listener);
 
     gone = 0;
@@ -511,178 +599,72 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     w->listener.gone = NULL;
 
     if (rc != NGX_OK) {
-        ngx_http_render_ws_close(w, 1011);
+        ngx_http_render_ws_close(w, 1011, NULL);
     }
 
     if (ngx_exiting) {
-        ngx_http_render_ws_close(w, 1012);
+        ngx_http_render_ws_close(w, 1012, NULL);
     }
 
+    /* not from here, where nginx still holds the request */
+
+    ngx_post_event(&w->timer, &ngx_posted_events);
     ngx_http_render_ws_run(w);
 }
 
 
-/* Lets wslay read and write what can be, and arms the events for the rest. */
+/*
+ * One timer for all sockets, which stand in the order of their next ping: who
+ * has not answered the two before is gone.
+ */
 
 static void
-ngx_http_render_ws_run(ngx_http_render_ws_t *w)
+ngx_http_render_ws_sweep(ngx_event_t *ev)
 {
-    ngx_str_t            doc;
-    ngx_uint_t           rounds;
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r = w->r;
+    ngx_queue_t                     *x;
+    ngx_connection_t                *c;
+    ngx_http_render_ws_t            *w;
+    static u_char                    frame[2] = { 0x80 | RN_WEBSOCKET_PING, 0 };
+    static ngx_http_render_event_t   ping = { .refs = 1,
+                                              .frame = { 2, frame } };
 
-    if (w->ended || w->in) {
+    if (ngx_exiting) {
         return;
     }
 
-    c = r->connection;
-    w->in = 1;
+    ngx_add_timer(ev, NGX_HTTP_RENDER_WS_TICK);
 
-    /* the 101 must have left before a frame does */
+    while (!ngx_queue_empty(&ngx_http_render_sockets)) {
+        x = ngx_queue_head(&ngx_http_render_sockets);
+        w = ngx_queue_data(x, ngx_http_render_ws_t, queue);
 
-    if (c->buffered || r->out != NULL) {
-        if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {
-            w->broken = 1;
-        }
-    }
-
-    rounds = 0;
-
-    do {
-        w->full = 0;
-
-        if (!w->broken && wslay_event_want_read(w->ws)
-            && wslay_event_recv(w->ws) != 0 && !w->broken)
-        {
-            (void) wslay_event_send(w->ws);     /* the Close that it queued */
-            w->broken = 1;
+        if ((ngx_msec_int_t) (w->due - ngx_current_msec) > 0) {
+            break;
         }
 
-        if (!w->broken && !c->buffered && r->out == NULL
-            && wslay_event_want_write(w->ws) && wslay_event_send(w->ws) != 0)
-        {
-            w->broken = 1;
+        ngx_queue_remove(x);
+        ngx_queue_insert_tail(&ngx_http_render_sockets, x);
+        w->due = ngx_current_msec + NGX_HTTP_RENDER_WS_PING;
+        c = w->c;
+
+        if (w->pinged == 2) {               /* no pong in two periods */
+            ngx_http_render_ws_end(w);
+
+        } else if (!w->closed) {
+            w->pinged++;
+            ngx_http_render_ws_send(w, &ping);
+
+            if (w->broken || !ngx_queue_empty(&w->out)) {
+                ngx_http_render_ws_run(w);
+            }
         }
 
-    } while (!w->broken && w->full && wslay_event_get_queued_msg_count(w->ws)
-             <= NGX_HTTP_RENDER_WS_ANSWERS
-             && ++rounds < NGX_HTTP_RENDER_WS_ROUNDS);
-
-    if (!w->broken && w->full && rounds == NGX_HTTP_RENDER_WS_ROUNDS) {
-        ngx_post_event(c->read, &ngx_posted_events);    /* others first */
+        ngx_http_render_wake(c);
     }
-
-    if (!w->broken && w->newest.data != NULL
-        && wslay_event_get_queued_msg_length(w->ws) == 0)
-    {
-        doc = w->newest;
-        w->newest.data = NULL;
-        if (doc.len != 0) {
-            ngx_http_render_ws_queue(w, &doc, w->newest_last);
-            (void) wslay_event_send(w->ws);
-        }
-        free(doc.data);
-    }
-
-    /* wslay sends a Close before the texts that were queued earlier */
-
-    if (!w->broken && w->finish && wslay_event_get_queued_msg_length(w->ws) == 0
-        && !c->buffered && r->out == NULL)
-    {
-        w->finish = 0;
-        ngx_http_render_ws_close(w, 1000);
-        if (wslay_event_send(w->ws) != 0) {
-            w->broken = 1;
-        }
-    }
-
-    w->in = 0;
-
-    if (w->broken
-        || (!wslay_event_want_read(w->ws) && !wslay_event_want_write(w->ws)))
-    {
-        ngx_http_render_ws_end(w);
-        return;
-    }
-
-    if (ngx_handle_read_event(c->read, 0) != NGX_OK
-        || ngx_handle_write_event(c->write, 0) != NGX_OK)
-    {
-        ngx_http_render_ws_end(w);
-        return;
-    }
-
-    if (wslay_event_want_write(w->ws)) {
-        if (!c->write->timer_set) {
-            ngx_add_timer(c->write, NGX_HTTP_RENDER_WS_SEND);
-        }
-        return;
-    }
-
-    if (c->write->timer_set) {
-        ngx_del_timer(c->write);
-    }
-
-    ngx_http_render_relay_more(&w->listener);
 }
 
 
-static ngx_http_render_ws_t *
-ngx_http_render_ws_of(ngx_http_request_t *r)
-{
-    ngx_http_cleanup_t  *cln;
-
-    for (cln = r->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_render_ws_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_http_render_ws_read(ngx_http_request_t *r)
-{
-    ngx_http_render_ws_t  *w;
-
-    w = ngx_http_render_ws_of(r);
-
-    if (w == NULL || r->connection->close) {
-        ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
-        return;
-    }
-
-    ngx_http_render_ws_run(w);
-}
-
-
-static void
-ngx_http_render_ws_write(ngx_http_request_t *r)
-{
-    ngx_event_t           *wev;
-    ngx_http_render_ws_t  *w;
-
-    w = ngx_http_render_ws_of(r);
-
-    wev = r->connection->write;
-
-    if (w == NULL || wev->timedout) {
-        ngx_http_finalize_request(r, NGX_HTTP_CLOSE);
-        return;
-    }
-
-    if (wev->timer_set) {                   /* some of it was taken */
-        ngx_del_timer(wev);
-    }
-
-    ngx_http_render_ws_run(w);
-}
-
-
-/* The worker process quits: 1012, service restart; clients come back. */
+/* The process quits: 1012, service restart; clients come back. */
 
 void
 ngx_http_render_ws_quit(void)
@@ -691,7 +673,7 @@ ngx_http_render_ws_quit(void)
     ngx_connection_t      *c;
     ngx_http_render_ws_t  *w;
 
-    if (ngx_queue_next(&ngx_http_render_sockets) == NULL) {
+    if (ngx_http_render_sweep.handler == NULL) {
         return;
     }
 
@@ -701,8 +683,8 @@ ngx_http_render_ws_quit(void)
     {
         next = ngx_queue_next(x);
         w = ngx_queue_data(x, ngx_http_render_ws_t, queue);
-        c = w->r->connection;
-        ngx_http_render_ws_close(w, 1012);
+        c = w->c;
+        ngx_http_render_ws_close(w, 1012, NULL);
         ngx_http_render_ws_run(w);
         ngx_http_render_wake(c);
     }

@@ -57,9 +57,21 @@ is whoami('Bearer ' . token(header => { typ => undef }))->{status}, 200, 'typ ma
 is whoami('Bearer ' . token(header => { typ => 'jwt', kid => '1' }))->{status}, 200, 'a key id does no harm';
 is whoami('Bearer ' . token(claims => { nbf => int time + 10, iat => int time + 10 }))->{status}, 200, 'clocks may differ a little';
 is whoami('Bearer ' . token(claims => { exp => int time - 10 }))->{status}, 200, 'at the end, too';
-is whoami('Bearer ' . token(claims => { aud => 'x', more => [1] }))->{status}, 200, 'other claims are none of ours';
+is whoami('Bearer ' . token(claims => { more => [1] }))->{status}, 200, 'other claims are none of ours';
+is whoami('Bearer ' . token(claims => { aud => $_ }))->{status}, 200, 'an audience that we are of'
+    for 'nginx-render', ['x', 'nginx-render'];
 
 my ($h, $p, $sig) = split /\./, $good;
+
+# One that was verified is known again by all of its bytes, and not for longer than it is valid.
+is whoami("Bearer $good")->{json}{id}, $id, 'it is taken each time' for 1 .. 4;
+(my $altered = $p) =~ s/(.)\z/$1 eq 'Q' ? 'g' : 'Q'/e;
+for ("$h.$altered.$sig", "$h.${p}A.$sig", "$h.$p." . substr($sig, 1) . substr($sig, 0, 1), substr($good, 1)) {
+    is whoami("Bearer $_")->{status}, 401, 'but not one that is nearly it';
+}
+my $ending = token(claims => { exp => int time - 26 });
+is whoami("Bearer $ending")->{status}, 200, 'one that is about to end' for 1 .. 4;
+ok wait_until(sub { whoami("Bearer $ending")->{status} == 401 }, 8), 'ends, though it is known';
 my $changed = part({ iss => 'nginx-render', sub => $other->{account}{id}, role => 'admin', exp => int time + 600 });
 my $flipped = $sig;
 substr($flipped, 5, 1) =~ tr/A-Za-z0-9_-/B-ZAb-za1-90\-_/;
@@ -108,6 +120,10 @@ my %forged = (
     'another case'                  => token(claims => { iss => 'Nginx-Render' }),
     'no issuer'                     => token(claims => { iss => undef }),
     'issuers'                       => token(claims => { iss => ['nginx-render'] }),
+    'another audience'              => token(claims => { aud => 'x' }),
+    'other audiences'               => token(claims => { aud => ['x', ['nginx-render']] }),
+    'nbf as a string'               => token(claims => { nbf => 'now' }),
+    'bits behind its end'           => $good =~ s/(.)\z/$1 =~ tr{A-Za-z0-9_-}{B-ZAb-za1-90\-_}r/er,
     'no subject'                    => token(claims => { sub => undef }),
     'a subject that is no id'       => token(claims => { sub => "$id' OR true" }),
     'a subject that is null'        => token(payload => '{"iss":"nginx-render","sub":null,"role":"user","exp":9999999999}'),

@@ -5,30 +5,33 @@ SET LOCAL ROLE render_owner;
 
 -- Everything a transaction wants told to Redis, as one object.
 CREATE OR REPLACE FUNCTION render.effects_add(a jsonb, b jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT jsonb_build_object(
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN jsonb_build_object(
         'bells', coalesce(a->'bells', '[]') || coalesce(b->'bells', '[]'),
-        'events', coalesce(a->'events', '[]') || coalesce(b->'events', '[]'))
-$$;
+        'events', coalesce(a->'events', '[]') || coalesce(b->'events', '[]'));
+END $$;
 
 CREATE OR REPLACE FUNCTION render.bell(t render.task) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('bells', jsonb_build_array(jsonb_build_object(
         'queue', t.class || '.' || t.priority, 'job', t.job, 'task', t.id)))
 $$;
 
 -- "14/60": segments there are of those the film needs; null before the plan.
-CREATE OR REPLACE FUNCTION render.step_of(j render.job) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT count(scope) || '/' || count(*) FROM render.job_segment
-     WHERE job = j.id AND run = j.run AND track = 'video'
-    HAVING count(*) > 0
-$$;
+CREATE OR REPLACE FUNCTION render.step_of(job_id uuid, of_run int)
+RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT count(scope) || '/' || count(*) FROM render.job_segment
+             WHERE job = job_id AND run = of_run AND track = 'video'
+            HAVING count(*) > 0);
+END $$;
 
 CREATE OR REPLACE FUNCTION render.preview_url(j render.job) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT '/results/' || j.id || '/preview.jpg'
-     WHERE j.results ? 'preview.jpg'
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN j.results ? 'preview.jpg'
+           THEN '/results/' || j.id || '/preview.jpg' END
 $$;
 
 -- The state of a job, as the events of it begin: see docs/api.md.
@@ -38,7 +41,7 @@ LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('events', jsonb_build_array(jsonb_build_object(
         'job_id', j.id, 'account', j.owner, 'kind', j.kind,
         'subject', j.subject, 'run', j.run, 'type', type, 'status', j.status,
-        'stage', stage, 'step', render.step_of(j),
+        'stage', stage, 'step', render.step_of(j.id, j.run),
         'weight_done', j.weight_done,
         'weight_total', j.weight_total,
         'preview_url', render.preview_url(j), 'blurhash', j.blurhash,
@@ -46,7 +49,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION render.percent(j render.job) RETURNS numeric
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN j.status = 'completed' THEN 100
            WHEN j.weight_total <= 0 THEN 0
            ELSE round(least(99.9, 100 * j.weight_done / j.weight_total)
@@ -54,21 +57,26 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION render.class_of(kind text) RETURNS render.task_class
-LANGUAGE sql IMMUTABLE AS $$ SELECT 'json2video'::render.task_class $$;
+LANGUAGE sql STABLE AS $$ SELECT 'json2video'::render.task_class $$;
 
 CREATE OR REPLACE FUNCTION render.add_task(j render.job, kind text, number int,
     waiting_on int, weight float8, input jsonb,
     priority render.priority DEFAULT NULL, engine int DEFAULT NULL)
 RETURNS render.task
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+DECLARE
+    t  render.task;
+BEGIN
     INSERT INTO render.task (job, account, run, kind, number, class, priority,
                              status, waiting_on, weight, input, engine)
     VALUES (j.id, j.owner, j.run, kind, number, render.class_of(kind),
             coalesce(priority, j.priority),
             (CASE WHEN waiting_on > 0 THEN 'blocked' ELSE 'ready' END)
             ::render.task_status, waiting_on, weight, input, engine)
-    RETURNING *
-$$;
+    RETURNING * INTO t;
+
+    RETURN t;
+END $$;
 
 -- One of a task's conditions is met.  Its job is locked first: it may be
 -- another job than the one whose task just ended.
@@ -158,6 +166,12 @@ BEGIN
     RETURN e;
 END $$;
 
+-- The weight of a job's first task: all there is before a plan.
+CREATE OR REPLACE FUNCTION render.first_weight(kind text) RETURNS float8
+LANGUAGE sql STABLE AS $$
+    SELECT CASE kind WHEN 'probe' THEN 1 ELSE 0.05 END::float8
+$$;
+
 -- The first task of a job's run; what an earlier run made is not this one's.
 CREATE OR REPLACE FUNCTION render.begin_run(j render.job) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
@@ -166,18 +180,24 @@ DECLARE
     probe  uuid;
     n      int := 0;
 BEGIN
-    UPDATE job SET results = '{}', blurhash = NULL
-     WHERE id = j.id AND (results <> '{}' OR blurhash IS NOT NULL);
+    UPDATE job SET results = '{}', blurhash = NULL, segments = NULL,
+           weight_total = first_weight(j.kind)
+     WHERE id = j.id AND (results <> '{}' OR blurhash IS NOT NULL
+                          OR segments IS NOT NULL
+                          OR weight_total <> first_weight(j.kind));
+
+    t := add_task(j, CASE j.kind WHEN 'probe' THEN 'probe' ELSE 'plan' END, 0,
+                  0, first_weight(j.kind), '{}',
+                  CASE WHEN j.kind IN ('probe', 'validate')
+                  THEN 'high'::priority END);
 
     IF j.kind = 'probe' THEN
-        t := add_task(j, 'probe', 0, 0, 1, '{}', 'high');
-        UPDATE job SET weight_total = 1 WHERE id = j.id;
         RETURN bell(t);
     END IF;
 
-    t := add_task(j, 'plan', 0, 0, 0.05, '{}',
-                  CASE j.kind WHEN 'validate' THEN 'high'::priority END);
-    UPDATE job SET weight_total = 0.05 WHERE id = j.id;
+    IF coalesce(j.spec->'assets', '[]') = '[]' THEN
+        RETURN bell(t);
+    END IF;
 
     -- wait for what is not probed yet; the lock keeps a probe from ending
     -- between the look and the edge
@@ -185,9 +205,9 @@ BEGIN
     FOR probe IN
         SELECT p.id FROM task p JOIN job pj ON pj.id = p.job
          WHERE pj.kind = 'probe' AND p.status IN ('blocked', 'ready', 'leased')
-           AND pj.subject IN (SELECT render.to_uuid(a)
-                                FROM jsonb_array_elements_text(
-                                     coalesce(j.spec->'assets', '[]')) a)
+           AND pj.subject = ANY (ARRAY(
+                   SELECT render.to_uuid(a) FROM jsonb_array_elements_text(
+                       j.spec->'assets') a))
          ORDER BY p.id FOR UPDATE OF p
     LOOP
         INSERT INTO task_edge (task, waiting) VALUES (probe, t.id);
@@ -208,10 +228,10 @@ CREATE OR REPLACE FUNCTION render.add_job(owner uuid, kind text, subject uuid,
     OUT effects jsonb)
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 BEGIN
-    INSERT INTO job (owner, kind, subject, revision, spec, request_id,
-                     traceparent)
-    VALUES (owner, kind, subject, revision, spec, request->>'id',
-            request->>'traceparent')
+    INSERT INTO job (owner, kind, subject, revision, spec, weight_total,
+                     request_id, traceparent)
+    VALUES (owner, kind, subject, revision, spec, first_weight(kind),
+            request->>'id', request->>'traceparent')
     RETURNING * INTO j;
 
     effects := begin_run(j);

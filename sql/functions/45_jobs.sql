@@ -3,33 +3,25 @@
 SET LOCAL ROLE render_owner;
 
 -- Stable links to what a job made; they answer with a signed one.
-CREATE OR REPLACE FUNCTION render.results_json(j render.job) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(jsonb_object_agg(name, jsonb_build_object(
-               'url', '/results/' || j.id || '/' || name,
-               'bytes', r->'bytes', 'duration', r->'duration',
-               'content_type', r->'content_type')), '{}')
-      FROM jsonb_each(j.results) AS x(name, r)
-$$;
+CREATE OR REPLACE FUNCTION render.results_json(job_id uuid, results jsonb)
+RETURNS json
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT json_object_agg(name, json_build_object(
+                       'url', '/results/' || job_id || '/' || name,
+                       'bytes', r->'bytes', 'duration', r->'duration',
+                       'content_type', r->'content_type'))
+              FROM jsonb_each(results) AS x(name, r));
+END $$;
 
-CREATE OR REPLACE FUNCTION render.segments_json(j render.job) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('total', count(*),
-               'by_mode', coalesce((SELECT jsonb_object_agg(mode, n) FROM
-                   (SELECT mode, count(*) n FROM render.job_segment
-                     WHERE job = j.id AND run = j.run AND track = 'video'
-                     GROUP BY mode) m), '{}'))
-      FROM render.job_segment
-     WHERE job = j.id AND run = j.run AND track = 'video'
-$$;
-
-CREATE OR REPLACE FUNCTION render.stage_of(j render.job) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT kind FROM render.task WHERE job = j.id AND run = j.run
-       AND status IN ('leased', 'ready', 'blocked')
-     ORDER BY status = 'leased' DESC, status = 'ready' DESC, started_at DESC
-     LIMIT 1
-$$;
+CREATE OR REPLACE FUNCTION render.stage_of(job_id uuid, of_run int)
+RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT kind FROM render.task
+             WHERE job = job_id AND run = of_run AND status <= 'leased'
+             ORDER BY status DESC, started_at DESC LIMIT 1);
+END $$;
 
 CREATE OR REPLACE FUNCTION render.legacy_status(j render.job) RETURNS text
 LANGUAGE sql STABLE AS $$
@@ -39,60 +31,95 @@ LANGUAGE sql STABLE AS $$
                 THEN 'WAIT_IMAGE2JSON' ELSE 'WAIT_JSON2VIDEO' END
 $$;
 
--- What went wrong without keeping the job from its end.
-CREATE OR REPLACE FUNCTION render.warnings_json(j render.job) RETURNS jsonb
+CREATE OR REPLACE FUNCTION render.lives(s render.job_status) RETURNS boolean
 LANGUAGE sql STABLE AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object('code', error->>'status',
-               'detail', 'there is no preview: ' || (error->>'text'),
-               'stage', kind, 'attempts', attempt)), '[]')
-      FROM render.task
-     WHERE job = j.id AND run = j.run AND kind = 'preview'
-       AND status = 'failed'
+    SELECT s IN ('pending', 'queued', 'processing')
 $$;
 
-CREATE OR REPLACE FUNCTION render.job_json(j render.job) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('id', j.id, 'kind', j.kind,
-        'subject', j.subject, 'revision', j.revision, 'status', j.status,
-        'legacy_status', render.legacy_status(j), 'run', j.run,
-        'priority', j.priority, 'stage', render.stage_of(j),
-        'percent', render.percent(j), 'results', render.results_json(j),
-        'segments', render.segments_json(j),
-        'preview_url', render.preview_url(j), 'blurhash', j.blurhash,
-        'warnings', render.warnings_json(j), 'error', j.error,
-        'attempts', (SELECT coalesce(max(attempt), 0) FROM render.task
-                      WHERE job = j.id AND run = j.run),
-        'created_at', render.rfc3339(j.created_at),
-        'started_at', render.rfc3339(j.started_at),
-        'ended_at', render.rfc3339(j.ended_at))
-$$;
+-- Every job as it is told.  A view, so that whoever asks for one or for a page
+-- of them has it in the one plan of its own query: the most asked of all is how
+-- far a job is.  Warnings are what went wrong without keeping the job from its
+-- end.
+DROP VIEW IF EXISTS render.job_told;
+CREATE VIEW render.job_told AS
+    SELECT j.id, j.owner, j.kind, j.subject, j.status, j.created_at,
+           json_build_object('id', j.id, 'kind', j.kind,
+               'subject', j.subject, 'revision', j.revision,
+               'status', j.status,
+               'legacy_status', render.legacy_status(j), 'run', j.run,
+               'priority', j.priority, 'stage',
+               CASE WHEN render.lives(j.status) THEN
+                   (SELECT kind FROM render.task
+                     WHERE job = j.id AND run = j.run AND status <= 'leased'
+                     ORDER BY status DESC, started_at DESC LIMIT 1) END,
+               'percent', render.percent(j), 'results',
+               CASE WHEN j.results = '{}' THEN '{}'
+                    ELSE render.results_json(j.id, j.results) END,
+               'segments', coalesce(j.segments,
+                                    '{"total": 0, "by_mode": {}}'),
+               'preview_url', render.preview_url(j), 'blurhash', j.blurhash,
+               'warnings', coalesce(t.warnings, '[]'), 'error', j.error,
+               'attempts', coalesce(t.attempts, 0),
+               'created_at', render.rfc3339(j.created_at),
+               'started_at', render.rfc3339(j.started_at),
+               'ended_at', render.rfc3339(j.ended_at)) AS told
+      FROM render.job j
+      LEFT JOIN LATERAL (
+            SELECT max(attempt) AS attempts,
+                   json_agg(json_build_object('code', error->>'status',
+                       'detail', 'there is no preview: ' || (error->>'text'),
+                       'stage', kind, 'attempts', attempt))
+                   FILTER (WHERE kind = 'preview' AND status = 'failed')
+                   AS warnings
+              FROM render.task
+             WHERE job = j.id AND run = j.run) t ON true;
 
 -- Jobs are their owner's; those of a shared composition are shared with it.
-CREATE OR REPLACE FUNCTION render.may_read_job(who jsonb, j render.job,
+CREATE OR REPLACE FUNCTION render.shared_job(kind text, subject uuid,
     given_token text) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN kind = 'composition'
+           AND EXISTS (SELECT FROM render.composition c
+                        WHERE c.id = subject
+                          AND render.may_read(NULL, NULL, c.visibility,
+                                              c.share_token, given_token));
+END $$;
+
+CREATE OR REPLACE FUNCTION render.may_read_job(who jsonb, owner uuid,
+    kind text, subject uuid, given_token text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
-    SELECT render.may_read(who, j.owner,
-               coalesce(c.visibility, 'private'), c.share_token, given_token)
-      FROM (SELECT) one
-      LEFT JOIN render.composition c
-        ON j.kind = 'composition' AND c.id = j.subject
+    SELECT render.may_read(who, owner, 'private', NULL)
+           OR render.shared_job(kind, subject, given_token)
 $$;
 
 CREATE OR REPLACE FUNCTION render_api.jobs_get(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
-    j  job;
+    answer  render_api.answer;
 BEGIN
-    SELECT * INTO j FROM job WHERE id = to_uuid(params->>'id');
+    SELECT 200, v.told, CASE WHEN lives(v.status)
+                        THEN '{"Retry-After": "1"}'::json END
+      INTO answer.status, answer.body, answer.headers
+      FROM job_told v
+     WHERE v.id = to_uuid(params->>'id')
+       AND may_read_job(who, v.owner, v.kind, v.subject, params->>'share');
 
-    IF NOT FOUND OR NOT may_read_job(who, j, params->>'share') THEN
+    IF NOT FOUND THEN
         RETURN not_found('job', request);
     END IF;
 
-    RETURN ok(200, job_json(j), NULL, CASE
-        WHEN j.status IN ('pending', 'queued', 'processing')
-        THEN '{"Retry-After": "1"}'::jsonb END);
+    RETURN answer;
+END $$;
+
+-- Jobs in the order of their ids; by one plan for all lists, whatever the list
+-- itself is planned by.
+CREATE OR REPLACE FUNCTION render.jobs_told(ids uuid[]) RETURNS json[]
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    RETURN ARRAY(SELECT v.told FROM unnest(ids) WITH ORDINALITY x(id, n)
+                   JOIN render.job_told v ON v.id = x.id ORDER BY n);
 END $$;
 
 -- Planned for each call, as every list is: only so does a filter or a cursor
@@ -103,7 +130,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp
 SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     at      record;
-    answer  render_api.answer;
+    ids     uuid[];
+    items   json[];
+    last    text;
     n       int := page_limit(params);
     wanted  job_status := (SELECT s FROM unnest(enum_range(NULL::job_status)) s
                             WHERE s::text = params->>'status');
@@ -111,21 +140,20 @@ BEGIN
     SELECT * INTO at FROM cursor_read(params->>'cursor');
 
     WITH p AS (
-        SELECT j.* FROM job j
+        SELECT j.id, j.created_at FROM job j
          WHERE j.owner = me(who) AND j.kind <> 'validate'
            AND CASE params->>'kind' WHEN 'all' THEN true
                ELSE j.kind = coalesce(params->>'kind', 'composition') END
            AND (params->>'status' IS NULL OR j.status = wanted)
            AND (at.t IS NULL OR (j.created_at, j.id) < (at.t, at.id))
          ORDER BY j.created_at DESC, j.id DESC LIMIT n)
-    SELECT x.* INTO answer
-      FROM (SELECT array_agg(job_json(p) ORDER BY created_at DESC, id DESC) AS items,
-                   (array_agg(cursor_of(created_at, id)
-                              ORDER BY created_at, id))[1] AS last
-              FROM p) one,
-           page(one.items, one.last, n) x;
+    SELECT array_agg(id ORDER BY created_at DESC, id DESC),
+           (array_agg(cursor_of(created_at, id) ORDER BY created_at, id))[1]
+      INTO ids, last FROM p;
 
-    RETURN answer;
+    items := jobs_told(ids);
+
+    RETURN page(items, last, n);
 END $$;
 
 -- The state of jobs as events, for a relay that begins (params.id, who may read
@@ -162,15 +190,16 @@ BEGIN
 
     SELECT jsonb_agg(jsonb_build_object('id', NULL, 'job_id', j.id,
                'run', j.run, 'type', 'snapshot', 'status', j.status,
-               'class', 'json2video', 'stage', stage_of(j),
-               'step', step_of(j),
+               'class', 'json2video', 'stage', stage_of(j.id, j.run),
+               'step', step_of(j.id, j.run),
                'percent', percent(j), 'eta_s', NULL,
                'preview_url', preview_url(j), 'blurhash', j.blurhash,
                'error', j.error, 'at', rfc3339(now())))
       INTO items
       FROM job j
      WHERE j.id = ANY (which)
-       AND (inside OR may_read_job(who, j, params->>'share'));
+       AND (inside OR may_read_job(who, j.owner, j.kind, j.subject,
+                                   params->>'share'));
 
     IF items IS NULL AND NOT inside THEN
         RETURN not_found('job', request);
@@ -210,7 +239,7 @@ BEGIN
 
     SELECT * INTO j FROM job WHERE id = j.id;
 
-    RETURN ok(200, job_json(j), e);
+    RETURN ok(200, (SELECT told FROM job_told WHERE id = j.id), e);
 END $$;
 
 CREATE OR REPLACE FUNCTION render_api.jobs_retry(who jsonb, params jsonb,
@@ -256,7 +285,8 @@ BEGIN
     e := begin_run(j);
     SELECT * INTO j FROM job WHERE id = j.id;
 
-    RETURN idempotency_put(who, request, ok(202, job_json(j),
+    RETURN idempotency_put(who, request, ok(202,
+        (SELECT told FROM job_told WHERE id = j.id),
         effects_add(e, event(j, 'status')), jsonb_build_object('Location',
             '/jobs/' || j.id, 'Retry-After', '1')));
 END $$;
@@ -305,7 +335,8 @@ DECLARE
 BEGIN
     SELECT * INTO j FROM job WHERE id = to_uuid(params->>'id');
 
-    IF NOT FOUND OR NOT may_read_job(who, j, params->>'share') THEN
+    IF NOT FOUND OR NOT may_read_job(who, j.owner, j.kind, j.subject,
+                                   params->>'share') THEN
         RETURN not_found('job', request);
     END IF;
 
@@ -328,8 +359,17 @@ END $$;
 -- What the answer of readiness says of the schema.
 CREATE OR REPLACE FUNCTION render_api.health(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
-    SELECT render.ok(200, jsonb_build_object('schema',
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+BEGIN
+    RETURN ok(200, jsonb_build_object('schema',
         (SELECT max(name) FROM migration WHERE name NOT LIKE 'functions/%'),
-        'workers', (SELECT count(*) FROM worker WHERE alive_until > now())))
-$$;
+        'workers', (SELECT count(*) FROM worker WHERE alive_until > now())));
+END $$;
+
+-- Of earlier versions, where the last that called them is replaced by now.
+DROP FUNCTION IF EXISTS render.job_json(render.job);
+DROP FUNCTION IF EXISTS render.segments_json(render.job);
+DROP FUNCTION IF EXISTS render.warnings_json(render.job);
+DROP FUNCTION IF EXISTS render.stage_of(render.job);
+DROP FUNCTION IF EXISTS render.step_of(render.job);
+DROP FUNCTION IF EXISTS render.may_read_job(jsonb, render.job, text);

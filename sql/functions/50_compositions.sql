@@ -7,63 +7,75 @@ SET LOCAL ROLE render_owner;
 -- Problems of the sources a document names, as [{pointer, detail}].
 CREATE OR REPLACE FUNCTION render.source_problems(who jsonb, refs jsonb)
 RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object('pointer', r->>'pointer',
-               'detail', CASE
-                   WHEN a.id IS NULL THEN 'does not exist'
-                   WHEN a.status = 'uploading' THEN 'is still being uploaded'
-                   WHEN a.status = 'failed' THEN 'cannot be used: '
-                        || coalesce(a.error, 'it could not be read')
-                   ELSE format('is of kind %s, not %s', a.kind, r->>'type')
-               END) ORDER BY n), '[]')
-      FROM jsonb_array_elements(refs) WITH ORDINALITY AS x(r, n)
-      LEFT JOIN render.asset a
-        ON a.id = render.to_uuid(substr(r->>'src', 7))
-           AND render.may_read(who, a.owner, a.visibility, NULL)
-     WHERE a.id IS NULL OR a.status IN ('uploading', 'failed')
-        OR CASE r->>'type' WHEN 'audio' THEN a.kind NOT IN ('audio', 'video')
-                           WHEN 'image' THEN a.kind <> 'image'
-                           ELSE a.kind <> 'video' END
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('pointer', r->>'pointer',
+                   'detail', CASE
+                       WHEN a.id IS NULL THEN 'does not exist'
+                       WHEN a.status = 'uploading'
+                       THEN 'is still being uploaded'
+                       WHEN a.status = 'failed' THEN 'cannot be used: '
+                            || coalesce(a.error, 'it could not be read')
+                       ELSE format('is of kind %s, not %s', a.kind,
+                                   r->>'type')
+                   END) ORDER BY n), '[]')
+          FROM jsonb_array_elements(refs) WITH ORDINALITY AS x(r, n)
+          LEFT JOIN render.asset a
+            ON a.id = render.to_uuid(substr(r->>'src', 7))
+               AND render.may_read(who, a.owner, a.visibility, NULL)
+         WHERE a.id IS NULL OR a.status IN ('uploading', 'failed')
+            OR CASE r->>'type' WHEN 'audio'
+                               THEN a.kind NOT IN ('audio', 'video')
+                               WHEN 'image' THEN a.kind <> 'image'
+                               ELSE a.kind <> 'video' END);
+END $$;
 
--- As `who` may see it: the secret of the link is its owner's.
+-- As `who` may see it: the secret of the link is its owner's.  By one plan, also
+-- in a list, which has itself planned for each call.
 CREATE OR REPLACE FUNCTION render.composition_json(who jsonb,
     c render.composition) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('id', c.id, 'title', c.title,
-        'share_url', CASE WHEN c.owner = (who->>'account')::uuid
-            THEN render.share_url('/compositions/' || c.id
-                                  || '/download?redirect=1',
-                                  c.visibility, c.share_token) END,
-        'revision', c.revision, 'visibility', c.visibility,
-        'created_at', render.rfc3339(c.created_at),
-        'updated_at', render.rfc3339(c.updated_at),
-        'completed_at', render.rfc3339(c.completed_at),
-        'output_asset', c.output_asset, 'status', j.status, 'job_id', j.id,
-        'percent', render.percent(j), 'error', j.error,
-        'results', CASE WHEN j.status = 'completed'
-                   THEN render.results_json(j) END)
-      FROM (SELECT) one
-      LEFT JOIN LATERAL (SELECT o.id FROM render.job o
-                          WHERE o.subject = c.id AND o.kind = 'composition'
-                          ORDER BY o.created_at DESC LIMIT 1) newest ON true
-      LEFT JOIN render.job j ON j.id = newest.id
-$$;
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('id', c.id, 'title', c.title,
+            'share_url', CASE WHEN c.owner = (who->>'account')::uuid
+                THEN render.share_url('/compositions/' || c.id
+                                      || '/download?redirect=1',
+                                      c.visibility, c.share_token) END,
+            'revision', c.revision, 'visibility', c.visibility,
+            'created_at', render.rfc3339(c.created_at),
+            'updated_at', render.rfc3339(c.updated_at),
+            'completed_at', render.rfc3339(c.completed_at),
+            'output_asset', c.output_asset, 'status', j.status,
+            'job_id', j.id, 'percent', render.percent(j), 'error', j.error,
+            'results', CASE WHEN j.status = 'completed'
+                       THEN coalesce(render.results_json(j.id, j.results),
+                                     '{}') END)
+          FROM (SELECT) one
+          LEFT JOIN LATERAL (SELECT o.id FROM render.job o
+                              WHERE o.subject = c.id
+                                AND o.kind = 'composition'
+                              ORDER BY o.created_at DESC LIMIT 1) newest
+            ON true
+          LEFT JOIN render.job j ON j.id = newest.id);
+END $$;
 
 CREATE OR REPLACE FUNCTION render.composition_tag(c render.composition)
 RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT '"' || c.revision || '-' || left(encode(sha256(convert_to(c.id
         || c.title || c.visibility::text, 'UTF8')), 'hex'), 12) || '"'
 $$;
 
 -- The assets that a document's time line names.
 CREATE OR REPLACE FUNCTION render.assets_of(config jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(jsonb_agg(DISTINCT substr(s #>> '{}', 7)), '[]')
-      FROM jsonb_path_query(config->'timeline', 'strict $.**.src') s
-     WHERE s #>> '{}' LIKE 'asset:%'
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_agg(DISTINCT substr(s #>> '{}', 7)), '[]')
+              FROM jsonb_path_query(config->'timeline', 'strict $.**.src') s
+             WHERE s #>> '{}' LIKE 'asset:%');
+END $$;
 
 -- A job for the composition as it is, and the answer that says so.  The job has
 -- the document of its own revision: by the time it is planned, or tried again,
@@ -96,15 +108,26 @@ END $$;
 
 CREATE OR REPLACE FUNCTION render.refuse_sources(who jsonb, doc jsonb,
     prefix text, request jsonb) RETURNS render_api.answer
-LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN e <> '[]' THEN render.problem(422,
-               'The composition cannot be rendered',
-               e->0->>'pointer' || ' ' || (e->0->>'detail'), request, e) END
-      FROM (SELECT coalesce(jsonb_agg(x || jsonb_build_object('pointer',
-                       prefix || (x->>'pointer')) ORDER BY n), '[]') AS e
-              FROM jsonb_array_elements(render.source_problems(who,
-                       doc->'assets')) WITH ORDINALITY p(x, n)) y
-$$;
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    e  jsonb;
+BEGIN
+    IF coalesce(doc->'assets', '[]') = '[]' THEN
+        RETURN NULL;
+    END IF;
+
+    e := (SELECT coalesce(jsonb_agg(x || jsonb_build_object('pointer',
+                     prefix || (x->>'pointer')) ORDER BY n), '[]')
+            FROM jsonb_array_elements(render.source_problems(who,
+                     doc->'assets')) WITH ORDINALITY p(x, n));
+
+    IF e = '[]' THEN
+        RETURN NULL;
+    END IF;
+
+    RETURN render.problem(422, 'The composition cannot be rendered',
+               e->0->>'pointer' || ' ' || (e->0->>'detail'), request, e);
+END $$;
 
 -- Stores a document that nginx has parsed, and starts its first job.
 CREATE OR REPLACE FUNCTION render.create_composition(who jsonb, config text,
@@ -139,9 +162,10 @@ END $$;
 
 CREATE OR REPLACE FUNCTION render_api.compositions_create(who jsonb,
     params jsonb, body text, request jsonb) RETURNS render_api.answer
-LANGUAGE sql SECURITY DEFINER SET search_path = render, pg_temp AS $$
-    SELECT render.create_composition(who, body, '', request)
-$$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+BEGIN
+    RETURN create_composition(who, body, '', request);
+END $$;
 
 -- Whoever may change the composition, or the refusal.
 CREATE OR REPLACE FUNCTION render.own_composition(who jsonb, params jsonb,
@@ -426,3 +450,7 @@ BEGIN
     RETURN (CASE WHEN params->>'redirect' = '1' THEN 302 ELSE 200 END,
             NULL, NULL, NULL, a.storage_key)::render_api.answer;
 END $$;
+
+-- Of earlier versions, where the last that called them is replaced by now.
+DROP FUNCTION IF EXISTS render.results_json(render.job);
+DROP FUNCTION IF EXISTS render.page(jsonb[], text, int);

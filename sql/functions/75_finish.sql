@@ -52,6 +52,14 @@ BEGIN
      WHERE js.job = j.id AND js.run = j.run AND js.key = f.key
        AND js.number <> f.number;
 
+    UPDATE job SET segments = (SELECT json_build_object(
+               'total', coalesce(sum(m.n), 0),
+               'by_mode', coalesce(json_object_agg(m.mode, m.n), '{}'))
+          FROM (SELECT mode, count(*) AS n FROM job_segment
+                 WHERE job = j.id AND run = j.run AND track = 'video'
+                 GROUP BY mode) m)
+     WHERE id = j.id;
+
     assemble := add_task(j, 'assemble', 0, 1, 0.2, '{}', NULL,
                          (plan->>'engine')::int);
     weight := assemble.weight;

@@ -41,6 +41,9 @@ my $json = JSON::PP->new->utf8->allow_nonref->canonical;
 my %live;       # stacks that nobody stopped yet, for END
 my $counter = 0;
 
+# Time-outs are so much longer, for who runs all this under valgrind and the like.
+my $slow = $ENV{RENDER_SLOW} || 1;
+
 # ---------------------------------------------------------------- the stack
 
 # start(%opt): workers, slots, nginx_workers; worker => 0 for none; extra_conf and http_conf, text
@@ -105,6 +108,13 @@ sub env {
         $env{$1} = $2 if $line =~ /\Aexport (\w+)='(.*)'\z/;
     }
     return \%env;
+}
+
+# PostgreSQL's socket
+sub pg_socket {
+    my ($dir) = $_[0]->env->{DATABASE_URL_WEB} =~ /[?&]host=([^&]+)/ or die 'no socket';
+    $dir =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
+    return "$dir/.s.PGSQL.5432";
 }
 
 # scripts/stack with these arguments; its output. Dies if it fails.
@@ -184,6 +194,8 @@ sub _faults {
     for my $file (glob _quoted($self->home) . '/log/*.log') {
         my $name = (File::Spec->splitpath($file))[2];
         push @faults, map {"$name: $_"} grep {/Sanitizer|runtime error/} split /\n/, _read($file);
+        # With -q it only speaks of faults.
+        push @faults, "$name: " . substr(_read($file), 0, 4000) if $name =~ /\Avalgrind-/ && -s $file;
     }
     my $exits = $self->home . '/run/exits';
     for my $line (-e $exits ? split /\n/, _read($exits) : ()) {
@@ -247,7 +259,7 @@ sub req {
         $request{content} = $opt{body};
     }
     # Proxies of the environment are none of ours.
-    my $http = HTTP::Tiny->new(max_redirect => 0, timeout => $opt{timeout} || 60, keep_alive => 0,
+    my $http = HTTP::Tiny->new(max_redirect => 0, timeout => $slow * ($opt{timeout} || 60), keep_alive => 0,
         agent => 'render-test', proxy => undef, http_proxy => undef, https_proxy => undef);
     my $r = $http->request($method, $self->url . $path, \%request);
     my ($type_sent) = map { $headers{$_} } grep { lc eq 'content-type' } keys %headers;
@@ -335,7 +347,7 @@ sub sse {
 sub wait_job {
     my ($self, $token, $id, %opt) = @_;
     my $timeout = $opt{timeout} || 60;
-    my $until   = time + $timeout;
+    my $until   = time + $slow * $timeout;
     my $last    = 'nothing';
     my $query   = '';
     my $ws;
@@ -346,7 +358,7 @@ sub wait_job {
                 if $ws && $ws->status != 101 && $ws->status < 500;
             if (!$ws || $ws->status != 101) { undef $ws; _pause(0.1); next }
         }
-        my $message = $ws->next_message($until - time);
+        my $message = $ws->next_message(($until - time) / $slow);
         if (!$message || $message->{opcode} == Render::Test::WS::CLOSE) {
             if ($message) { $ws->close; $last = "close $message->{code} after $last" }
             undef $ws;
@@ -378,7 +390,7 @@ sub raw {
         or die "connect: $@";
     $socket->setsockopt(Socket::IPPROTO_TCP(), Socket::TCP_NODELAY(), 1);
     local $SIG{PIPE} = 'IGNORE';
-    my $until = time + ($opt{timeout} || 5);
+    my $until = time + $slow * ($opt{timeout} || 5);
     my $step  = $opt{chunk} || length $bytes || 1;
     my ($sent, $answer) = (0, '');
     while ($sent < length $bytes) {
@@ -433,7 +445,7 @@ sub redis {
 sub wait_until {
     my ($sub, $timeout, $what) = @_;
     $timeout = 10 unless defined $timeout;
-    my $until = time + $timeout;
+    my $until = time + $slow * $timeout;
     while (1) {
         my $got = $sub->();
         return $got if $got;

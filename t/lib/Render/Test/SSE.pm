@@ -10,18 +10,20 @@ use IO::Select;
 use IO::Socket::INET;
 use Time::HiRes qw(time);
 
+my $slow = $ENV{RENDER_SLOW} || 1;     # time-outs are so much longer
+
 # connect($host, $port, $path, \%headers, %opt): an object as soon as the header of an answer is
 # there. seen => sub is called with the data of each event.
 sub connect {
     my ($class, $host, $port, $path, $headers, %opt) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Proto => 'tcp', Timeout => 10)
+    my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Proto => 'tcp', Timeout => 10 * $slow)
         or die "connect to $host:$port: $@";
     my $self = bless { socket => $socket, raw => '', text => '', eof => 0, done => 0, seen => $opt{seen} }, $class;
     my %send = (Host => "$host:$port", Accept => 'text/event-stream', %{ $headers || {} });
-    print {$socket} "GET $path HTTP/1.1\r\n", (map {"$_: $send{$_}\r\n"} sort keys %send), "\r\n";
+    print {$socket} "GET $path HTTP/1.1\r\n", (map {"$_: $send{$_}\r\n"} grep { defined $send{$_} } sort keys %send), "\r\n";
     $socket->flush;
 
-    my $until = time + 10;
+    my $until = time + 10 * $slow;
     while ($self->{raw} !~ /\r\n\r\n/) {
         $self->_read($until) or die "no answer: $self->{raw}\n";
     }
@@ -65,7 +67,7 @@ sub _unchunk {
 # The next block: { id, event, data, retry, comment }; nothing at the end and when time is up.
 sub next_block {
     my ($self, $timeout) = @_;
-    my $until = time + (defined $timeout ? $timeout : 10);
+    my $until = time + $slow * (defined $timeout ? $timeout : 10);
     while (1) {
         $self->_unchunk;
         if ($self->{text} =~ s/\A(.*?)\n\n//s) {
@@ -86,7 +88,7 @@ sub next_block {
 # The next event, past comments and retry.
 sub next_event {
     my ($self, $timeout) = @_;
-    my $until = time + (defined $timeout ? $timeout : 10);
+    my $until = time + $slow * (defined $timeout ? $timeout : 10);
     while (my $block = $self->next_block($until - time)) {
         return $block if defined $block->{data};
     }

@@ -22,15 +22,18 @@ use constant {
     PONG         => 0xA,
 };
 
+my $slow = $ENV{RENDER_SLOW} || 1;     # time-outs are so much longer
+
 my $GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 # connect($host, $port, $path, \%headers, %opt): an object as soon as there is an HTTP answer
 # (see status); dies if there is none, or if a 101 is not a right one. Headers of the same name
-# replace our own; the value undef leaves one out. seen => sub is called with each text message.
+# replace our own; the value undef leaves one out. seen => sub is called with each text message;
+# append => bytes ride behind the handshake; socket => a connected one takes the place of ours.
 sub connect {
     my ($class, $host, $port, $path, $headers, %opt) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Proto => 'tcp',
-        Timeout => 10) or die "connect to $host:$port: $@";
+    my $socket = $opt{socket} || IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Proto => 'tcp',
+        Timeout => 10 * $slow) or die "connect to $host:$port: $@";
     my $self = bless { socket => $socket, buffer => '', eof => 0, seen => $opt{seen} }, $class;
     binmode $socket;
 
@@ -100,14 +103,15 @@ sub frame {
 sub _masked {
     my ($payload, $mask) = @_;
     return '' unless length $payload;
-    return $payload ^ substr($mask x (1 + int(length($payload) / 4)), 0, length $payload);
+    # As text, both: of numbers it would be another xor.
+    return "$payload" ^ substr($mask x (1 + int(length($payload) / 4)), 0, length $payload);
 }
 
 # The next frame as it came: { opcode, payload, fin }. Nothing at the end of the connection
 # (eof is true then) and when the time is up. Dies at what a server must not send.
 sub next_frame {
     my ($self, $timeout) = @_;
-    my $until = time + (defined $timeout ? $timeout : 10);
+    my $until = time + $slow * (defined $timeout ? $timeout : 10);
     while (1) {
         my $frame = $self->_take_frame;
         return $frame if $frame;
@@ -121,7 +125,7 @@ sub next_frame {
 # A close frame comes as { opcode => CLOSE, code, reason }.
 sub next_message {
     my ($self, $timeout) = @_;
-    my $until = time + (defined $timeout ? $timeout : 10);
+    my $until = time + $slow * (defined $timeout ? $timeout : 10);
     while (1) {
         my $left  = $until - time;
         my $frame = $self->next_frame($left > 0 ? $left : 0) or return;
@@ -161,7 +165,7 @@ sub close {
     if (!$self->{eof} && ($self->{status} || 0) == 101) {
         my $payload = pack('n', $code || 1000) . (defined $reason ? $reason : '');
         if ($self->send_frame(CLOSE, $payload)) {
-            my $until = time + 5;
+            my $until = time + 5 * $slow;
             eval {
                 while (my $frame = $self->next_frame($until - time)) {
                     $answer = _close_message($frame) if $frame->{opcode} == CLOSE;
@@ -178,7 +182,7 @@ sub close {
 
 sub _handshake {
     my ($self, $key, $timeout) = @_;
-    my $until = time + $timeout;
+    my $until = time + $slow * $timeout;
     while ($self->{buffer} !~ /\r\n\r\n/) {
         $self->_read_more($until) or die "WebSocket: no answer to the handshake\n";
     }
