@@ -1,4 +1,5 @@
-# nginx-render: make, make run, stop, test, fuzz, bench, install.
+# nginx-render: make, make run, stop, test, fuzz, bench, install; for other
+# nginxes test-static, test-debian13.
 #
 # BUILD=dir      where objects and binaries go (build)
 # SANITIZE=1     AddressSanitizer and UBSan in all of it (use another BUILD)
@@ -165,6 +166,16 @@ test-onebyte: $(BUILD)/onebyte.so
 	        prove -It/lib $(PROVE_FLAGS) $(RIG_FILES) || failed=1; \
 	done; test -z "$$failed"
 
+# The nginx half in other nginxes, with sources and trees in a cache folder.
+test-static:
+	@scripts/deps builds
+	@$(MAKE) --no-print-directory -s all
+	@RENDER_BUILD="$(abspath $(BUILD))" t/builds/static
+
+test-debian13:
+	@scripts/deps builds
+	@t/builds/debian13
+
 # libFuzzer over what reads bytes of strangers: FUZZ_SECONDS for each target.
 # Objects of their own, since all of common/ is instrumented.
 FUZZ_CC      ?= clang
@@ -195,6 +206,14 @@ fuzz:
 
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
+# nginx reloaded each second under a mixed load: SOAK_SECONDS, SOAK_SOCKETS
+soak-reload: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/reload
+
+# nginx started and ended under load: SOAK_ROUNDS
+soak-quit: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/quit
+
 # Load generators of the bench; they link nothing of ours.
 BENCHES = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
 BENCH  ?=
@@ -209,6 +228,15 @@ bench:
 	@scripts/deps bench
 	@$(MAKE) --no-print-directory -s all bench-build
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run $(BENCH)
+
+# What takes longer than the suite may: events to clients who come and go
+# (FLOOD_SECONDS), and pings, a minute of them.
+soak-flood soak-pings: soak-%: all
+	RENDER_BUILD="$(abspath $(BUILD))" prove -vIt/lib t/soak/$*
+
+# PostgreSQL and Redis come and go under load; prints what clients saw of it
+soak-outages: all
+	@RENDER_BUILD="$(abspath $(BUILD))" perl -It/lib t/soak/outages
 
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
@@ -232,7 +260,8 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all module deps run stop unit test test-asan test-asan-system \
-        test-asan-debug debug-nginx test-valgrind test-onebyte fuzz fuzz-build \
-        bench bench-build install clean
+        test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
+        test-debian13 fuzz fuzz-build soak-reload soak-quit soak-flood \
+        soak-pings soak-outages bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
