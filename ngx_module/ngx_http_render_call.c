@@ -172,7 +172,7 @@ ngx_http_render_object_write(ngx_http_render_object_t *o, char *p)
         *p++ = '"';
     }
 
-    if (o->more.len != 0) {
+    if (o->more.len != 0) {                 /* else there is no data either */
         p = (char *) ngx_cpymem(p, o->more.data, o->more.len);
     }
 
