@@ -17,6 +17,14 @@
 #include "rn_store.h"
 
 
+/* an nginx without threads has none of these, and is told so at its start */
+
+#pragma weak ngx_thread_pool_module
+#pragma weak ngx_thread_pool_get
+#pragma weak ngx_thread_pool_add
+#pragma weak ngx_thread_task_post
+
+
 #define NGX_HTTP_RENDER_MAX_PARAMS   16
 #define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)
 #define NGX_HTTP_RENDER_BODY_ANYONE  65536      /* of who has not signed in */

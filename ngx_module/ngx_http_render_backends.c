@@ -123,12 +123,58 @@ ngx_http_render_pg_hosts(ngx_conf_t *cf, ngx_array_t *hosts, const char *names,
 }
 
 
+/* What libpq itself would find out only in a worker process; NULL: nothing. */
+
+static const char *
+ngx_http_render_pg_wrong(const char *keyword, const char *value)
+{
+    size_t              len;
+    ngx_int_t           port;
+    const char         *p, *comma;
+    const char *const  *m;
+
+    static const char *const modes[] = {
+        "disable", "allow", "prefer", "require", "verify-ca", "verify-full",
+        NULL
+    };
+
+    if (ngx_strcmp(keyword, "port") == 0) {
+        for (p = value; p != NULL; p = comma != NULL ? comma + 1 : NULL) {
+            comma = ngx_strchr(p, ',');
+            len = comma != NULL ? (size_t) (comma - p) : ngx_strlen(p);
+            port = len != 0 ? ngx_atoi((u_char *) p, len) : 5432;
+
+            if (port < 1 || port > 65535) {
+                return "has an invalid port";
+            }
+        }
+
+        return NULL;
+    }
+
+    if (ngx_strcmp(keyword, "sslmode") == 0) {
+        for (m = modes; *m != NULL; m++) {
+            if (ngx_strcmp(value, *m) == 0) {
+                return NULL;
+            }
+        }
+
+        return "has an invalid sslmode, it must be \"disable\", \"allow\", "
+               "\"prefer\", \"require\", \"verify-ca\" or \"verify-full\"";
+    }
+
+    return NULL;
+}
+
+
 char *
 ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_render_main_conf_t *mcf = conf;
 
     char              *err, *rv;
+    size_t             len;
+    u_char            *p;
     ngx_str_t         *value;
     ngx_int_t          n;
     ngx_uint_t         addressed;
@@ -145,7 +191,7 @@ ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                    " -c idle_in_transaction_session_timeout=10s",
         NULL
     };
-    const char *const *f;
+    const char *const *f, *wrong;
 
     if (mcf->pg_keywords != NULL) {
         return "is duplicate";
@@ -156,11 +202,29 @@ ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     hosts = ports = NULL;
     addressed = 0;
 
+    /* libpq would repeat the value as a whole, with the password in it */
+
+    p = (u_char *) ngx_strstr(value[1].data, "://");
+
+    if (p != NULL && ngx_strncmp(value[1].data, "postgresql://", 13) != 0
+        && ngx_strncmp(value[1].data, "postgres://", 11) != 0
+        && ngx_strlchr(value[1].data, p, '=') == NULL)
+    {
+        return "must be postgresql://[user[:password]@][host][:port]/database,"
+               " or keywords and values of libpq";
+    }
+
     opts = PQconninfoParse((char *) value[1].data, &err);
     if (opts == NULL) {
+        len = err != NULL ? ngx_strlen(err) : 0;
+
+        while (len > 0 && err[len - 1] == '\n') {
+            len--;
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value of \"render_postgres\": %s",
-                           err ? err : "no memory");
+                           "invalid value of \"render_postgres\": %*s",
+                           len, err != NULL ? err : "");
         PQfreemem(err);
         return NGX_CONF_ERROR;
     }
@@ -183,6 +247,13 @@ ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (ngx_strcmp(o->keyword, "options") == 0) {
             rv = "may not hold \"options\"";
+            break;
+        }
+
+        wrong = ngx_http_render_pg_wrong(o->keyword, o->val);
+
+        if (wrong != NULL) {
+            rv = (char *) wrong;
             break;
         }
 
@@ -275,9 +346,11 @@ ngx_http_render_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     p += 8;
-    at = ngx_strlchr(p, last, '@');
+    /* the last one, as the workers take it: a password may hold others */
 
-    if (at != NULL) {
+    for (at = last - 1; at > p && *at != '@'; at--) { /* void */ }
+
+    if (*at == '@') {
         if (*p != ':') {
             return "takes a password as redis://:password@host";
         }
@@ -442,7 +515,8 @@ ngx_http_render_link_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_render_main_conf_t *mcf = conf;
 
-    ngx_str_t  *value, *key;
+    char       *rv;
+    ngx_str_t  *value, *key, *first;
 
     if (mcf->link_keys == NULL) {
         mcf->link_keys = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
@@ -462,6 +536,19 @@ ngx_http_render_link_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+    rv = ngx_http_render_read_key(cf, &value[1], RN_LINK_KEY_MIN, key);
 
-    return ngx_http_render_read_key(cf, &value[1], RN_LINK_KEY_MIN, key);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    first = mcf->link_keys->elts;
+
+    if (key != first && key->len == first->len
+        && ngx_memcmp(key->data, first->data, key->len) == 0)
+    {
+        return "names a key that is there already";
+    }
+
+    return NGX_CONF_OK;
 }

@@ -15,9 +15,16 @@ static void *ngx_http_render_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_render_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_render_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_render_preconfigure(ngx_conf_t *cf);
 static char *ngx_http_render_api(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_render_auth(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_render_check_prefix(ngx_conf_t *cf, void *post,
+    void *data);
+static char *ngx_http_render_check_jwt_ttl(ngx_conf_t *cf, void *post,
+    void *data);
+static char *ngx_http_render_check_link_ttl(ngx_conf_t *cf, void *post,
     void *data);
 
 
@@ -27,6 +34,14 @@ static ngx_conf_num_bounds_t  ngx_http_render_cost_bounds = {
 
 static ngx_conf_post_t  ngx_http_render_prefix_post = {
     ngx_http_render_check_prefix
+};
+
+static ngx_conf_post_t  ngx_http_render_jwt_ttl_post = {
+    ngx_http_render_check_jwt_ttl
+};
+
+static ngx_conf_post_t  ngx_http_render_link_ttl_post = {
+    ngx_http_render_check_link_ttl
 };
 
 static ngx_conf_bitmask_t  ngx_http_render_resources[] = {
@@ -87,7 +102,7 @@ static ngx_command_t  ngx_http_render_commands[] = {
       ngx_conf_set_sec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_render_main_conf_t, jwt_ttl),
-      NULL },
+      &ngx_http_render_jwt_ttl_post },
 
     { ngx_string("render_link_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -101,7 +116,7 @@ static ngx_command_t  ngx_http_render_commands[] = {
       ngx_conf_set_sec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_render_main_conf_t, link_ttl),
-      NULL },
+      &ngx_http_render_link_ttl_post },
 
     { ngx_string("render_bcrypt_cost"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -114,15 +129,15 @@ static ngx_command_t  ngx_http_render_commands[] = {
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_render_api,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_render_loc_conf_t, api),
-      &ngx_http_render_resources },
+      0,
+      NULL },
 
     { ngx_string("render_auth"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_render_auth,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_render_loc_conf_t, auth),
-      &ngx_http_render_auths },
+      0,
+      NULL },
 
     { ngx_string("render_prefix"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -143,7 +158,7 @@ static ngx_command_t  ngx_http_render_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_render_module_ctx = {
-    ngx_http_render_add_variables,         /* preconfiguration */
+    ngx_http_render_preconfigure,          /* preconfiguration */
     ngx_http_render_init,                  /* postconfiguration */
 
     ngx_http_render_create_main_conf,      /* create main configuration */
@@ -173,19 +188,72 @@ ngx_module_t  ngx_http_render_module = {
 };
 
 
+/*
+ * --with-compat lets a module with threads into an nginx without: what it lacks
+ * is weak here (ngx_http_render.h), so that this can be said.
+ */
+
+static ngx_int_t
+ngx_http_render_preconfigure(ngx_conf_t *cf)
+{
+    ngx_module_t *volatile  threads = &ngx_thread_pool_module;
+
+    if (threads == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "ngx_http_render_module needs an nginx that was "
+                           "built with --with-threads");
+        return NGX_ERROR;
+    }
+
+    return ngx_http_render_add_variables(cf);
+}
+
+
 static char *
 ngx_http_render_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char                         *rv;
+    ngx_http_render_loc_conf_t *lcf = conf;
+
+    ngx_str_t                    *value;
+    ngx_uint_t                    i, k;
+    ngx_conf_bitmask_t           *known = ngx_http_render_resources;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_render_main_conf_t  *mcf;
 
-    rv = ngx_conf_set_bitmask_slot(cf, cmd, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
+    if (lcf->api != 0) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        for (k = 0; known[k].name.len != 0; k++) {
+            if (known[k].name.len == value[i].len
+                && ngx_strcmp(known[k].name.data, value[i].data) == 0)
+            {
+                break;
+            }
+        }
+
+        if (known[k].name.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" in \"render_api\", it "
+                               "must be \"all\", \"auth\", \"users\", "
+                               "\"assets\", \"videos\", \"compositions\", "
+                               "\"jobs\", \"results\", \"progress\", "
+                               "\"health\" or \"metrics\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->api |= known[k].mask;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    if (clcf->handler != NULL) {
+        return "does not go with another one that answers the location";
+    }
+
     clcf->handler = ngx_http_render_api_handler;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_render_module);
@@ -196,9 +264,47 @@ ngx_http_render_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
+ngx_http_render_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_loc_conf_t *lcf = conf;
+
+    ngx_str_t        *value;
+    ngx_conf_enum_t  *e;
+
+    if (lcf->auth != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (e = ngx_http_render_auths; e->name.len != 0; e++) {
+        if (e->name.len == value[1].len
+            && ngx_strcmp(e->name.data, value[1].data) == 0)
+        {
+            lcf->auth = e->value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"render_auth\", it must be "
+                       "\"off\", \"user\" or \"admin\"", &value[1]);
+    return NGX_CONF_ERROR;
+}
+
+
+/*
+ * The prefix is compared with normalised paths, and stands in Location as it
+ * is: what would never match, or mean something else there, is refused.
+ */
+
+static char *
 ngx_http_render_check_prefix(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_str_t *s = data;
+
+    size_t  i;
+    u_char  c, after;
 
     if (s->len == 0 || s->data[0] != '/') {
         return "must begin with \"/\"";
@@ -208,7 +314,54 @@ ngx_http_render_check_prefix(ngx_conf_t *cf, void *post, void *data)
         s->len--;
     }
 
+    for (i = 0; i < s->len; i++) {
+        c = s->data[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
+              || (c >= 'A' && c <= 'Z')
+              || ngx_strchr("/-._~!$&'()*+,;=:@", c) != NULL))
+        {
+            return "may hold but letters, digits and /-._~!$&'()*+,;=:@";
+        }
+
+        if (c != '/') {
+            continue;
+        }
+
+        after = i + 1 < s->len ? s->data[i + 1] : '\0';
+
+        if (after == '.' && i + 2 < s->len && s->data[i + 2] == '.') {
+            after = i + 3 < s->len ? s->data[i + 3] : '/';
+
+        } else if (after == '.') {
+            after = i + 2 < s->len ? s->data[i + 2] : '/';
+        }
+
+        if (after == '/') {
+            return "may not hold \"//\", \"/./\" or \"/../\"";
+        }
+    }
+
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_render_check_jwt_ttl(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t *ttl = data;
+
+    return *ttl < 1 ? "must be at least 1s" : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_render_check_link_ttl(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t *ttl = data;
+
+    return *ttl < 1 || *ttl > 72 * 3600 ? "must be between 1s and 72h"
+                                        : NGX_CONF_OK;
 }
 
 
@@ -295,18 +448,6 @@ ngx_http_render_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(mcf->link_ttl, 900);
     ngx_conf_init_uint_value(mcf->bcrypt_cost, 12);
 
-    if (mcf->link_ttl < 1 || mcf->link_ttl > 72 * 3600) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"render_link_ttl\" must be between 1s and 72h");
-        return NGX_CONF_ERROR;
-    }
-
-    if (mcf->jwt_ttl < 1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"render_jwt_ttl\" must be at least 1s");
-        return NGX_CONF_ERROR;
-    }
-
     if (!mcf->used) {
         return NGX_CONF_OK;
     }
@@ -377,6 +518,13 @@ ngx_http_render_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (clcf->noname && clcf->handler == NULL && prev->api != 0) {
         conf->api = prev->api;
         clcf->handler = ngx_http_render_api_handler;
+    }
+
+    if (conf->api != 0 && clcf->handler != ngx_http_render_api_handler) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"render_api\" does not go "
+                           "with another directive that answers the location "
+                           "\"%V\"", &clcf->name);
+        return NGX_CONF_ERROR;
     }
 
     ngx_conf_merge_uint_value(conf->auth, prev->auth, ngx_http_render_anyone);

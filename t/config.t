@@ -1,4 +1,5 @@
-# What nginx -t says of a wrong configuration, one for each rule; and one with a prefix that works.
+# What nginx -t says of a configuration: of wrong ones, a file each in t/config, and of right ones; what
+# one inherits from another; and one with a prefix that works.
 
 use strict;
 use warnings;
@@ -22,6 +23,7 @@ write_file("$dir/jwt.key",   'j' x 32);
 write_file("$dir/link.key",  'l' x 16);
 write_file("$dir/link2.key", 'm' x 16);
 write_file("$dir/link3.key", 'n' x 16);
+write_file("$dir/copy.key",  'l' x 16 . "\n");
 write_file("$dir/short.key", 's' x 31 . "\n\n");
 write_file("$dir/tiny.key",  's' x 15);
 write_file("$dir/empty.key", '');
@@ -51,8 +53,7 @@ pid "$dir/nginx.pid";
 $main
 events { }
 http {
-    access_log off;
-    client_body_temp_path "$dir/b"; proxy_temp_path "$dir/p"; fastcgi_temp_path "$dir/f"; uwsgi_temp_path "$dir/u"; scgi_temp_path "$dir/s";
+    @{[ basics() ]}
     @needed
     $http
     server {
@@ -64,12 +65,22 @@ http {
     }
 }
 CONF
-    # A module with a sanitizer in it needs its runtime first; what nginx leaves to its end is no leak.
+    return nginx_t();
+}
+
+# A module with a sanitizer in it needs its runtime first; what nginx leaves to its end is no leak.
+my ($asan) = `ldd '$module'` =~ /libasan\S* => (\S+)/;
+
+sub nginx_t {
     local %ENV = %ENV;
-    my ($asan) = `ldd '$module'` =~ /libasan\S* => (\S+)/;
     @ENV{qw(LD_PRELOAD ASAN_OPTIONS)} = ($asan, 'detect_leaks=0') if $asan;
     my $out = `'$nginx' -t -p '$dir' -c '$dir/nginx.conf' -e '$dir/logs/error.log' 2>&1`;
     return ($? >> 8, $out);
+}
+
+# What every http block of ours begins with; nothing of the machine's is written to.
+sub basics {
+    return qq{access_log off;\n} . join '', map { qq{${_}_temp_path "$dir/$_";\n} } qw(client_body proxy fastcgi uwsgi scgi);
 }
 
 sub accepted {
@@ -77,16 +88,6 @@ sub accepted {
     my ($status, $out) = test(@conf);
     ok $status == 0 && $out =~ /test is successful/ && $out !~ /\[(?:warn|emerg|alert)\]/, $what or diag $out;
 }
-
-sub refused {
-    my ($message, @conf) = @_;
-    my ($status, $out) = test(@conf);
-    my ($said) = $out =~ /\[emerg\] (.*?)(?: in \S+nginx\.conf:\d+)?$/m;
-    is $said, $message, $message or diag $out;
-    is $status, 1, '... is fatal';
-    unlike $out, qr/Sanitizer|runtime error|hunter2|jjjj|llll|ssss|AAAA/, '... and tells no more';
-}
-
 
 # ---------------------------------------------------------------- right
 
@@ -110,82 +111,39 @@ accepted("storage as $_", "render_storage $_;", undef, without => 'render_storag
 
 # ---------------------------------------------------------------- wrong
 
-refused("\"render_api\" needs \"$_\" in the http block", '', undef, without => $_) for sort keys %need;
-refused('"render_auth" needs "render_jwt_key" in the http block', '', 'render_auth user;', without => 'render_jwt_key');
-
-refused("\"$_\" directive is duplicate", $need{$_}) for qw(render_postgres render_redis render_storage render_jwt_key);
-refused('"render_link_key" directive takes two keys at the most: the one that signs, and one that is still accepted',
-    'render_link_key link2.key; render_link_key link3.key;');
-refused("\"$_\" directive is duplicate", "$_; $_;" =~ s/(\w+);/$1 5s;/gr) for qw(render_link_ttl render_jwt_ttl);
-refused('"render_bcrypt_cost" directive is duplicate', 'render_bcrypt_cost 5; render_bcrypt_cost 5;');
-refused('"render_auth" directive is duplicate',   '', 'render_auth user; render_auth user;');
-refused('"render_prefix" directive is duplicate', '', 'render_api all; render_prefix /a; render_prefix /a;');
-
-my %postgres = (
-    'nonsense'                      => 'invalid value of "render_postgres": missing "=" after "nonsense" in connection info string',
-    'host=/x port'                  => 'invalid value of "render_postgres": missing "=" after "port" in connection info string',
-    'colour=red'                    => 'invalid value of "render_postgres": invalid connection option "colour"',
-    'host=/x options=-cwork_mem=1'  => '"render_postgres" directive may not hold "options"',
-);
-refused($postgres{$_}, "render_postgres \"$_\";", undef, without => 'render_postgres') for sort keys %postgres;
-refused('"render_postgres" directive "connections" must be between 3 and 128',
-    "render_postgres host=/x connections=$_;", undef, without => 'render_postgres') for qw(2 129 0 -4 many), '';
-refused('invalid parameter "pool=4", only "connections=" is known', 'render_postgres host=/x pool=4;', undef, without => 'render_postgres');
-refused('invalid number of arguments in "render_postgres" directive', "$_;", undef, without => 'render_postgres')
-    for 'render_postgres', 'render_postgres host=/x connections=4 connections=5';
-
-my %redis = (
-    'localhost:6379'            => '"render_redis" directive must be redis://[:password@]host[:port][/database]',
-    'rediss://127.0.0.1:6379/0' => '"render_redis" directive must be redis://[:password@]host[:port][/database]',
-    'redis://'                  => '"render_redis" directive must be redis://[:password@]host[:port][/database]',
-    'redis://me:x@127.0.0.1'    => '"render_redis" directive takes a password as redis://:password@host',
-    'redis://127.0.0.1/1024'    => '"render_redis" directive names no database between 0 and 1023',
-    'redis://127.0.0.1/x'       => '"render_redis" directive names no database between 0 and 1023',
-    'redis://127.0.0.1/0/1'     => '"render_redis" directive names no database between 0 and 1023',
-    'redis:///0'                => 'no host in "" of "render_redis"',
-    'redis://127.0.0.1:99999'   => 'invalid port in "127.0.0.1:99999" of "render_redis"',
-    'redis://127.0.0.1:x/0'     => 'invalid port in "127.0.0.1:x" of "render_redis"',
-);
-refused($redis{$_}, "render_redis $_;", undef, without => 'render_redis') for sort keys %redis;
-
-my %storage = (
-    'storage'             => 'invalid value of "render_storage": storage must be file:///absolute/path',
-    'file://storage'      => 'invalid value of "render_storage": storage must be file:///absolute/path',
-    'http://x/y'          => 'invalid value of "render_storage": storage must be file:///absolute/path',
-    's3://bucket/prefix'  => 'invalid value of "render_storage": storage in S3 is not part of this version; use file:///path',
-    "file://$dir/none"    => "the directory \"$dir/none\" of \"render_storage\" cannot be used (2: No such file or directory)",
-    "file://$dir/jwt.key" => "the directory \"$dir/jwt.key\" of \"render_storage\" cannot be used (20: Not a directory)",
-);
-refused($storage{$_}, "render_storage $_;", undef, without => 'render_storage') for sort keys %storage;
-
-for my $name (qw(render_jwt_key render_link_key)) {
-    refused("open() \"$dir/none.key\" failed (2: No such file or directory)", "$name none.key;", undef, without => $name);
-    refused("the key file \"$dir/pem.key\" holds a PEM key; here a shared secret is needed", "$name pem.key;", undef, without => $name);
-    refused("the key file \"$dir/long.key\" cannot be read, or is longer than 4096 bytes", "$name long.key;", undef, without => $name);
-    refused("the key file \"$dir/storage\" cannot be read, or is longer than 4096 bytes (21: Is a directory)", "$name storage;", undef,
-        without => $name);
+# A file each: the message in its first line, "# here" behind the line that it must name.
+for my $name (sort keys %need) {
+    write_file("$dir/but_" . substr($name, 7) . '.conf', basics() . join "\n", map { $need{$_} } grep { $_ ne $name } sort keys %need);
 }
-refused("the key file \"$dir/short.key\" holds 31 bytes, at least 32 are needed", 'render_jwt_key short.key;', undef, without => 'render_jwt_key');
-refused("the key file \"$dir/empty.key\" holds 0 bytes, at least 32 are needed", 'render_jwt_key empty.key;', undef, without => 'render_jwt_key');
-refused("the key file \"$dir/tiny.key\" holds 15 bytes, at least 16 are needed", 'render_link_key tiny.key;', undef, without => 'render_link_key');
+write_file("$dir/needed.conf", basics() . join "\n", map { $need{$_} } sort keys %need);
 
-refused('"render_link_ttl" must be between 1s and 72h', "render_link_ttl $_;") for qw(100h 259201 0);
-refused('"render_jwt_ttl" must be at least 1s',         'render_jwt_ttl 0;');
-refused("\"$_\" directive invalid value", "$_ soon;") for qw(render_link_ttl render_jwt_ttl);
-refused('value must be between 4 and 16', "render_bcrypt_cost $_;") for qw(3 17);
-refused('"render_bcrypt_cost" directive invalid number', 'render_bcrypt_cost high;');
+my %there;
+for my $file (sort glob 't/config/*.conf') {
+    my ($name) = $file =~ m{([^/]+)\.conf\z};
+    my @lines = do { open my $in, '<', $file or die "$file: $!"; <$in> };
+    my ($message) = $lines[0] =~ /\A# expect: (.+)\n\z/ or BAIL_OUT("$file does not say what it expects");
+    $message =~ s/\{dir\}/$dir/;
+    my ($line) = grep { $lines[$_ - 1] =~ /# here$/ } 1 .. @lines;
+    $message .= ' in ' . abs_path($file) . ":$line" if $line;
+    write_file("$dir/nginx.conf", qq{load_module "$module";\npid "$dir/nginx.pid";\nevents { }\ninclude "} . abs_path($file) . qq{";\n});
+    my ($status, $out) = nginx_t();
+    my ($said) = $out =~ /\[emerg\] (.*)$/m;
+    $said = '' unless defined $said;
+    $said =~ s/ in \S+:\d+\z// unless $line;
+    ok $said eq $message && $status == 1 && $out !~ /Sanitizer|runtime error|hunter2|jjjj|llll|ssss|AAAA/, "$name: $message"
+        or diag "status $status: $out";
+    $there{$1}{$2} = 1 if $name =~ /\A(\w+)\.(.+)\z/;
+}
 
-refused('invalid value "lessons"', '', 'render_api lessons;');
-refused('invalid value "ALLES"',   '', 'render_api auth ALLES;');
-refused('invalid number of arguments in "render_api" directive', '', 'render_api;');
-refused('invalid value "root"',    '', 'render_auth root;');
-refused('invalid value "on"',      '', 'render_auth on;');
-refused('"render_prefix" directive must begin with "/"', '', "render_api all; render_prefix $_;") for 'api', '""', 'http://x/';
-
-refused("\"$_\" directive is not allowed here", '', undef, server => $need{$_}) for sort keys %need;
-refused('"render_api" directive is not allowed here', 'render_api all;');
-refused('"render_api" directive is not allowed here', '', undef, server => 'render_api all;');
-refused('"render_bcrypt_cost" directive is not allowed here', '', 'render_api all; render_bcrypt_cost 5;');
+# None is forgotten: of each directive the numbers of arguments, the places, and that it stands once.
+my ($table) = do { local (@ARGV, $/) = ('ngx_module/ngx_http_render_module.c'); <> } =~ /ngx_http_render_commands\[\] = \{(.*?)ngx_null_command/s;
+my @directives = $table =~ /ngx_string\("(\w+)"\)/g;
+is_deeply [sort keys %there], [sort @directives], 'every directive has files in t/config';
+for my $name (@directives) {
+    my $of = $there{$name} || {};
+    ok $of->{none} && $of->{main} && ($of->{duplicate} || $of->{third}), "$name: without arguments, outside of http, once more"
+        or diag join ' ', sort keys %$of;
+}
 
 
 # ---------------------------------------------------------------- built into nginx
