@@ -199,6 +199,77 @@ ngx_http_render_upload_raw(ngx_http_request_t *r, ngx_http_render_upload_t *u,
 }
 
 
+static ngx_int_t
+ngx_http_render_upload_bytes(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u, ngx_buf_t *b)
+{
+    return u->form ? ngx_http_render_upload_parse(r, u, b)
+                   : ngx_http_render_upload_raw(r, u, b);
+}
+
+
+/*
+ * Somebody else had the body read (mirror_request_body), or all of it came with
+ * the header and client_body_in_file_only is on: it lies in a file, of which a
+ * piece at a time is taken.  It was written a moment ago, so that reading does
+ * not wait for a disk.
+ */
+
+static ngx_int_t
+ngx_http_render_upload_piece(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u, ngx_buf_t *b)
+{
+    size_t      size;
+    ssize_t     n;
+    ngx_int_t   rc;
+    ngx_buf_t  *piece;
+
+    if (u->piece == NULL) {
+        u->piece = ngx_create_temp_buf(r->pool, NGX_HTTP_RENDER_UPLOAD_PIECE);
+
+        if (u->piece == NULL) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return NGX_DECLINED;
+        }
+    }
+
+    piece = u->piece;
+
+    for ( ;; ) {
+
+        /* a span may still point to what has been read before */
+
+        if (piece->pos == piece->last && u->span_len == 0) {
+            size = ngx_min(b->file_last - b->file_pos,
+                           NGX_HTTP_RENDER_UPLOAD_PIECE);
+            if (size == 0) {
+                return NGX_OK;
+            }
+
+            n = ngx_read_file(b->file, piece->start, size, b->file_pos);
+
+            if (n != (ssize_t) size) {
+                ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                              "render: the file \"%V\" of a body cannot be "
+                              "read", &b->file->name);
+                return ngx_http_render_upload_refuse(r, 503,
+                    "Service unavailable", "the file cannot be stored");
+            }
+
+            b->file_pos += n;
+            piece->pos = piece->start;
+            piece->last = piece->start + n;
+        }
+
+        rc = ngx_http_render_upload_bytes(r, u, piece);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_render_upload_take(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 {
@@ -210,18 +281,9 @@ ngx_http_render_upload_take(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         b = cl->buf;
         next = cl->next;
 
-        if (b->in_file) {                   /* not with unbuffered reading */
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "render: another module has read the body of an "
-                          "upload into a file; mirror_request_body must be off "
-                          "where uploads are taken");
-            return ngx_http_render_upload_refuse(r, 500, "Internal error",
-                "the server is set up in a way that uploads cannot be taken");
-        }
-
         r->request_body->bufs = cl;
-        rc = u->form ? ngx_http_render_upload_parse(r, u, b)
-                     : ngx_http_render_upload_raw(r, u, b);
+        rc = b->in_file ? ngx_http_render_upload_piece(r, u, b)
+                        : ngx_http_render_upload_bytes(r, u, b);
 
         if (rc != NGX_OK) {
             return rc;

@@ -299,6 +299,46 @@ ngx_http_render_upload_begun(ngx_http_request_t *r,
 }
 
 
+/*
+ * What is whole already may be somebody else's, too (a mirror's): buffers of
+ * our own over the same bytes, that taking them takes nothing from others.
+ */
+
+static ngx_int_t
+ngx_http_render_upload_own(ngx_http_request_t *r)
+{
+    ngx_buf_t                *b;
+    ngx_chain_t              *in, **last;
+    ngx_http_request_body_t  *rb;
+
+    rb = ngx_palloc(r->pool, sizeof(ngx_http_request_body_t));
+    if (rb == NULL) {
+        return NGX_ERROR;
+    }
+
+    *rb = *r->request_body;
+    rb->bufs = NULL;
+    last = &rb->bufs;
+
+    for (in = r->request_body->bufs; in; in = in->next) {
+        b = ngx_palloc(r->pool, sizeof(ngx_buf_t));
+        *last = b != NULL ? ngx_alloc_chain_link(r->pool) : NULL;
+        if (*last == NULL) {
+            return NGX_ERROR;
+        }
+
+        *b = *in->buf;
+        (*last)->buf = b;
+        (*last)->next = NULL;
+        last = &(*last)->next;
+    }
+
+    r->request_body = rb;
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_http_render_upload_init(ngx_http_request_t *r)
 {
@@ -306,6 +346,11 @@ ngx_http_render_upload_init(ngx_http_request_t *r)
 
     if (r->request_body == NULL) {          /* a subrequest without one */
         ngx_http_finalize_request(r, NGX_HTTP_BAD_REQUEST);
+        return;
+    }
+
+    if (!r->reading_body && ngx_http_render_upload_own(r) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 

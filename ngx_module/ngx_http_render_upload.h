@@ -22,6 +22,7 @@
 #define NGX_HTTP_RENDER_UPLOAD_FILES   32       /* of one form */
 #define NGX_HTTP_RENDER_UPLOAD_FIELDS  64
 #define NGX_HTTP_RENDER_UPLOAD_VALUE   8192     /* bytes of a field */
+#define NGX_HTTP_RENDER_UPLOAD_PIECE   65536    /* of a body in a file */
 
 
 /* A file on its way to storage; the thread's while `busy`. */
@@ -56,6 +57,7 @@ typedef struct {
     json_t                  *asked;         /* assets that are not made yet */
     const u_char            *span;          /* data not yet in the buffer */
     size_t                   span_len;
+    ngx_buf_t               *piece;         /* of a body that is in a file */
     size_t                   value_len;
     unsigned                 form:1;
     unsigned                 busy:1;        /* a thread has the file */
