@@ -35,7 +35,7 @@ ENGINE  = $(wildcard worker/render/*.c)
 STAGES  = $(wildcard worker/stages/*.c)
 COMMAND = worker/render_main.c worker/local.c $(wildcard worker/cmd_*.c)
 DAEMON  = $(filter-out $(COMMAND),$(wildcard worker/*.c))
-MODULE  = $(wildcard ngx_module/*.c ngx_module/*.h)
+MODULE  = $(wildcard ngx_module/*.c ngx_module/*.h ngx_module/*.map)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
