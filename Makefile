@@ -1,4 +1,5 @@
-# nginx-render: make, make run, stop, test, fuzz, bench, install.
+# nginx-render: make, make run, stop, test, fuzz, bench, install; for other
+# nginxes test-static, test-debian13.
 #
 # BUILD=dir      where objects and binaries go (build)
 # SANITIZE=1     AddressSanitizer and UBSan in all of it (use another BUILD)
@@ -160,6 +161,16 @@ test-onebyte: $(BUILD)/onebyte.so
 	        prove -It/lib $(PROVE_FLAGS) $(RIG_FILES) || failed=1; \
 	done; test -z "$$failed"
 
+# The nginx half in other nginxes, with sources and trees in a cache folder.
+test-static:
+	@scripts/deps builds
+	@$(MAKE) --no-print-directory -s all
+	@RENDER_BUILD="$(abspath $(BUILD))" t/builds/static
+
+test-debian13:
+	@scripts/deps builds
+	@t/builds/debian13
+
 # libFuzzer over what reads bytes of strangers: FUZZ_SECONDS for each target.
 # Objects of their own, since all of common/ is instrumented.
 FUZZ_CC      ?= clang
@@ -227,7 +238,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all module deps run stop unit test test-asan test-asan-system \
-        test-asan-debug debug-nginx test-valgrind test-onebyte fuzz fuzz-build \
-        bench bench-build install clean
+        test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
+        test-debian13 fuzz fuzz-build bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

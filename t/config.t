@@ -105,7 +105,7 @@ accepted("connections=$_", "render_postgres postgresql:///x?host=/x connections=
 accepted("a database as $_", "render_postgres \"$_\";", undef, without => 'render_postgres')
     for 'host=/run/postgresql dbname=render', 'postgresql://127.0.0.1/render', 'postgresql://[::1]:5433/render?sslmode=require';
 accepted("Redis as $_", "render_redis $_;", undef, without => 'render_redis')
-    for qw(redis://127.0.0.1 redis://127.0.0.1/ redis://:pass@127.0.0.1:6380/1023 redis://[::1]:6379/0);
+    for qw(redis://127.0.0.1 redis://127.0.0.1/ redis://:pass@127.0.0.1:6380/1023 redis://:p@ss/w@127.0.0.1/1 redis://[::1]:6379/0);
 accepted("storage as $_", "render_storage $_;", undef, without => 'render_storage') for "$dir/storage", "file://$dir/storage///";
 
 
@@ -147,6 +147,10 @@ for my $name (@directives) {
 
 
 # ---------------------------------------------------------------- built into nginx
+
+my $said = `USE_THREADS=NO sh ./config 2>&1`;
+is $said, "./config: error: ngx_http_render_module needs nginx with --with-threads\n", 'configure without --with-threads is told so';
+isnt $?, 0, 'and ends there';
 
 # Its header filter is lost when it is set up before the core's own begin the chain.
 my $src = $ENV{NGINX_SRC} || '/usr/share/nginx/src';
