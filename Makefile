@@ -71,7 +71,7 @@ module: $(BUILD)/ngx_http_render_module.so
 
 $(BUILD)/ngx_http_render_module.so: config scripts/build-module $(MODULE) \
         $(COMMON) $(wildcard common/*.h)
-	SANITIZE="$(SAN)" NGINX_SRC="$(NGINX_SRC)" CC_OPT="$(CC_OPT)" \
+	SANITIZE="$(or $(MODULE_SAN),$(SAN))" NGINX_SRC="$(NGINX_SRC)" CC_OPT="$(CC_OPT)" \
 	    NGINX_BINARY="$(NGINX_BINARY)" scripts/build-module "$(BUILD)"
 
 deps:
@@ -124,10 +124,12 @@ debug-nginx: build/debug/source
 	@$(MAKE) --no-print-directory -s SANITIZE=$(SANITIZE) NGINX_BINARY=1 \
 	    NGINX_SRC="$$(cat build/debug/source)" CC_OPT="$(DEBUG_OPT)" all
 
-# also the leaks of nginx's processes, which there are none of but those named
+# also the leaks of nginx's processes, which there are none of but those named;
+# nginx's own code gives NULL to memcpy, so UBSan is left to the other of the two
 test-asan-debug:
 	@scripts/deps memory
-	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan-debug debug-nginx
+	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan-debug \
+	    MODULE_SAN="-fsanitize=address -fno-omit-frame-pointer" debug-nginx
 	RENDER_BUILD="$(abspath build/asan-debug)" RENDER_ASAN=1 \
 	    RENDER_NGINX="$(abspath build/asan-debug/nginx-debug)" \
 	    ASAN_OPTIONS=detect_leaks=1 RENDER_SLOW=2 \
@@ -201,6 +203,14 @@ fuzz:
 
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
+# nginx reloaded each second under a mixed load: SOAK_SECONDS, SOAK_SOCKETS
+soak-reload: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/reload
+
+# nginx started and ended under load: SOAK_ROUNDS
+soak-quit: all
+	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/quit
+
 # Load generators of the bench; they link nothing of ours.
 BENCHES = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
 BENCH  ?=
@@ -215,6 +225,11 @@ bench:
 	@scripts/deps bench
 	@$(MAKE) --no-print-directory -s all bench-build
 	@RENDER_BUILD="$(abspath $(BUILD))" t/bench/run $(BENCH)
+
+# What takes longer than the suite may: events to clients who come and go
+# (FLOOD_SECONDS), and pings, a minute of them.
+soak-flood soak-pings: soak-%: all
+	RENDER_BUILD="$(abspath $(BUILD))" prove -vIt/lib t/soak/$*
 
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
@@ -239,6 +254,7 @@ clean:
 
 .PHONY: all module deps run stop unit test test-asan test-asan-system \
         test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
-        test-debian13 fuzz fuzz-build bench bench-build install clean
+        test-debian13 fuzz fuzz-build soak-reload soak-quit soak-flood soak-pings \
+        bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

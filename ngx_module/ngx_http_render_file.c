@@ -6,6 +6,7 @@
 
 #include "ngx_http_render_upload.h"
 
+#include <fcntl.h>
 #include <magic.h>
 
 
@@ -19,7 +20,7 @@ ngx_http_render_file_create(void)
         return NULL;
     }
 
-    ngx_memzero(f, offsetof(ngx_http_render_file_t, buf));
+    ngx_memzero(f, sizeof(ngx_http_render_file_t));
     f->fd = -1;
     f->store = ngx_http_render_process->store;
     f->md = EVP_MD_CTX_new();
@@ -70,7 +71,7 @@ ngx_http_render_file_magic(ngx_http_render_file_t *f)
     }
 
     if (magic_load(m, NULL) == 0) {
-        type = magic_buffer(m, f->buf,
+        type = magic_buffer(m, f->data,
                             ngx_min(f->n, NGX_HTTP_RENDER_UPLOAD_HEAD));
         if (type != NULL) {
             (void) ngx_cpystrn((u_char *) f->type, (u_char *) type,
@@ -101,10 +102,10 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
         ngx_http_render_file_magic(f);
     }
 
-    (void) EVP_DigestUpdate(f->md, f->buf, f->n);
+    (void) EVP_DigestUpdate(f->md, f->data, f->n);
 
     for (done = 0; done < f->n; done += n) {
-        n = pwrite(f->fd, f->buf + done, f->n - done, f->bytes + done);
+        n = pwrite(f->fd, f->data + done, f->n - done, f->bytes + done);
         if (n < 0) {
             if (errno == EINTR) {
                 n = 0;
@@ -114,6 +115,15 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
             return;
         }
     }
+
+#ifdef SYNC_FILE_RANGE_WRITE
+
+    /* the disk begins now, so that little is left for the fsync at the end */
+
+    if (!f->last) {
+        (void) sync_file_range(f->fd, f->bytes, f->n, SYNC_FILE_RANGE_WRITE);
+    }
+#endif
 
     f->bytes += f->n;
     ngx_http_render_count_by(upload_bytes, f->n);
@@ -167,6 +177,7 @@ ngx_http_render_file_free(ngx_http_request_t *r, void *data)
     ngx_http_render_file_t *f = data;
 
     EVP_MD_CTX_free(f->md);
+    free(f->data);
     free(f);
 }
 

@@ -35,7 +35,7 @@ typedef struct {
     ngx_queue_t                 flight;
     ngx_uint_t                  nflight, nsent;
     ngx_event_t                 timer;          /* of connecting */
-    ngx_msec_t                  opened;         /* since when it is ready */
+    ngx_msec_t                  opened;         /* or begun to be */
     ngx_msec_t                  turn;           /* since when the first in
                                                    flight is waited for */
     ngx_uint_t                 *prepared;       /* generation, 0: not yet */

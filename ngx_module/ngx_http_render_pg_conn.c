@@ -383,6 +383,7 @@ void
 ngx_http_render_pg_connect(ngx_http_render_conn_t *conn)
 {
     conn->pool->trying = conn;
+    conn->opened = ngx_current_msec;
     ngx_http_render_pg_state(conn, pg_connecting);
     conn->nsent = 0;
     conn->doubted = 0;
@@ -673,32 +674,16 @@ ngx_http_render_pg_lost(ngx_http_render_conn_t *conn, const char *why)
 }
 
 
-void
-ngx_http_render_pg_silent(ngx_http_render_conn_t *conn)
+/*
+ * The server has stalled, or the way to it.  What is idle would swallow the
+ * next query as well; what has queries may answer yet, and gets no more.
+ */
+
+static void
+ngx_http_render_pg_doubt(ngx_http_render_pg_t *pool)
 {
-    ngx_uint_t             i, others;
-    ngx_http_render_pg_t  *pool = conn->pool;
-
-    /* did any other answer while this one did not? */
-
-    others = (ngx_msec_int_t) (pool->answered - conn->turn) > 0;
-
-    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "render: a connection to PostgreSQL does not answer");
-
-    ngx_http_render_hosts_renew(pool->hosts);
-    ngx_http_render_pg_give_back(conn);
-    ngx_http_render_pg_bereave(conn, 0);
-
-    if (others || pool->away) {
-        ngx_http_render_pg_post(pool);
-        return;
-    }
-
-    /*
-     * The server has stalled, or the way to it.  What is idle would swallow the
-     * next query as well; what has queries may answer yet, and gets no more.
-     */
+    ngx_uint_t               i;
+    ngx_http_render_conn_t  *conn;
 
     for (i = 0; i < pool->nconns; i++) {
         conn = &pool->conns[i];
@@ -713,7 +698,32 @@ ngx_http_render_pg_silent(ngx_http_render_conn_t *conn)
             conn->doubted = 1;
         }
     }
+}
 
+
+void
+ngx_http_render_pg_silent(ngx_http_render_conn_t *conn)
+{
+    ngx_uint_t             others;
+    ngx_http_render_pg_t  *pool = conn->pool;
+
+    /* did any other answer while this one did not? */
+
+    others = (ngx_msec_int_t) (pool->answered - conn->turn) > 0;
+
+    ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                  "render: a connection to PostgreSQL does not answer");
+
+    ngx_http_render_hosts_renew(pool->hosts);
+    ngx_http_render_pg_give_back(conn);
+    ngx_http_render_pg_bereave(conn, 0);
+    ngx_http_render_pg_post(pool);
+
+    if (others || pool->away) {
+        return;
+    }
+
+    ngx_http_render_pg_doubt(pool);
     ngx_http_render_pg_away(pool, "no answer in time");
 
     if (!pool->timer.timer_set) {
@@ -723,13 +733,18 @@ ngx_http_render_pg_silent(ngx_http_render_conn_t *conn)
 }
 
 
-/* Connecting took too long. */
+/* Connecting took too long; where nothing else was heard, that is a stall. */
 
 static void
 ngx_http_render_pg_timer(ngx_event_t *ev)
 {
     ngx_http_render_conn_t  *conn = ev->data;
+    ngx_http_render_pg_t    *pool = conn->pool;
 
-    conn->pool->hosts->turn++;
+    if ((ngx_msec_int_t) (pool->answered - conn->opened) <= 0) {
+        ngx_http_render_pg_doubt(pool);
+    }
+
+    pool->hosts->turn++;
     ngx_http_render_pg_lost(conn, "connecting timed out");
 }

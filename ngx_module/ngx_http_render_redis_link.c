@@ -16,7 +16,8 @@
 #define NGX_HTTP_RENDER_REDIS_CONNECT   2000    /* ms */
 #define NGX_HTTP_RENDER_REDIS_MIN_BACK  100
 #define NGX_HTTP_RENDER_REDIS_MAX_BACK  3000
-#define NGX_HTTP_RENDER_REDIS_LIVED     5000    /* no cause for a pause */
+#define NGX_HTTP_RENDER_REDIS_HOPE      200     /* a pause not worth a line */
+#define NGX_HTTP_RENDER_REDIS_LIVED     1000    /* no cause for a pause */
 #define NGX_HTTP_RENDER_REDIS_BEAT      5000    /* a heartbeat both ways */
 #define NGX_HTTP_RENDER_REDIS_ANSWER    2000    /* to it */
 
@@ -218,33 +219,27 @@ ngx_http_render_link_in(ngx_http_render_link_t *link, ngx_msec_t ms)
 
 
 /*
- * It has no context any more.  One that has served for a while is tried again
- * at once, and the outage told when that fails; else after a pause.
+ * It has no context any more.  One that has served is made again before its end
+ * is told: at once, or after a pause if it did not last.
  */
 
 static void
 ngx_http_render_link_pause(ngx_http_render_link_t *link, const char *why)
 {
-    ngx_uint_t                lived, served;
+    ngx_uint_t                served, lived;
     ngx_http_render_redis_t  *redis = link->redis;
 
+    served = link->served && !link->doomed;
     lived = link->served
-            && ngx_current_msec - link->since > NGX_HTTP_RENDER_REDIS_LIVED;
-    served = lived && !link->doomed;
+            && ngx_current_msec - link->since
+               > (served ? NGX_HTTP_RENDER_REDIS_LIVED
+                         : NGX_HTTP_RENDER_REDIS_BEAT);
     link->up = 0;
     link->served = 0;
     link->doomed = 0;
 
-    if (lived) {
-        link->pause = 0;
-    }
-
     if (!link->pubsub && redis->pulse.timer_set) {
         ngx_del_timer(&redis->pulse);
-    }
-
-    if (!served) {
-        ngx_http_render_redis_away(link, why);
     }
 
     if (ngx_http_render_link_going(link)) {
@@ -254,21 +249,27 @@ ngx_http_render_link_pause(ngx_http_render_link_t *link, const char *why)
     ngx_http_render_hosts_renew(redis->hosts);
 
     if (link->pubsub && !redis->cmd.up) {
-        link->pause = 0;                    /* it will be told when */
+        link->pause = 0;                    /* it follows the other one */
         return;
     }
 
-    if (served) {
+    if (lived && served) {
+        link->pause = 0;
         ngx_http_render_link_in(link, 1);
         return;
+    }
+
+    link->pause = lived || link->pause == 0 ? NGX_HTTP_RENDER_REDIS_MIN_BACK
+                  : ngx_min(link->pause * 2, NGX_HTTP_RENDER_REDIS_MAX_BACK);
+
+    if (!served || link->pause > NGX_HTTP_RENDER_REDIS_HOPE) {
+        ngx_http_render_redis_away(link, why);
     }
 
     if (!link->pubsub) {
         redis->hosts->turn++;
     }
 
-    link->pause = link->pause == 0 ? NGX_HTTP_RENDER_REDIS_MIN_BACK
-                  : ngx_min(link->pause * 2, NGX_HTTP_RENDER_REDIS_MAX_BACK);
     ngx_http_render_link_in(link, link->pause / 2
                                   + ngx_random() % (link->pause / 2));
 }

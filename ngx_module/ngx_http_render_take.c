@@ -11,6 +11,12 @@ static ngx_int_t
 ngx_http_render_upload_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *title, const char *why)
 {
+    ngx_http_render_ctx_t     *ctx;
+    ngx_http_render_upload_t  *u;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+    u = ctx->state;
+    u->over = 1;
     ngx_http_render_problem(r, status, title, why, NULL);
 
     return NGX_DECLINED;
@@ -55,8 +61,7 @@ ngx_http_render_upload_part(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 static ngx_int_t
 ngx_http_render_upload_data(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 {
-    size_t                   n;
-    ngx_http_render_file_t  *f = u->file;
+    size_t  n;
 
     if (u->in_field) {
         if (u->value_len + u->span_len > sizeof(u->value)) {
@@ -71,13 +76,14 @@ ngx_http_render_upload_data(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         u->span_len = 0;
 
     } else {
-        n = ngx_min(u->span_len, sizeof(f->buf) - f->n);
-        ngx_memcpy(f->buf + f->n, u->span, n);
-        f->n += n;
+        n = ngx_min(u->span_len, NGX_HTTP_RENDER_UPLOAD_BUFFER - u->n);
+        ngx_memcpy(u->fill + u->n, u->span, n);
+        u->n += n;
+        u->taken += n;
         u->span += n;
         u->span_len -= n;
 
-        if (u->stored + f->bytes + (off_t) f->n > u->left) {
+        if (u->stored + u->taken > u->left) {
             return ngx_http_render_upload_refuse(r, 413, "Over quota",
                 "the account may not store this many bytes");
         }
@@ -107,7 +113,7 @@ ngx_http_render_upload_part_end(ngx_http_request_t *r,
     }
 
     if (u->in_file) {
-        u->file->last = 1;
+        u->last = 1;
         return NGX_AGAIN;
     }
 

@@ -58,6 +58,7 @@ ngx_http_render_upload_free(ngx_http_render_upload_t *u)
     json_decref(u->files);
     json_decref(u->asked);
     json_decref(u->fields);
+    free(u->fill);
     free(u);
 }
 
@@ -118,6 +119,7 @@ ngx_http_render_upload_create(ngx_http_request_t *r)
 
     u->r = r;
     u->file = ngx_http_render_file_create();
+    u->fill = malloc(NGX_HTTP_RENDER_UPLOAD_BUFFER);
     u->files = json_array();
     u->asked = json_array();
     u->fields = json_object();
@@ -128,8 +130,8 @@ ngx_http_render_upload_create(ngx_http_request_t *r)
     ngx_http_render_gauge(uploads, 1);
     ctx->state = u;
 
-    if (u->file == NULL || u->files == NULL || u->asked == NULL
-        || u->fields == NULL)
+    if (u->file == NULL || u->fill == NULL || u->files == NULL
+        || u->asked == NULL || u->fields == NULL)
     {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return NULL;
@@ -371,11 +373,12 @@ ngx_http_render_upload_read(ngx_http_request_t *r)
 
     if (r->connection->read->timedout) {
         r->connection->timedout = 1;
+        u->over = 1;
         ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
         return;
     }
 
-    if (u != NULL && !u->busy && !u->asking && !u->ended) {
+    if (!u->full && !u->last && !u->asking && !u->ended && !u->over) {
         ngx_http_render_upload_pump(r, u);
     }
 }
@@ -410,11 +413,12 @@ ngx_http_render_upload_whole(ngx_http_request_t *r,
     const char  *why;
 
     if (!u->form) {
-        u->file->last = 1;
+        u->last = 1;
         return 1;
     }
 
     if (!rn_multipart_finish(&u->parser, &why)) {
+        u->over = 1;
         ngx_http_render_problem(r, 400, "Bad form", why, NULL);
         return 0;
     }
@@ -507,6 +511,60 @@ ngx_http_render_upload_hold(ngx_http_request_t *r)
 }
 
 
+/*
+ * Gives what was filled to a thread, unless one is busy with what was filled
+ * before: then it will be given when that comes back.  NGX_OK: there is room
+ * again, and more may be taken.
+ */
+
+static ngx_int_t
+ngx_http_render_upload_give(ngx_http_request_t *r, ngx_http_render_upload_t *u)
+{
+    u_char                  *other;
+    ngx_http_render_file_t  *f = u->file;
+
+    if (u->busy) {
+        u->full = 1;
+        ngx_http_render_upload_hold(r);
+        return NGX_AGAIN;
+    }
+
+    other = f->data;
+
+    if (other == NULL && !(u->last && !u->form)) {
+        other = malloc(NGX_HTTP_RENDER_UPLOAD_BUFFER);
+        if (other == NULL) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return NGX_DECLINED;
+        }
+    }
+
+    f->data = u->fill;
+    f->n = u->n;
+    f->last = u->last;
+    u->fill = other;
+    u->n = 0;
+    u->busy = 1;
+
+    if (ngx_http_render_thread(r, ngx_http_render_process->conf->files_pool,
+                               ngx_http_render_upload_write,
+                               ngx_http_render_upload_wrote, u) != NGX_OK)
+    {
+        u->busy = 0;
+        ngx_http_render_problem(r, 503, "Service unavailable",
+                                "the server is too busy", NULL);
+        return NGX_DECLINED;
+    }
+
+    if (u->last) {
+        ngx_http_render_upload_hold(r);
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
 {
@@ -526,11 +584,7 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
             return;
         }
 
-        if (rc == NGX_AGAIN) {
-            break;                          /* write, then go on */
-        }
-
-        if (!r->reading_body) {
+        if (rc == NGX_OK && !r->reading_body) {
             u->ended = 1;
 
             if (!ngx_http_render_upload_whole(r, u)) {
@@ -541,12 +595,21 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
                 ngx_http_render_upload_create_assets(r, u);
                 return;
             }
-            break;
+
+            rc = NGX_AGAIN;
+        }
+
+        if (rc == NGX_AGAIN) {
+            if (ngx_http_render_upload_give(r, u) != NGX_OK) {
+                return;
+            }
+            continue;
         }
 
         rc = ngx_http_read_unbuffered_request_body(r);
 
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            u->over = 1;
             ngx_http_finalize_request(r, rc);
             return;
         }
@@ -554,18 +617,6 @@ ngx_http_render_upload_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
             return;                         /* the read handler goes on */
         }
-    }
-
-    u->busy = 1;
-    ngx_http_render_upload_hold(r);
-
-    if (ngx_http_render_thread(r, ngx_http_render_process->conf->files_pool,
-                               ngx_http_render_upload_write,
-                               ngx_http_render_upload_wrote, u) != NGX_OK)
-    {
-        u->busy = 0;
-        ngx_http_render_problem(r, 503, "Service unavailable",
-                                "the server is too busy", NULL);
     }
 }
 
@@ -602,13 +653,23 @@ ngx_http_render_upload_wrote(ngx_http_request_t *r, void *data)
         return;
     }
 
+    if (u->over) {                          /* what was answered stands */
+        return;
+    }
+
     if (f->error != 0) {
+        u->over = 1;
         ngx_http_render_upload_failed(r, f);
         return;
     }
 
     if (!f->last) {
-        ngx_http_render_upload_pump(r, u);
+        if (u->full) {
+            u->full = 0;
+            if (ngx_http_render_upload_give(r, u) == NGX_OK) {
+                ngx_http_render_upload_pump(r, u);
+            }
+        }
         return;
     }
 
@@ -633,8 +694,8 @@ ngx_http_render_upload_wrote(ngx_http_request_t *r, void *data)
     }
 
     u->stored += f->bytes;
-    u->asset = u->in_file = 0;
-    f->last = 0;
+    u->taken = 0;
+    u->asset = u->in_file = u->last = u->full = 0;
 
     if (u->form) {
         ngx_http_render_upload_pump(r, u);

@@ -2,9 +2,9 @@
  * What the files of uploads share: the request's way (_upload.c), the bytes as
  * they come (_take.c), and the file that a thread writes (_file.c).
  *
- * At any time either the event loop or one thread task owns the buffer and the
- * file; while the thread has them, nothing more is read from the client, so a
- * slow disk slows the client and nobody else.
+ * There are two buffers: the event loop fills one while a thread task has the
+ * file and hashes and writes the other.  Where both are full, nothing more is
+ * read from the client, so a slow disk slows the client and nobody else.
  */
 
 #ifndef NGX_HTTP_RENDER_UPLOAD_H
@@ -17,7 +17,7 @@
 #include <openssl/evp.h>
 
 
-#define NGX_HTTP_RENDER_UPLOAD_BUFFER  (256 * 1024)
+#define NGX_HTTP_RENDER_UPLOAD_BUFFER  (512 * 1024)
 #define NGX_HTTP_RENDER_UPLOAD_HEAD    4096     /* what libmagic sees */
 #define NGX_HTTP_RENDER_UPLOAD_FILES   32       /* of one form */
 #define NGX_HTTP_RENDER_UPLOAD_FIELDS  64
@@ -35,14 +35,14 @@ typedef struct {
     int                  fd;
     EVP_MD_CTX          *md;
     off_t                bytes;
-    size_t               n;             /* in buf */
+    u_char              *data;          /* a buffer to be written; malloc'd */
+    size_t               n;
     unsigned             last:1;        /* these bytes are its last */
     unsigned             committed:1;
     int                  error;         /* errno of the thread */
     const char          *doing;
     char                 type[96];
     char                 sha256[RN_SHA256_HEX + 1];
-    u_char               buf[NGX_HTTP_RENDER_UPLOAD_BUFFER];
 } ngx_http_render_file_t;
 
 
@@ -52,6 +52,9 @@ typedef struct {
     ngx_int_t                statement;     /* the call at the end */
     off_t                    left;          /* of the quota */
     off_t                    stored;        /* bytes of the files before */
+    off_t                    taken;         /* bytes of this one */
+    u_char                  *fill;          /* the buffer that is filled */
+    size_t                   n;             /* in it */
     json_t                  *files;         /* those that are stored */
     json_t                  *fields;
     json_t                  *asked;         /* assets that are not made yet */
@@ -61,11 +64,16 @@ typedef struct {
     size_t                   value_len;
     unsigned                 form:1;
     unsigned                 busy:1;        /* a thread has the file */
+    unsigned                 full:1;        /* both buffers wait for it */
+    unsigned                 last:1;        /* the file ends with what there
+                                               is: nothing more until it is
+                                               stored */
     unsigned                 asking:1;      /* SQL is asked for an asset */
     unsigned                 asset:1;       /* there is one for the next file */
     unsigned                 in_file:1;
     unsigned                 in_field:1;
     unsigned                 ended:1;       /* the body is complete */
+    unsigned                 over:1;        /* it was refused, and answered */
     unsigned                 dropped:1;     /* the request is gone */
     char                     filename[256];
     char                     field[128];

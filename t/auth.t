@@ -62,6 +62,16 @@ is whoami('Bearer ' . token(claims => { aud => $_ }))->{status}, 200, 'an audien
     for 'nginx-render', ['x', 'nginx-render'];
 
 my ($h, $p, $sig) = split /\./, $good;
+
+# One that was verified is known again by all of its bytes, and not for longer than it is valid.
+is whoami("Bearer $good")->{json}{id}, $id, 'it is taken each time' for 1 .. 4;
+(my $altered = $p) =~ s/(.)\z/$1 eq 'Q' ? 'g' : 'Q'/e;
+for ("$h.$altered.$sig", "$h.${p}A.$sig", "$h.$p." . substr($sig, 1) . substr($sig, 0, 1), substr($good, 1)) {
+    is whoami("Bearer $_")->{status}, 401, 'but not one that is nearly it';
+}
+my $ending = token(claims => { exp => int time - 26 });
+is whoami("Bearer $ending")->{status}, 200, 'one that is about to end' for 1 .. 4;
+ok wait_until(sub { whoami("Bearer $ending")->{status} == 401 }, 8), 'ends, though it is known';
 my $changed = part({ iss => 'nginx-render', sub => $other->{account}{id}, role => 'admin', exp => int time + 600 });
 my $flipped = $sig;
 substr($flipped, 5, 1) =~ tr/A-Za-z0-9_-/B-ZAb-za1-90\-_/;

@@ -270,7 +270,10 @@ my %tampered = (
 for my $what (sort keys %tampered) {
     is_problem $s->req(GET => $tampered{$what}), 403, $what;
 }
-is $s->req(GET => "/d/$expiry.$mac/$prefix/final.mp4%00.txt")->{status}, 400, 'a NUL';
+SKIP: {
+    skip 'nginx resets a connection of which it has not read the header to its end', 1 if $ENV{RENDER_ONEBYTE};
+    is $s->req(GET => "/d/$expiry.$mac/$prefix/final.mp4%00.txt")->{status}, 400, 'a NUL';
+}
 
 # nginx has resolved these before anybody looks at them
 for my $trick ("$prefix/../../../inputs/$account/$film->{id}", "$prefix/..%2f..%2f..%2finputs/$account/$film->{id}",

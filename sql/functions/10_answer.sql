@@ -124,12 +124,14 @@ $$;
 -- where none was sent.
 CREATE OR REPLACE FUNCTION render.if_match(request jsonb, tag text)
 RETURNS boolean
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(trim(request->>'if_match') = '*'
-               OR tag = ANY (SELECT trim(x) FROM
-                             unnest(string_to_array(request->>'if_match', ','))
-                             x), true)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    given  text := request->>'if_match';
+BEGIN
+    RETURN given IS NULL OR trim(given) = '*'
+           OR tag IN (SELECT trim(x) FROM unnest(string_to_array(given, ','))
+                      x);
+END $$;
 
 CREATE OR REPLACE FUNCTION render.changed_meanwhile(request jsonb)
 RETURNS render_api.answer
@@ -160,20 +162,22 @@ $$;
 -- `fields` is {name: type of JSON}; a visibility must be one.
 CREATE OR REPLACE FUNCTION render.field_problems(b jsonb, fields jsonb)
 RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(jsonb_agg(jsonb_build_object('pointer', '/'
-        || replace(replace(k, '~', '~0'), '/', '~1'), 'detail',
-        CASE WHEN NOT fields ? k THEN 'is not a field of this; known are '
-                  || coalesce((SELECT string_agg(f, ', ')
-                                 FROM jsonb_object_keys(fields) f), 'none')
-             WHEN k = 'visibility' AND jsonb_typeof(v) = 'string'
-             THEN 'must be private, link or public'
-             WHEN jsonb_typeof(v) = fields->>k
-             THEN 'may hold at most 10000 characters'
-             ELSE 'must be a JSON ' || (fields->>k) END) ORDER BY k), '[]')
-      FROM jsonb_each(b) x(k, v)
-     WHERE NOT fields ? k OR jsonb_typeof(v) <> fields->>k
-        OR (k = 'visibility' AND v #>> '{}' NOT IN ('private', 'link',
-                                                    'public'))
-        OR (jsonb_typeof(v) = 'string' AND length(v #>> '{}') > 10000)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('pointer', '/'
+            || replace(replace(k, '~', '~0'), '/', '~1'), 'detail',
+            CASE WHEN NOT fields ? k THEN 'is not a field of this; known are '
+                      || coalesce((SELECT string_agg(f, ', ')
+                                     FROM jsonb_object_keys(fields) f), 'none')
+                 WHEN k = 'visibility' AND jsonb_typeof(v) = 'string'
+                 THEN 'must be private, link or public'
+                 WHEN jsonb_typeof(v) = fields->>k
+                 THEN 'may hold at most 10000 characters'
+                 ELSE 'must be a JSON ' || (fields->>k) END) ORDER BY k), '[]')
+          FROM jsonb_each(b) x(k, v)
+         WHERE NOT fields ? k OR jsonb_typeof(v) <> fields->>k
+            OR (k = 'visibility' AND v #>> '{}' NOT IN ('private', 'link',
+                                                        'public'))
+            OR (jsonb_typeof(v) = 'string' AND length(v #>> '{}') > 10000));
+END $$;

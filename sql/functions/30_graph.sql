@@ -57,7 +57,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION render.class_of(kind text) RETURNS render.task_class
-LANGUAGE sql IMMUTABLE AS $$ SELECT 'json2video'::render.task_class $$;
+LANGUAGE sql STABLE AS $$ SELECT 'json2video'::render.task_class $$;
 
 CREATE OR REPLACE FUNCTION render.add_task(j render.job, kind text, number int,
     waiting_on int, weight float8, input jsonb,

@@ -61,22 +61,23 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION render.asset_tag(a render.asset) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT '"' || left(encode(sha256(convert_to(a.id || a.updated_at::text
         || a.status, 'UTF8')), 'hex'), 16) || '"'
 $$;
 
 -- Uploads of which no assets are made: what was stored of them goes.
 CREATE OR REPLACE FUNCTION render.abandon_uploads(request jsonb) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     WITH gone AS (
         DELETE FROM render.asset WHERE status = 'uploading'
            AND id IN (SELECT (u->>'asset')::uuid
                         FROM jsonb_array_elements(request->'uploads') u)
         RETURNING storage_key)
     INSERT INTO render.garbage (storage_key) SELECT storage_key FROM gone
-    ON CONFLICT DO NOTHING
-$$;
+    ON CONFLICT DO NOTHING;
+END $$;
 
 -- nginx itself asks, when a client left or was refused before the end.
 CREATE OR REPLACE FUNCTION render_api.assets_abandon(who jsonb, params jsonb,

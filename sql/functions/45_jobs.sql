@@ -113,6 +113,15 @@ BEGIN
     RETURN answer;
 END $$;
 
+-- Jobs in the order of their ids; by one plan for all lists, whatever the list
+-- itself is planned by.
+CREATE OR REPLACE FUNCTION render.jobs_told(ids uuid[]) RETURNS json[]
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    RETURN ARRAY(SELECT v.told FROM unnest(ids) WITH ORDINALITY x(id, n)
+                   JOIN render.job_told v ON v.id = x.id ORDER BY n);
+END $$;
+
 -- Planned for each call, as every list is: only so does a filter or a cursor
 -- that was not given cost nothing, and one that was given find its index.
 CREATE OR REPLACE FUNCTION render_api.jobs_list(who jsonb, params jsonb,
@@ -121,7 +130,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp
 SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     at      record;
-    answer  render_api.answer;
+    ids     uuid[];
+    items   json[];
+    last    text;
     n       int := page_limit(params);
     wanted  job_status := (SELECT s FROM unnest(enum_range(NULL::job_status)) s
                             WHERE s::text = params->>'status');
@@ -136,15 +147,13 @@ BEGIN
            AND (params->>'status' IS NULL OR j.status = wanted)
            AND (at.t IS NULL OR (j.created_at, j.id) < (at.t, at.id))
          ORDER BY j.created_at DESC, j.id DESC LIMIT n)
-    SELECT x.* INTO answer
-      FROM (SELECT array_agg(v.told ORDER BY p.created_at DESC, p.id DESC)
-                   AS items,
-                   (array_agg(cursor_of(p.created_at, p.id)
-                              ORDER BY p.created_at, p.id))[1] AS last
-              FROM p JOIN job_told v ON v.id = p.id) one,
-           page(one.items, one.last, n) x;
+    SELECT array_agg(id ORDER BY created_at DESC, id DESC),
+           (array_agg(cursor_of(created_at, id) ORDER BY created_at, id))[1]
+      INTO ids, last FROM p;
 
-    RETURN answer;
+    items := jobs_told(ids);
+
+    RETURN page(items, last, n);
 END $$;
 
 -- The state of jobs as events, for a relay that begins (params.id, who may read
@@ -350,11 +359,12 @@ END $$;
 -- What the answer of readiness says of the schema.
 CREATE OR REPLACE FUNCTION render_api.health(who jsonb, params jsonb,
     body text, request jsonb) RETURNS render_api.answer
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
-    SELECT render.ok(200, jsonb_build_object('schema',
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = render, pg_temp AS $$
+BEGIN
+    RETURN ok(200, jsonb_build_object('schema',
         (SELECT max(name) FROM migration WHERE name NOT LIKE 'functions/%'),
-        'workers', (SELECT count(*) FROM worker WHERE alive_until > now())))
-$$;
+        'workers', (SELECT count(*) FROM worker WHERE alive_until > now())));
+END $$;
 
 -- Of earlier versions, where the last that called them is replaced by now.
 DROP FUNCTION IF EXISTS render.job_json(render.job);

@@ -5,12 +5,14 @@
  *   http_load -p port [-c connections] [-s seconds] [-e status] [-i us] file
  *
  * -i paces: each connection asks every so many microseconds, or at once when
- * the answer took longer.
+ * the answer took longer.  At its end it waits for answers that are due; told
+ * by SIGTERM it does not.
  */
 
 #include "bench.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 
 
@@ -25,6 +27,16 @@ typedef struct {
 static int       port, epfd;
 static char     *request;
 static size_t    length;
+
+static volatile sig_atomic_t  told;
+
+
+static void
+tell(int signo)
+{
+    (void) signo;
+    told = 1;
+}
 
 
 static void
@@ -79,6 +91,7 @@ main(int argc, char **argv)
     }
 
     request = slurp(argv[optind], &length);
+    signal(SIGTERM, tell);
     epfd = epoll_create1(EPOLL_CLOEXEC);
     conns = calloc(connections, sizeof(conn_t));
     if (conns == NULL) {
@@ -117,7 +130,7 @@ main(int argc, char **argv)
             }
         }
 
-        if (busy == 0 && now >= end) {
+        if ((busy == 0 && now >= end) || told) {
             break;
         }
 

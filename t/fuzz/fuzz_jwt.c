@@ -8,6 +8,7 @@
 #include "rn_jwt.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -127,6 +128,7 @@ holds(json_t *h, json_t *c, const char *use)
            && json_is_number(exp) && json_number_value(exp) > 0
            && json_number_value(exp) + (use == NULL ? 30 : 0) > NOW
            && not_after(c, "nbf", NOW + 60) && not_after(c, "iat", NOW + 60)
+           && not_after(c, "until", INFINITY)
            && is(c, "iss", RN_JWT_ISSUER) && aud
            && (use == NULL ? json_object_get(c, "use") == NULL
                            : is(c, "use", use))

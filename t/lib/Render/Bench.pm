@@ -11,14 +11,16 @@ use warnings;
 use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
+use IO::Handle;
 use IO::Socket::INET;
 use JSON::PP ();
+use POSIX ();
 use Time::HiRes qw(time);
 
 use Render::Test;
 
-our @EXPORT = qw(median heading row note load start_load end_load cpu family pss uss rss threads free_port
-    statement_of as_role quoted_answer raw_request pause);
+our @EXPORT = qw(median heading row note load start_load end_load talk tell hear hang_up
+    cpu queued family pss uss rss threads free_port statement_of as_role quoted_answer raw_request pause);
 
 my $build = abs_path($ENV{RENDER_BUILD} // 'build');
 my (%nginx, %loads);        # pid => 1, of what is ours to end
@@ -104,6 +106,13 @@ sub family {
     return $ticks / 100;
 }
 
+# Seconds in which they could have run and no CPU was free: others want it, too
+sub queued {
+    my $ns = 0;
+    $ns += (split ' ', _text("/proc/$_/schedstat"))[1] || 0 for @_;
+    return $ns / 1e9;
+}
+
 # thread id => CPU seconds
 sub threads {
     my ($pid) = @_;
@@ -135,19 +144,23 @@ sub _rollup {
 
 # ---------------------------------------------------------------- load
 
+# A load generator, in the background. In a session of its own: where the kernel shares CPU out by
+# sessions, a client takes none of the server's. Not so spin, which stands
+# for work of the server.
 sub start_load {
     my ($program, @args) = @_;
     my $pid = open my $out, '-|';
     die "fork: $!" unless defined $pid;
-    if (!$pid) {
-        exec { "$build/bench/$program" } $program, @args or do {
-            print STDERR "$build/bench/$program: $!\n";
-            require POSIX;
-            POSIX::_exit(127);
-        };
-    }
+    _become($program, @args) if !$pid;
     $loads{$pid} = 1;
     return { pid => $pid, out => $out, program => $program };
+}
+
+sub _become {
+    my ($program, @args) = @_;
+    POSIX::setsid() unless $program eq 'spin';
+    exec { "$build/bench/$program" } $program, @args or print STDERR "$build/bench/$program: $!\n";
+    POSIX::_exit(127);
 }
 
 # What it printed: { name => value }
@@ -165,6 +178,46 @@ sub end_load {
 }
 
 sub load { end_load(start_load(@_)) }
+
+# One that takes commands: talk($program, @args), then tell($it, 'command'), hear($it, qr/last line/):
+# what it said up to that line, { name => value }
+sub talk {
+    my ($program, @args) = @_;
+    pipe my $theirs, my $in  or die "pipe: $!";
+    pipe my $out, my $others or die "pipe: $!";
+    my $pid = fork;
+    die "fork: $!" unless defined $pid;
+    if (!$pid) {
+        close $in;
+        open STDIN,  '<&', $theirs or die $!;
+        open STDOUT, '>&', $others or die $!;
+        _become($program, @args);
+    }
+    close $theirs;
+    close $others;
+    $loads{$pid} = 1;
+    $in->autoflush(1);
+    return { pid => $pid, out => $out, in => $in, program => $program };
+}
+
+sub tell { print { $_[0]{in} } "$_[1]\n" }
+
+sub hear {
+    my ($it, $until) = @_;
+    my %said;
+    while (defined(my $line = readline $it->{out})) {
+        $said{$1} = $2 if $line =~ /\A(\S+) (.*)/;
+        return \%said if $line =~ $until;
+    }
+    die "$it->{program} has ended\n";
+}
+
+sub hang_up {
+    my ($it) = @_;
+    close $it->{in};
+    waitpid $it->{pid}, 0;
+    delete $loads{ $it->{pid} };
+}
 
 # A request as it is sent, in a file: raw_request($file, 'GET /x', { header => value }, $body); the file
 sub raw_request {
@@ -202,7 +255,8 @@ sub statement_of {
         my $from = -s $file;
         $ask->();
         my $log = substr _text($file), $from;
-        return unless $log =~ /execute \w+: (SELECT [^\n]*\.\Q$function\E\([^\n]*)\n[^\n]*DETAIL:\s+parameters: ([^\n]*)/;
+        return unless $log =~ /execute\ \w+:\ (SELECT\ [^\n]*\.\Q$function\E\([^\n]*)\n
+                               [^\n]*DETAIL:\s+parameters:\ ([^\n]*)/x;
         $sql = $1;
         my $text = $2;
         while ($text =~ /\$\d+ = (?:(NULL)|'((?:[^']|'')*)')/g) {
@@ -285,7 +339,6 @@ sub nginx {
         open STDOUT, '>>', "$home/log/$name-stderr.log";
         open STDERR, '>&', \*STDOUT;
         exec 'nginx', '-p', "$home/nginx/", '-e', $log, '-c', $conf or print STDERR "nginx: $!\n";
-        require POSIX;
         POSIX::_exit(127);
     }
     $nginx{$pid} = 1;

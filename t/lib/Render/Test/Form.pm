@@ -15,7 +15,7 @@ our @EXPORT = qw(field file form send_form form_request chunked answers boundary
 use constant boundary => '----a-boundary=of+the_tests';
 
 # A whole answer with a JSON body, and what came before it.
-use constant whole => qr/\A(?:HTTP\S+ 100.*?\r\n\r\n)?HTTP.*?\r\n\r\n\{.*\}\z/s;
+use constant whole => qr/\A(?:HTTP\S+ 100.*?\r\n\r\n)?HTTP[^{]*?\r\nContent-Length: (\d+)\r\n[^{]*?\r\n\r\n(??{ ".{$1}" })\z/s;
 
 # field(name => value): a part of the form
 sub field { return qq{Content-Disposition: form-data; name="$_[0]"\r\n\r\n$_[1]} }

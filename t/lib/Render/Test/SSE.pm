@@ -20,7 +20,7 @@ sub connect {
         or die "connect to $host:$port: $@";
     my $self = bless { socket => $socket, raw => '', text => '', eof => 0, done => 0, seen => $opt{seen} }, $class;
     my %send = (Host => "$host:$port", Accept => 'text/event-stream', %{ $headers || {} });
-    print {$socket} "GET $path HTTP/1.1\r\n", (map {"$_: $send{$_}\r\n"} sort keys %send), "\r\n";
+    print {$socket} "GET $path HTTP/1.1\r\n", (map {"$_: $send{$_}\r\n"} grep { defined $send{$_} } sort keys %send), "\r\n";
     $socket->flush;
 
     my $until = time + 10 * $slow;

@@ -28,10 +28,11 @@ my $GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 # connect($host, $port, $path, \%headers, %opt): an object as soon as there is an HTTP answer
 # (see status); dies if there is none, or if a 101 is not a right one. Headers of the same name
-# replace our own; the value undef leaves one out. seen => sub is called with each text message.
+# replace our own; the value undef leaves one out. seen => sub is called with each text message;
+# append => bytes ride behind the handshake; socket => a connected one takes the place of ours.
 sub connect {
     my ($class, $host, $port, $path, $headers, %opt) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Proto => 'tcp',
+    my $socket = $opt{socket} || IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Proto => 'tcp',
         Timeout => 10 * $slow) or die "connect to $host:$port: $@";
     my $self = bless { socket => $socket, buffer => '', eof => 0, seen => $opt{seen} }, $class;
     binmode $socket;
@@ -102,7 +103,8 @@ sub frame {
 sub _masked {
     my ($payload, $mask) = @_;
     return '' unless length $payload;
-    return $payload ^ substr($mask x (1 + int(length($payload) / 4)), 0, length $payload);
+    # As text, both: of numbers it would be another xor.
+    return "$payload" ^ substr($mask x (1 + int(length($payload) / 4)), 0, length $payload);
 }
 
 # The next frame as it came: { opcode, payload, fin }. Nothing at the end of the connection
