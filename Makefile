@@ -125,29 +125,32 @@ debug-nginx: build/debug/source
 	    NGINX_SRC="$$(cat build/debug/source)" CC_OPT="$(DEBUG_OPT)" all
 
 # also the leaks of nginx's processes, which there are none of but those named;
-# nginx's own code gives NULL to memcpy, so UBSan is left to the other of the two
-test-asan-debug:
+# nginx's own code gives NULL to memcpy, so UBSan is left to the other of the
+# two, and every module has globals of the same names
+test-asan-debug: $(BUILD)/keep.so
 	@scripts/deps memory
 	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan-debug \
 	    MODULE_SAN="-fsanitize=address -fno-omit-frame-pointer" debug-nginx
 	RENDER_BUILD="$(abspath build/asan-debug)" RENDER_ASAN=1 \
 	    RENDER_NGINX="$(abspath build/asan-debug/nginx-debug)" \
-	    ASAN_OPTIONS=detect_leaks=1 RENDER_SLOW=2 \
+	    RENDER_PRELOAD="$(abspath $(BUILD)/keep.so)" \
+	    ASAN_OPTIONS=detect_leaks=1:detect_odr_violation=0 RENDER_SLOW=2 \
 	    LSAN_OPTIONS=suppressions="$(abspath t/lsan.supp)":print_suppressions=0 \
 	    prove -It/lib $(PROVE_FLAGS) $(RIG_FILES)
 
-test-valgrind:
+test-valgrind: $(BUILD)/keep.so
 	@scripts/deps memory
 	@$(MAKE) --no-print-directory -s BUILD=build/valgrind debug-nginx
 	RENDER_BUILD="$(abspath build/valgrind)" RENDER_VALGRIND=1 RENDER_ASAN=1 \
 	    RENDER_NGINX="$(abspath build/valgrind/nginx-debug)" \
+	    RENDER_PRELOAD="$(abspath $(BUILD)/keep.so)" \
 	    RENDER_SLOW=8 prove -It/lib $(PROVE_FLAGS) $(RIG_FILES)
 
 # Sockets that give and take one byte a call: of clients, then PostgreSQL's and
 # Redis' too, at last with EAGAIN between. ONEBYTE names those to run.
 ONEBYTE ?= client all again
 
-$(BUILD)/onebyte.so: t/lib/onebyte.c
+$(BUILD)/%.so: t/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
 
@@ -231,6 +234,10 @@ bench:
 soak-flood soak-pings: soak-%: all
 	RENDER_BUILD="$(abspath $(BUILD))" prove -vIt/lib t/soak/$*
 
+# PostgreSQL and Redis come and go under load; prints what clients saw of it
+soak-outages: all
+	@RENDER_BUILD="$(abspath $(BUILD))" perl -It/lib t/soak/outages
+
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 
 install: all
@@ -254,7 +261,7 @@ clean:
 
 .PHONY: all module deps run stop unit test test-asan test-asan-system \
         test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
-        test-debian13 fuzz fuzz-build soak-reload soak-quit soak-flood soak-pings \
-        bench bench-build install clean
+        test-debian13 fuzz fuzz-build soak-reload soak-quit soak-flood \
+        soak-pings soak-outages bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use lib 't/lib';
+use Digest::SHA qw(sha256_hex);
 use JSON::PP qw(decode_json encode_json);
 use Render::Test;
 use Render::Test::Daemon;
@@ -18,9 +19,24 @@ my $u = $s->signup;
 my $token = $u->{token};
 my $home = $s->home;
 
+# A port with TLS, for HTTP/1.1 and HTTP/2
+my $tls = Render::Test::Daemon::_port();
+my ($code, $out) = Render::Test::_run({ merge => 1 }, qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2
+    -subj /CN=localhost -keyout), "$home/secrets/tls.key", '-out', "$home/secrets/tls.pem");
+is $code, 0, 'a certificate' or diag $out;
+
 # With a cache, nginx has a cache manager and for a while a loader: processes like any, that serve nobody.
 my $nginx = Render::Test::Daemon->start($s, main => [
-    "    server {\n" => "    proxy_cache_path $home/nginx/temp/cache keys_zone=cache:1m;\n    server {\n",
+    "    server {\n" => "    proxy_cache_path $home/nginx/temp/cache keys_zone=cache:1m;
+    server {
+        listen 127.0.0.1:$tls ssl http2;
+        ssl_certificate $home/secrets/tls.pem;
+        ssl_certificate_key $home/secrets/tls.key;
+        location / {
+            render_api all;
+        }
+    }
+    server {\n",
     '        location = /metrics {' => "        location = /status { stub_status; }\n        location = /metrics {",
 ]);
 my %json = ('Content-Type' => 'application/json');
@@ -36,6 +52,23 @@ subtest 'beside a cache manager' => sub {
     is +(login())[0], 200, 'work of one pool of threads';
     is +($nginx->request(POST => '/videos/upload', token => $token, body => "\x89PNG\r\n\x1a\n" . 'x' x 70_000))[0], 201, 'and of the other';
     ok alive($other[0]), 'it lives on';
+};
+
+subtest 'uploads over TLS' => sub {
+    my $bytes = "\x89PNG\r\n\x1a\n" . join '', map { chr(33 + $_ * $_ % 90) } 1 .. 700_000;
+    my $file = "$home/run/upload.png";
+    Render::Test::_write($file, $bytes);
+    for my $version (qw(--http1.1 --http2)) {
+        my @curl = ('curl', '-sSk', '--max-time', 20, $version, '-H', "Authorization: Bearer $token", '-H', 'Expect:');
+        my $url = "https://127.0.0.1:$tls/videos/upload";
+        my %way = ('with its length' => ['--data-binary', "\@$file", "$url?filename=a.png", '-H', 'Content-Type: image/png'],
+            'of unknown length' => ['-T', '-', '-X', 'POST', "$url?filename=a.png", '-H', 'Content-Type: image/png'],
+            'as a form' => ['-F', "file=\@$file;filename=a.png", $url]);
+        for my $what (sort keys %way) {
+            my ($code, $text) = Render::Test::_run({ stdin => $what =~ /unknown/ ? $bytes : '' }, @curl, @{ $way{$what} });
+            like $text, qr/"sha256": ?"${\ sha256_hex($bytes)}"/, "$version, $what: every byte is there";
+        }
+    }
 };
 
 subtest 'one request behind the other' => sub {

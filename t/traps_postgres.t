@@ -17,9 +17,8 @@ use Time::HiRes qw(time);
 my $s = Render::Test->start(worker => 0, nginx_workers => 1, http_conf => 'render_bcrypt_cost 5;');
 my $u = $s->signup;
 my $url = $s->env->{DATABASE_URL_WEB};
-my ($password, $dir) = $url =~ m{://render_web:(\w+)@/render\?host=(\S+)} or die $url;
-$dir =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
-my $proxy = Render::Test::Wire->start("$dir/.s.PGSQL.5432");
+my ($password) = $url =~ m{://render_web:(\w+)@} or die $url;
+my $proxy = Render::Test::Wire->start($s->pg_socket);
 
 # Two addresses, of which the first refuses: nobody listens at a port that was free a moment ago.
 my $closed = Render::Test::Daemon::_port();

@@ -97,6 +97,24 @@ LUA
     $_->close for $ws, $one;
 };
 
+subtest 'frames in pieces' => sub {
+    my $job = job();
+    my $ping = Render::Test::WS::frame(Render::Test::WS::PING, 'early', 1);
+    my $ws = Render::Test::WS->connect('127.0.0.1', $nginx->port, "/ws/progress/$job", $bearer, append => $ping);
+    my ($f, $until) = (undef, time + 5);
+    do { $f = $ws->next_frame($until - time) } while $f && $f->{opcode} != Render::Test::WS::PONG && time < $until;
+    is $f && $f->{payload}, 'early', 'a ping in the packet of the handshake is answered';
+    for my $byte (split //, Render::Test::WS::frame(Render::Test::WS::PING, 'slow', 1)) { $ws->send_raw($byte); select undef, undef, undef, 0.005 }
+    do { $f = $ws->next_frame($until - time) } while $f && $f->{opcode} != Render::Test::WS::PONG && time < $until;
+    is $f && $f->{payload}, 'slow', 'so is one that comes a byte at a time';
+    my $close = Render::Test::WS::frame(Render::Test::WS::CLOSE, pack('n', 1001) . 'going', 1);
+    $ws->send_raw(substr $close, 0, 7);
+    select undef, undef, undef, 0.05;
+    $ws->send_raw(substr $close, 7);
+    do { $f = $ws->next_frame($until - time) } while $f && $f->{opcode} != Render::Test::WS::CLOSE && time < $until;
+    is $f && unpack('n', $f->{payload}), 1001, 'and a Close in two parts, with its own code';
+};
+
 subtest 'one comes as another leaves' => sub {
     my ($missed, $rounds) = (0, 25);
     my $job = job();
@@ -164,7 +182,7 @@ subtest 'many who never read' => sub {
     my $grown = rss() - $before;
     diag sprintf 'who reads saw %d events, the newest %.0f ms late at the most; %d kB for 60 who do not', $got, 1000 * $slowest, $grown;
     cmp_ok $got, '>', 100, 'who reads is told';
-    cmp_ok $slowest, '<', 1, 'in time';
+    cmp_ok $slowest, '<', 3, 'in time';
     SKIP: {
         skip 'AddressSanitizer keeps what was freed', 1 if $ENV{RENDER_ASAN};
         cmp_ok $grown, '<', 60 * 400, 'each of the others costs less than 400 kB';

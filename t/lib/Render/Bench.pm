@@ -11,6 +11,7 @@ use warnings;
 use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
+use HTTP::Tiny;
 use IO::Handle;
 use IO::Socket::INET;
 use JSON::PP ();
@@ -24,6 +25,7 @@ our @EXPORT = qw(median heading row note load start_load end_load talk tell hear
 
 my $build = abs_path($ENV{RENDER_BUILD} // 'build');
 my (%nginx, %loads);        # pid => 1, of what is ours to end
+my %no_proxy = (proxy => undef, http_proxy => undef, https_proxy => undef);
 
 $SIG{$_} = sub { exit 130 } for qw(INT TERM HUP);
 
@@ -61,7 +63,8 @@ sub heading {
 sub row {
     my ($what, $ours, $other, $target, $format) = @_;
     $format ||= '%.1f';
-    my @ratios = $other ? map { $other->[$_] ? $ours->[$_] / $other->[$_] : () } 0 .. $#$ours : ();
+    my @both = grep { defined $ours->[$_] && $other && $other->[$_] } 0 .. $#$ours;
+    my @ratios = map { $ours->[$_] / $other->[$_] } @both;
     my $shown = sub { my $m = median(@{ $_[0] || [] }); defined $m ? sprintf $format, $m : '-' };
     printf "%-60s %10s %10s %7s  %s\n", $what, $shown->($ours), $shown->($other),
         @ratios ? sprintf('%.2f', median(@ratios)) : '-', $target // '';
@@ -346,7 +349,7 @@ sub nginx {
     return $self if defined $opt{wait} && !$opt{wait};
     wait_until(sub {
         die "nginx ended at its start:\n" . _text($log) if waitpid($pid, 1) == $pid;
-        my $health = HTTP::Tiny->new(timeout => 2)->get("http://127.0.0.1:$port/health");
+        my $health = HTTP::Tiny->new(timeout => 2, %no_proxy)->get("http://127.0.0.1:$port/health");
         return $health->{status} == 200;
     }, 20, 'nginx');
     return $self;

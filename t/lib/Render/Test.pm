@@ -110,6 +110,13 @@ sub env {
     return \%env;
 }
 
+# PostgreSQL's socket
+sub pg_socket {
+    my ($dir) = $_[0]->env->{DATABASE_URL_WEB} =~ /[?&]host=([^&]+)/ or die 'no socket';
+    $dir =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
+    return "$dir/.s.PGSQL.5432";
+}
+
 # scripts/stack with these arguments; its output. Dies if it fails.
 sub stack {
     my ($self, @args) = @_;

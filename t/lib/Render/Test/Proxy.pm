@@ -72,7 +72,7 @@ sub DESTROY {
     my ($self) = @_;
     return if $self->{owner} != $$ || !$self->{pid};
     local ($@, $!, $?);
-    close $self->{control};     # that ends it
+    shutdown $self->{control}, 2;       # that ends it; others may have inherited the socket
     waitpid delete $self->{pid}, 0;
 }
 
