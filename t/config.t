@@ -1,5 +1,5 @@
-# What nginx -t says of a configuration: of wrong ones, a file each in t/config, and of right ones; what
-# one inherits from another; and one with a prefix that works.
+# What nginx -t says of a configuration: of wrong ones, a file each in t/config, and of right ones; and
+# one with a prefix that works. What one inherits from another is in t/neighbour.t.
 
 use strict;
 use warnings;
