@@ -73,7 +73,9 @@ rn_json_escape(char *out, const char *s, size_t n)
         }
     }
 
-    memcpy(out, s + from, n - from);
+    if (n > from) {                         /* of nothing, s may be NULL */
+        memcpy(out, s + from, n - from);
+    }
 
     return out + (n - from);
 }

@@ -249,8 +249,7 @@ rn_websocket_payload(rn_websocket *ws, const unsigned char **p,
     ws->left -= n;
 
     if (ws->opcode < RN_WEBSOCKET_CLOSE && ws->message == RN_WEBSOCKET_BINARY) {
-        *p += n;
-        ws->turn = (ws->turn + n) & 3;
+        *p += n;                            /* nobody reads it */
         return true;
     }
 

@@ -19,7 +19,9 @@ ngx_http_render_dup(ngx_pool_t *pool, const char *s, size_t len)
     copy.data = ngx_pnalloc(pool, len + 1);
 
     if (copy.data != NULL) {
-        ngx_memcpy(copy.data, s, len);
+        if (len != 0) {                     /* of nothing, s may be NULL */
+            ngx_memcpy(copy.data, s, len);
+        }
         copy.data[len] = '\0';
         copy.len = len;
     }
