@@ -48,6 +48,10 @@ rn_json_escape(char *out, const char *s, size_t n)
 
     static const char  digits[] = "0123456789abcdef";
 
+    if (n == 0) {                       /* there may be no s */
+        return out;
+    }
+
     for (i = from = 0; i < n; i++) {
         e = escapes[(unsigned char) s[i]];
         if (e == 0) {

@@ -24,6 +24,10 @@
 #pragma weak ngx_thread_pool_add
 #pragma weak ngx_thread_task_post
 
+/* and one without TLS has no connection for which this is called */
+
+#pragma weak ngx_ssl_free_buffer
+
 
 #define NGX_HTTP_RENDER_MAX_PARAMS   16
 #define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)

@@ -464,8 +464,9 @@ ngx_http_render_answer(ngx_http_request_t *r, ngx_http_render_answer_t *a)
 
     body = a->body;
 
-    if (body.len < NGX_HTTP_RENDER_KEEP
-        || ngx_http_render_keep(r, a) != NGX_OK)
+    if (body.len != 0
+        && (body.len < NGX_HTTP_RENDER_KEEP
+            || ngx_http_render_keep(r, a) != NGX_OK))
     {
         body = ngx_http_render_dup(r->pool, (char *) a->body.data,
                                    a->body.len);

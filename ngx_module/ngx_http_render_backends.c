@@ -128,7 +128,9 @@ ngx_http_render_pg_hosts(ngx_conf_t *cf, ngx_array_t *hosts, const char *names,
 static const char *
 ngx_http_render_pg_wrong(const char *keyword, const char *value)
 {
+    size_t              len;
     ngx_int_t           port;
+    const char         *p, *comma;
     const char *const  *m;
 
     static const char *const modes[] = {
@@ -136,10 +138,18 @@ ngx_http_render_pg_wrong(const char *keyword, const char *value)
         NULL
     };
 
-    if (ngx_strcmp(keyword, "port") == 0 && ngx_strchr(value, ',') == NULL) {
-        port = ngx_atoi((u_char *) value, ngx_strlen(value));
+    if (ngx_strcmp(keyword, "port") == 0) {
+        for (p = value; p != NULL; p = comma != NULL ? comma + 1 : NULL) {
+            comma = ngx_strchr(p, ',');
+            len = comma != NULL ? (size_t) (comma - p) : ngx_strlen(p);
+            port = len != 0 ? ngx_atoi((u_char *) p, len) : 5432;
 
-        return port < 1 || port > 65535 ? "has an invalid port" : NULL;
+            if (port < 1 || port > 65535) {
+                return "has an invalid port";
+            }
+        }
+
+        return NULL;
     }
 
     if (ngx_strcmp(keyword, "sslmode") == 0) {

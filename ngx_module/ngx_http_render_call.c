@@ -172,7 +172,10 @@ ngx_http_render_object_write(ngx_http_render_object_t *o, char *p)
         *p++ = '"';
     }
 
-    p = (char *) ngx_cpymem(p, o->more.data, o->more.len);
+    if (o->more.len != 0) {                 /* else there is no data either */
+        p = (char *) ngx_cpymem(p, o->more.data, o->more.len);
+    }
+
     *p++ = '}';
     *p++ = '\0';
 

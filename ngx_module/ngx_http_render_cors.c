@@ -132,11 +132,72 @@ ngx_http_render_listed(ngx_http_render_loc_conf_t *lcf, ngx_str_t *origin)
 }
 
 
+/*
+ * Whether the origin is this host, as the client has named it.  TLS may end
+ * before us, so that "https" is believed without it, but never "http" with it.
+ */
+
+static ngx_uint_t
+ngx_http_render_is_ours(ngx_http_request_t *r, ngx_str_t *origin)
+{
+    u_char     *p, *end;
+    in_port_t   port;
+    ngx_str_t   host, *named;
+    ngx_uint_t  https;
+
+    p = (u_char *) ngx_strstr(origin->data, "://");
+    if (p == NULL) {
+        return 0;
+    }
+
+    https = p - origin->data == 5
+            && ngx_strncmp(origin->data, "https", 5) == 0;
+
+#if (NGX_SSL || NGX_COMPAT)
+
+    if (r->connection->ssl != NULL && !https) {
+        return 0;
+    }
+
+#endif
+
+    host.data = p + 3;
+    end = origin->data + origin->len;
+    host.len = end - host.data;
+
+    if (r->headers_in.host != NULL) {
+        named = &r->headers_in.host->value;
+
+        return host.len == named->len
+               && ngx_strncasecmp(host.data, named->data, host.len) == 0;
+    }
+
+    /* HTTP/3 need not have the header; nginx keeps its name without a port */
+
+    named = &r->headers_in.server;
+
+    if (named->len == 0 || host.len < named->len
+        || ngx_strncasecmp(host.data, named->data, named->len) != 0
+        || ngx_connection_local_sockaddr(r->connection, NULL, 0) != NGX_OK)
+    {
+        return 0;
+    }
+
+    p = host.data + named->len;
+    port = ngx_inet_get_port(r->connection->local_sockaddr);
+
+    if (p == end) {
+        return port == (https ? 443 : 80);
+    }
+
+    return *p == ':' && ngx_atoi(p + 1, end - p - 1) == (ngx_int_t) port;
+}
+
+
 ngx_uint_t
 ngx_http_render_origin_ok(ngx_http_request_t *r, ngx_uint_t absent)
 {
-    u_char                      *p;
-    ngx_str_t                    host, *origin;
+    ngx_str_t                   *origin;
     ngx_http_render_loc_conf_t  *lcf;
 
     origin = ngx_http_render_find_header(r, "Origin");
@@ -151,18 +212,7 @@ ngx_http_render_origin_ok(ngx_http_request_t *r, ngx_uint_t absent)
         return 1;
     }
 
-    p = (u_char *) ngx_strstr(origin->data, "://");
-
-    if (p == NULL || r->headers_in.host == NULL) {
-        return 0;
-    }
-
-    host.data = p + 3;
-    host.len = origin->data + origin->len - host.data;
-
-    return host.len == r->headers_in.host->value.len
-           && ngx_strncasecmp(host.data, r->headers_in.host->value.data,
-                              host.len) == 0;
+    return ngx_http_render_is_ours(r, origin);
 }
 
 

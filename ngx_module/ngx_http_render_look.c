@@ -206,13 +206,22 @@ ngx_http_render_relay_looked(void *data, ngx_http_render_answer_t *a)
 }
 
 
+static void
+ngx_http_render_relay_catch_up(ngx_http_render_listener_t *l, void *data)
+{
+    if (l->state == ngx_http_render_paused && !l->full(l)) {
+        ngx_http_render_relay_fetch(l);
+    }
+}
+
+
 void
 ngx_http_render_relay_tick(ngx_event_t *ev)
 {
     json_t                   *ids;
     ngx_str_t                 id;
     ngx_msec_t                silent;
-    ngx_uint_t                budget;
+    ngx_uint_t                budget, behind;
     ngx_queue_t              *x, *next;
     ngx_http_render_node_t   *n;
     ngx_http_render_relay_t  *relay = ev->data;
@@ -226,6 +235,8 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
     silent = ngx_http_render_redis_up() ? NGX_HTTP_RENDER_RELAY_SILENT
                                         : NGX_HTTP_RENDER_RELAY_TICK - 100;
     budget = NGX_HTTP_RENDER_RELAY_LOOKS;
+    behind = relay->behind;
+    relay->behind = 0;
     ids = json_array();
 
     for (x = ngx_queue_head(&relay->nodes);
@@ -241,6 +252,10 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
                 ngx_http_render_relay_drop(relay, n);
             }
             continue;
+        }
+
+        if (behind) {
+            ngx_http_render_relay_each(n, ngx_http_render_relay_catch_up, NULL);
         }
 
         if (ngx_current_msec - n->heard < silent) {

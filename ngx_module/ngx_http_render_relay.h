@@ -54,6 +54,7 @@ struct ngx_http_render_relay_s {
     ngx_queue_t                dirty;
     ngx_uint_t                 work;    /* events times listeners, to do */
     ngx_event_t                turn;    /* posted: hand on what has come */
+    ngx_uint_t                 behind;  /* somebody could not catch up */
     ngx_event_t                tick;
     ngx_http_render_query_t   *query;   /* looking again */
 };

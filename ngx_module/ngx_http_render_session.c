@@ -85,15 +85,21 @@ void
 ngx_http_render_ticket(ngx_http_request_t *r)
 {
     char                   *ticket;
+    time_t                  ttl;
     u_char                 *p;
     ngx_str_t               body;
     ngx_http_render_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
 
+    /* it opens nothing once the token has ended for which it was given */
+
+    ttl = ctx->identity->expires - ngx_time();
+    ttl = ngx_max(1, ngx_min(ttl, NGX_HTTP_RENDER_TICKET_TTL));
+
     ticket = ngx_http_render_issue((char *) ctx->identity->account.data,
                                    (char *) ctx->identity->role.data,
-                                   NGX_HTTP_RENDER_TICKET_TTL, "ticket",
+                                   ttl, "ticket",
                                    ctx->identity->expires);
     body.data = ticket != NULL ? ngx_pnalloc(r->pool, ngx_strlen(ticket) + 64)
                                : NULL;
@@ -103,8 +109,8 @@ ngx_http_render_ticket(ngx_http_request_t *r)
         return;
     }
 
-    p = ngx_sprintf(body.data, "{\"ticket\":\"%s\",\"expires_in\":%d}",
-                    ticket, NGX_HTTP_RENDER_TICKET_TTL);
+    p = ngx_sprintf(body.data, "{\"ticket\":\"%s\",\"expires_in\":%T}",
+                    ticket, ttl);
     body.len = p - body.data;
     free(ticket);
 

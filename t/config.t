@@ -1,5 +1,5 @@
-# What nginx -t says of a configuration: of wrong ones, a file each in t/config, and of right ones; what
-# one inherits from another; and one with a prefix that works.
+# What nginx -t says of a configuration: of wrong ones, a file each in t/config, and of right ones; and
+# one with a prefix that works. What one inherits from another is in t/neighbour.t.
 
 use strict;
 use warnings;
@@ -103,7 +103,9 @@ accepted('thread pools of the operator', '', undef, main => 'thread_pool render_
 accepted('nothing of it at all', '', 'return 204;', without => $_) for sort keys %need;
 accepted("connections=$_", "render_postgres postgresql:///x?host=/x connections=$_;", undef, without => 'render_postgres') for 3, 128;
 accepted("a database as $_", "render_postgres \"$_\";", undef, without => 'render_postgres')
-    for 'host=/run/postgresql dbname=render', 'postgresql://127.0.0.1/render', 'postgresql://[::1]:5433/render?sslmode=require';
+    for 'host=/run/postgresql dbname=render', 'host=/run/postgresql,127.0.0.1,::1 port=5432,5433,5434 target_session_attrs=read-write',
+        'postgresql://127.0.0.1:5433,127.0.0.2/render', 'host=localhost hostaddr=127.0.0.1 port=5433', 'dbname=render',
+        'postgresql://127.0.0.1/render', 'postgresql://[::1]:5433/render?sslmode=require';
 accepted("Redis as $_", "render_redis $_;", undef, without => 'render_redis')
     for qw(redis://127.0.0.1 redis://127.0.0.1/ redis://:pass@127.0.0.1:6380/1023 redis://:p@ss/w@127.0.0.1/1 redis://[::1]:6379/0);
 accepted("storage as $_", "render_storage $_;", undef, without => 'render_storage') for "$dir/storage", "file://$dir/storage///";

@@ -26,13 +26,15 @@ sub metric {
     return $status == 200 && $text =~ /^\Q$name\E (\S+)$/m ? $1 : undef;
 }
 
+# More than nginx holds before it writes.
 sub begin_upload {
     my ($sent, $length) = @_;
     my $before = $s->psql("SELECT count(*) FROM render.asset WHERE status = 'uploading'");
     my $socket = $nginx->dial or die "connect: $@";
     $nginx->ask($socket, POST => '/videos/upload?filename=a.png', token => $token, length => $length,
         headers => { 'Content-Type' => 'image/png' });
-    syswrite $socket, $png . 'x' x ($sent - length $png);
+    my $bytes = $png . 'x' x ($sent - length $png);
+    for (my $at = 0; $at < $sent; ) { $at += syswrite $socket, $bytes, $sent - $at, $at or die "upload: $!" }
     wait_until(sub { $s->psql("SELECT count(*) FROM render.asset WHERE status = 'uploading'") > $before }, 5, 'an upload');
     return $socket;
 }
@@ -51,7 +53,7 @@ sub sleepy {
 sub everything {
     my ($job) = @_;
     # First, as a query that takes long would hold it up on the one connection for writing.
-    my %open = (upload => begin_upload(300_000, 900_000));
+    my %open = (upload => begin_upload(1_200_000, 1_500_000));
     $open{query} = $nginx->dial;
     $nginx->ask($open{query}, POST => '/compositions', token => $token, body => encode_json(film(seconds => 1)),
         headers => { 'Content-Type' => 'application/json' });
@@ -118,7 +120,7 @@ subtest 'another binary, and back' => sub {
     my $began = metric('process_start_time_seconds');
     my $was = metric($name);
     my @old = $nginx->workers($first);
-    my $slow = begin_upload(100_000, 200_000);      # by one of the first
+    my $slow = begin_upload(100_000, 200_000);      # taken by one of the first
     my $upgrade = sub {
         $say->();
         kill USR2 => $nginx->master;
@@ -174,7 +176,7 @@ subtest 'a process is killed' => sub {
     wait_until(sub { metric($name) }, 5, 'a request');
     my $was = metric($name);
     my @temp = temp_files($s);
-    my $upload = begin_upload(300_000, 400_000);
+    my $upload = begin_upload(1_200_000, 1_400_000);
     my @left;
     ok wait_until(sub { my %old = map { $_ => 1 } @temp; @left = grep { !$old{$_} } temp_files($s) }, 5), 'an upload is written';
     is metric('render_uploads_in_progress'), 1, 'and counted';

@@ -102,6 +102,9 @@ test_words(void **state)
 
     (void) state;
 
+    assert_int_equal(rn_json_length(NULL, 0), 0);
+    assert_true(rn_json_escape(out, NULL, 0) == out);
+
     *rn_json_escape(out, "a\"\\\b\t\n\f\r\x1e/z", 11) = '\0';
     assert_string_equal(out, "a\\\"\\\\\\b\\t\\n\\f\\r\\u001e/z");
 }

@@ -70,6 +70,7 @@ sub _connect {
         $request = "GET /jobs/$c->{job}/events HTTP/1.1\r\n$head" . (defined $last ? "Last-Event-ID: $last\r\n" : '') . "\r\n";
     }
     $self->{count}{connects}++;
+    $c->{joined}{ @{ $c->{ids} } } = ++$c->{connections};
     defined syswrite $socket, $request or $self->_fail($c, "write: $!");
 }
 
@@ -174,6 +175,7 @@ sub behind {
 sub missing {
     my ($self, $told) = @_;
     my ($missed, $again) = (0, 0);
+    my @gaps;
     for my $c (@{ $self->{clients} }) {
         my %seen;
         $again += grep { $seen{$_}++ } @{ $c->{ids} };
@@ -184,10 +186,19 @@ sub missing {
         $missed += grep { !$seen{$_} } @due;
         my %place;
         @place{@due} = 0 .. $#due;
+        for my $n (1 .. $#{ $c->{ids} }) {
+            my $between = ($place{ $c->{ids}[$n] } // 0) - ($place{ $c->{ids}[$n - 1] } // 0) - 1;
+            push @gaps, sprintf '%s %d: %d behind its event %d (%s), %s', @$c{qw(kind n)}, $between, $n, $c->{ids}[$n - 1],
+                $c->{joined}{$n} ? "the first of connection $c->{joined}{$n}" : 'on one connection' if $between > 0;
+        }
         my @places = map { $place{$_} // -1 } @{ $c->{ids} };
         $again += grep { $places[$_] < $places[$_ - 1] } 1 .. $#places;
     }
+    $self->{gaps} = \@gaps;
     return ($missed, $again);
 }
+
+# Where they were missed: a line each
+sub gaps { return @{ $_[0]{gaps} || [] } }
 
 1;

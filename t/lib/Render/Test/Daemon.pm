@@ -49,10 +49,10 @@ sub _port {
 sub run {
     my ($self) = @_;
     my %env = %{ $self->{env} };
-    if ($ENV{RENDER_ASAN}) {
+    if ($ENV{RENDER_ASAN} || $ENV{RENDER_PRELOAD}) {
         my $master = Render::Test::_line($self->{s}->home . '/run/nginx.pid');
         my %asan = map {/\A(LD_PRELOAD|ASAN_OPTIONS)=(.*)\z/s ? ($1, $2) : ()} split /\0/, Render::Test::_read("/proc/$master/environ");
-        # The sanitizer wants to be first.
+        # A sanitizer wants to be first.
         $asan{LD_PRELOAD} = join ' ', grep {defined} $asan{LD_PRELOAD}, $env{LD_PRELOAD};
         %env = (%env, %asan);
     }
@@ -64,6 +64,7 @@ sub run {
 
 # By its path, as USR2 executes what it was called by.
 sub _binary {
+    return $ENV{RENDER_NGINX} if $ENV{RENDER_NGINX};
     my ($path) = grep {-x} map {"$_/nginx"} split(/:/, $ENV{PATH} || ''), qw(/usr/sbin /usr/local/sbin);
     return $path || die "nginx is not to be found\n";
 }

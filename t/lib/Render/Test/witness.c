@@ -143,7 +143,7 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
     if (node != NULL && inet_pton(AF_INET, node, addr) != 1
         && inet_pton(AF_INET6, node, addr) != 1)
     {
-        witness("getaddrinfo", node);
+        witness(in_loop() ? "getaddrinfo-in-loop" : "getaddrinfo", node);
     }
 
     if (real == NULL) {
