@@ -118,6 +118,7 @@ test-asan-system:
 DEBUG_OPT = -O1 -g -fno-omit-frame-pointer
 
 build/debug/source:
+	@mkdir -p $(@D)
 	@scripts/nginx-source build/debug >$@.new && mv $@.new $@
 
 debug-nginx: build/debug/source

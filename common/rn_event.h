@@ -42,7 +42,8 @@ int rn_event_id_compare(const rn_event_id *a, const rn_event_id *b);
  * A member of the document itself, not of what is inside it: a span of doc,
  * the value as it is written, a string with its quotes.  The first, if there
  * are two.  False: there is none, or the text before it is no JSON.  Names are
- * compared as written, so that one with escapes is never found.
+ * compared as written, so that one with escapes is never found; `name` needs
+ * none.
  */
 bool rn_event_member(const char *doc, size_t len, const char *name,
     const char **value, size_t *value_len);

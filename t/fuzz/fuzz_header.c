@@ -8,7 +8,8 @@
 
 #include <ctype.h>
 
-#define LETTERS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define LETTERS  "abcdefghijklmnopqrstuvwxyz" \
+                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 /* How many of the n bytes at s are from this set, from the first on. */

@@ -240,7 +240,8 @@ test_bounds(void **state)
     (void) state;
 
     for (n = 2900; n < 3100; n++) {
-        (void) sprintf(claims, "{" OURS ",\"exp\":1700000600,\"more\":\"%0*d\"}",
+        (void) sprintf(claims,
+                       "{" OURS ",\"exp\":1700000600,\"more\":\"%0*d\"}",
                        (int) n - 150, 0);
         len = sign(HEADER, claims, KEY, token);
         assert_int_equal(verify(token, len, NULL, &jwt) == NULL,
