@@ -206,13 +206,24 @@ ngx_http_render_relay_looked(void *data, ngx_http_render_answer_t *a)
 }
 
 
+/* Where no event comes to bring it about. */
+
+static void
+ngx_http_render_relay_behind(ngx_http_render_listener_t *l, void *data)
+{
+    if (l->state == ngx_http_render_behind) {
+        ngx_http_render_relay_fetch(l);
+    }
+}
+
+
 void
 ngx_http_render_relay_tick(ngx_event_t *ev)
 {
     json_t                   *ids;
     ngx_str_t                 id;
     ngx_msec_t                silent;
-    ngx_uint_t                budget;
+    ngx_uint_t                budget, behind;
     ngx_queue_t              *x, *next;
     ngx_http_render_node_t   *n;
     ngx_http_render_relay_t  *relay = ev->data;
@@ -228,6 +239,11 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
     budget = NGX_HTTP_RENDER_RELAY_LOOKS;
     ids = json_array();
 
+    behind = relay->behind && ngx_http_render_redis_up();
+    if (behind) {
+        relay->behind = 0;
+    }
+
     for (x = ngx_queue_head(&relay->nodes);
          x != ngx_queue_sentinel(&relay->nodes);
          x = next)
@@ -241,6 +257,10 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
                 ngx_http_render_relay_drop(relay, n);
             }
             continue;
+        }
+
+        if (behind) {
+            ngx_http_render_relay_each(n, ngx_http_render_relay_behind, NULL);
         }
 
         if (ngx_current_msec - n->heard < silent) {

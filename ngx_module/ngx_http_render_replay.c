@@ -54,7 +54,10 @@ ngx_http_render_replay_done(ngx_http_render_listener_t *l, ngx_uint_t failed)
 {
     ngx_http_render_event_t  *e;
 
-    l->state = ngx_http_render_live;
+    /* handing on what comes now would leave out what was not fetched */
+
+    l->state = failed ? ngx_http_render_behind : ngx_http_render_live;
+    ngx_http_render_process->relay->behind |= failed;
 
     e = l->snapshot;
     l->snapshot = NULL;
