@@ -528,7 +528,7 @@ struct ngx_http_render_listener_s {
     void                       *fetch;      /* Redis is being asked */
     ngx_http_render_query_t    *query;      /* SQL is being asked */
     ngx_uint_t                 *gone;       /* set to 1 when it leaves */
-    unsigned                    state:2;
+    unsigned                    state:3;
     unsigned                    resume:1;   /* last_* are to be gone on from */
     unsigned                    seen_end:1; /* it was told of the end before */
     unsigned                    missed:1;   /* one came while we caught up */

@@ -206,10 +206,12 @@ ngx_http_render_relay_looked(void *data, ngx_http_render_answer_t *a)
 }
 
 
+/* Where no event comes to bring it about. */
+
 static void
-ngx_http_render_relay_catch_up(ngx_http_render_listener_t *l, void *data)
+ngx_http_render_relay_behind(ngx_http_render_listener_t *l, void *data)
 {
-    if (l->state == ngx_http_render_paused && !l->full(l)) {
+    if (l->state == ngx_http_render_behind) {
         ngx_http_render_relay_fetch(l);
     }
 }
@@ -235,9 +237,12 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
     silent = ngx_http_render_redis_up() ? NGX_HTTP_RENDER_RELAY_SILENT
                                         : NGX_HTTP_RENDER_RELAY_TICK - 100;
     budget = NGX_HTTP_RENDER_RELAY_LOOKS;
-    behind = relay->behind;
-    relay->behind = 0;
     ids = json_array();
+
+    behind = relay->behind && ngx_http_render_redis_up();
+    if (behind) {
+        relay->behind = 0;
+    }
 
     for (x = ngx_queue_head(&relay->nodes);
          x != ngx_queue_sentinel(&relay->nodes);
@@ -255,7 +260,7 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
         }
 
         if (behind) {
-            ngx_http_render_relay_each(n, ngx_http_render_relay_catch_up, NULL);
+            ngx_http_render_relay_each(n, ngx_http_render_relay_behind, NULL);
         }
 
         if (ngx_current_msec - n->heard < silent) {

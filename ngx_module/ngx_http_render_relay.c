@@ -247,7 +247,8 @@ static void
 ngx_http_render_relay_tell_one(ngx_http_render_listener_t *l, void *data)
 {
     if (l->state == ngx_http_render_live
-        || l->state == ngx_http_render_waiting)
+        || l->state == ngx_http_render_waiting
+        || l->state == ngx_http_render_behind)
     {
         ngx_http_render_relay_hand(l, data);
     }
@@ -305,6 +306,10 @@ ngx_http_render_relay_spread(ngx_http_render_listener_t *l, void *data)
 {
     if (l->state == ngx_http_render_live || l->account) {
         ngx_http_render_relay_hand(l, data);
+
+    } else if (l->state == ngx_http_render_behind) {
+        ngx_http_render_relay_fetch(l);     /* this one, and those before it */
+
     } else {
         l->missed = 1;                      /* fetched in its turn */
     }

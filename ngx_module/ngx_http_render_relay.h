@@ -28,7 +28,8 @@ typedef enum {
     ngx_http_render_live = 0,
     ngx_http_render_waiting,            /* for the subscription */
     ngx_http_render_fetching,           /* what it has missed */
-    ngx_http_render_paused              /* the same, when it can take more */
+    ngx_http_render_paused,             /* the same, when it can take more */
+    ngx_http_render_behind              /* the same, as Redis did not answer */
 } ngx_http_render_listening_e;
 
 typedef struct {
@@ -52,9 +53,9 @@ struct ngx_http_render_relay_s {
     ngx_rbtree_node_t          sentinel;
     ngx_queue_t                nodes;
     ngx_queue_t                dirty;
+    ngx_uint_t                 behind;  /* somebody is */
     ngx_uint_t                 work;    /* events times listeners, to do */
     ngx_event_t                turn;    /* posted: hand on what has come */
-    ngx_uint_t                 behind;  /* somebody could not catch up */
     ngx_event_t                tick;
     ngx_http_render_query_t   *query;   /* looking again */
 };

@@ -54,7 +54,10 @@ ngx_http_render_replay_done(ngx_http_render_listener_t *l, ngx_uint_t failed)
 {
     ngx_http_render_event_t  *e;
 
-    l->state = ngx_http_render_live;
+    /* handing on what comes now would leave out what was not fetched */
+
+    l->state = failed ? ngx_http_render_behind : ngx_http_render_live;
+    ngx_http_render_process->relay->behind |= failed;
 
     e = l->snapshot;
     l->snapshot = NULL;
@@ -64,25 +67,6 @@ ngx_http_render_replay_done(ngx_http_render_listener_t *l, ngx_uint_t failed)
     }
 
     ngx_http_render_event_drop(e);
-}
-
-
-/*
- * A page that did not come in time.  Who is live from here on would never see
- * what it held: the tick asks again, unless the link is lost, whose return does.
- */
-
-static void
-ngx_http_render_replay_failed(ngx_http_render_listener_t *l)
-{
-    if (!ngx_http_render_redis_up()) {
-        ngx_http_render_replay_done(l, 1);
-        return;
-    }
-
-    l->state = ngx_http_render_paused;
-    l->missed = 1;
-    ngx_http_render_process->relay->behind = 1;
 }
 
 
@@ -97,12 +81,7 @@ ngx_http_render_replayed(void *data, void *reply)
 
     l->fetch = NULL;
 
-    if (r == NULL) {
-        ngx_http_render_replay_failed(l);
-        return;
-    }
-
-    if (r->type != REDIS_REPLY_ARRAY) {
+    if (r == NULL || r->type != REDIS_REPLY_ARRAY) {
         ngx_http_render_replay_done(l, 1);
         return;
     }
@@ -174,6 +153,6 @@ ngx_http_render_relay_fetch(ngx_http_render_listener_t *l)
     l->fetch = ngx_http_render_redis_command(ngx_http_render_replayed, l, argc,
                                              argv);
     if (l->fetch == NULL) {
-        ngx_http_render_replay_failed(l);
+        ngx_http_render_replay_done(l, 1);
     }
 }

@@ -162,6 +162,50 @@ subtest 'many come while it is told' => sub {
     is_deeply $crowd->failures, {}, 'on the connection it began with';
 };
 
+# What was missed is asked for on one link to Redis, what is told comes on another.
+subtest 'a page that cannot be had' => sub {
+    my $proxy = Render::Test::Wire->start('127.0.0.1:' . Render::Test::_line($s->home . '/redis/port'));
+    my $late = Render::Test::Daemon->start($s, name => 'late', main => [$s->env->{REDIS_URL} => 'redis://127.0.0.1:' . $proxy->port . '/0']);
+    my $job = job();
+    my $connect = sub { Render::Test::WS->connect('127.0.0.1', $late->port, "/ws/progress/$job$_[0]", $bearer) };
+    # Somebody listens already, so that there is a subscription.
+    my $other = $connect->('');
+    $events->tell($job);
+    my $last = newest($job);
+    ok reads_up_to($other, $last, 10), 'a job is listened to';
+    $events->tell($job) for 1 .. 5;
+    newest($job);
+    # Only the link for questions ends, and does not come back.
+    $proxy->mode('refuse');
+    $events->call(qw(CLIENT KILL TYPE normal SKIPME yes));
+    wait_until(sub { decode_json(($late->request(GET => '/health/ready'))[1])->{redis} ne 'ok' }, 5, 'nginx to notice');
+    my $ws = $connect->("?last_event_id=$last");
+    is decode_json($ws->next_message(5)->{payload})->{id}, undef, 'who comes back then is told the state';
+    $events->tell($job);
+    newest($job);
+    my $until = time + 0.3;
+    wait_until(sub { time > $until });
+    $proxy->mode('pass');
+    my @got;
+    # First of itself, then as another event comes.
+    for my $n (0, 1) {
+        $events->tell($job) if $n;
+        my $want = newest($job);
+        $until = time + 10;
+        while (time < $until) {
+            my $m = $ws->next_message($until - time) or last;
+            push @got, $1 if $m->{payload} =~ /\A\{"id":"([\d-]+)"/;
+            last if @got && $got[-1] eq $want;
+        }
+    }
+    my @due = @{ $events->ids->{$job} };
+    shift @due while $due[0] ne $last;
+    shift @due;
+    is_deeply \@got, \@due, 'all that was missed comes, in order';
+    $_->close for $ws, $other;
+    ok $late->stop, 'nginx quits';
+};
+
 subtest 'many who never read' => sub {
     my $job = job();
     my $good = ws($job);
