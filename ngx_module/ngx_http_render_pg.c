@@ -71,10 +71,11 @@ ngx_http_render_pg_create(ngx_http_render_main_conf_t *conf)
         conn = &pool->conns[i];
         conn->pool = pool;
 
-        /* one slow, a third of the rest writes, the others read */
+        /* one slow; who writes waits for locks and for the disk, a reader
+           for nothing */
 
         conn->lane = i == 0 ? ngx_http_render_lane_slow
-                     : i % 3 == 1 ? ngx_http_render_lane_write
+                     : i % 2 == 1 ? ngx_http_render_lane_write
                      : ngx_http_render_lane_read;
 
         ngx_queue_init(&conn->flight);
@@ -216,10 +217,13 @@ ngx_http_render_pg_deadline(ngx_event_t *ev)
     }
 
     /* those before it took the time; it is answered alone, and its own
-       answer, when it comes, goes nowhere */
+       answer, when it comes, goes nowhere: it was sent, and may be done */
 
     q->answer.failed = NGX_HTTP_SERVICE_UNAVAILABLE;
-    q->answer.why = "the database is too busy";
+    q->answer.why = q->lane == ngx_http_render_lane_write
+                    ? "the database is too busy; whether this was done is not "
+                      "known"
+                    : "the database is too busy";
 
     if (q->callback != NULL && q->data != NULL) {
         callback = q->callback;
