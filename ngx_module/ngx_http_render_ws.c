@@ -139,6 +139,14 @@ ngx_http_render_ws(ngx_http_request_t *r)
         return;
     }
 
+    /* section 4.1: a GET, and frames are not to be taken for a body of it */
+
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+        ngx_http_render_problem(r, 400, "Bad request",
+                                "a handshake has no body", NULL);
+        return;
+    }
+
     if (identity->by_cookie && !ngx_http_render_origin_ok(r, 0)) {
         ngx_http_render_problem(r, 403, "Forbidden", "a cookie is only taken "
                                 "from pages of this host", NULL);

@@ -126,6 +126,8 @@ sub logged {
         'no version'                    => [426, { 'Sec-WebSocket-Version' => undef }],
         'version 8'                     => [426, { 'Sec-WebSocket-Version' => 8 }],
         'version 130'                   => [426, { 'Sec-WebSocket-Version' => 130 }],
+        'a body'                        => [400, { 'Content-Length' => 200_000 }],
+        'a body in chunks'              => [400, { 'Transfer-Encoding' => 'chunked' }],
         'no key'                        => [400, { 'Sec-WebSocket-Key' => undef }],
         'a key that is no base64'       => [400, { 'Sec-WebSocket-Key' => '!' x 24 }],
         'a key of 15 bytes'             => [400, { 'Sec-WebSocket-Key' => 'AAAAAAAAAAAAAAAAAAAA' }],
