@@ -72,9 +72,22 @@ ngx_http_render_sse_cleanup(void *data)
 
     ngx_http_render_event_drop(s->newest);
     free(s->text);
-    free(s->buf.start);
     s->newest = NULL;
-    s->text = s->buf.start = NULL;
+    s->text = NULL;
+}
+
+
+/*
+ * With the pool, as the last: HTTP/2 may have it in a frame that is sent after
+ * the request has ended.
+ */
+
+static void
+ngx_http_render_sse_free(void *data)
+{
+    ngx_http_render_sse_t *s = data;
+
+    free(s->buf.start);
 }
 
 
@@ -323,6 +336,7 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
 {
     ngx_uint_t              gone;
     ngx_http_cleanup_t     *cln;
+    ngx_pool_cleanup_t     *last;
     ngx_http_render_ctx_t  *ctx;
     ngx_http_render_sse_t  *s;
 
@@ -332,7 +346,8 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     }
 
     s = ngx_pcalloc(r->pool, sizeof(ngx_http_render_sse_t));
-    cln = s != NULL ? ngx_http_cleanup_add(r, 0) : NULL;
+    last = s != NULL ? ngx_pool_cleanup_add(r->pool, 0) : NULL;
+    cln = last != NULL ? ngx_http_cleanup_add(r, 0) : NULL;
 
     if (cln == NULL) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -350,6 +365,8 @@ ngx_http_render_sse_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     s->flush.data = s;
     s->flush.log = ngx_cycle->log;
     s->flush.cancelable = 1;
+    last->handler = ngx_http_render_sse_free;
+    last->data = s;
     cln->handler = ngx_http_render_sse_cleanup;
     cln->data = s;
 

@@ -210,7 +210,9 @@ ngx_http_render_ws_pong(ngx_http_render_ws_t *w)
 
     x = ngx_queue_last(&w->out);
 
-    if (w->pong && (x != ngx_queue_head(&w->out) || w->sent == 0)) {
+    /* not the first: some of it may be under way, and TLS wants the same again */
+
+    if (w->pong && x != ngx_queue_head(&w->out)) {
         o = ngx_queue_data(x, ngx_http_render_ws_out_t, queue);
         w->queued += e->frame.len;
         w->queued -= o->event->frame.len;

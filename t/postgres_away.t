@@ -188,7 +188,9 @@ subtest 'a backend that stalls' => sub {
     is $s->req(GET => $link)->{status}, 200, 'films flow meanwhile';
     my @answers = map { $_->() } @waiting;
     my $took = time - $began;
-    is_deeply \@answers, [(503) x 4], 'who waited is told 503';
+    # A process that had no connection to spare opens one, which is not stopped.
+    is_deeply [grep { !/\A(?:200|503)\z/ } @answers], [], 'who waited is told 503, or has it from another connection';
+    ok scalar(grep { $_ == 503 } @answers), 'who sat on a stopped one is told 503';
     diag sprintf 'the deadline came after %.2f s', $took;
     cmp_ok $took, '<', 9, 'by the deadline';
     cmp_ok $took, '>', 4, 'and not before a slow statement would have ended';
