@@ -31,7 +31,8 @@
 
 #define NGX_HTTP_RENDER_MAX_PARAMS   16
 #define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)
-#define NGX_HTTP_RENDER_BODY_ANYONE  65536      /* of who has not signed in */
+#define NGX_HTTP_RENDER_BODY_SMALL   65536      /* of what holds no document:
+                                                   it is parsed on the loop */
 #define NGX_HTTP_RENDER_COOKIE       "render_token"
 #define NGX_HTTP_RENDER_PARSE_INLINE 65536      /* above: in a thread */
 
@@ -70,6 +71,7 @@ typedef enum {
     ngx_http_render_body_maybe,         /* the same, or nothing */
     ngx_http_render_body_login,         /* the same, or a form */
     ngx_http_render_body_document,      /* a composition, parsed first */
+    ngx_http_render_body_within,        /* an object that may hold one */
     ngx_http_render_body_own            /* the handler reads it */
 } ngx_http_render_body_e;
 
@@ -520,13 +522,11 @@ struct ngx_http_render_listener_s {
     void                       *node;       /* NULL: joined to nothing */
     uint64_t                    last_ms, last_seq;  /* id of the last event */
     ngx_int_t                   run;        /* as SQL told it */
-    uint64_t                    since, asked;  /* ms: an account's last looks,
-                                                  that answered and that went */
+    uint64_t                    since;      /* ms: an account's last look */
     uint32_t                    told;       /* and what it said, hashed */
     ngx_http_render_event_t    *snapshot;   /* for who resumes, in case that
                                                there is no more */
     void                       *fetch;      /* Redis is being asked */
-    ngx_http_render_query_t    *query;      /* SQL is being asked */
     ngx_uint_t                 *gone;       /* set to 1 when it leaves */
     unsigned                    state:3;
     unsigned                    resume:1;   /* last_* are to be gone on from */
@@ -535,6 +535,9 @@ struct ngx_http_render_listener_s {
     unsigned                    ended:1;    /* the snapshot is of the end */
     unsigned                    delivered:1;
     unsigned                    account:1;  /* of all jobs */
+    unsigned                    wants:1;    /* of that: a look at SQL */
+    unsigned                    asked:1;    /* SQL is being asked for it */
+    unsigned                    lost:1;     /* too slow for all of an account */
 
     /* the event is the relay's; `last`: the job has ended, nothing follows */
     void                      (*deliver)(ngx_http_render_listener_t *l,
@@ -566,6 +569,10 @@ ngx_int_t ngx_http_render_relay_join(ngx_str_t *channel,
     ngx_http_render_listener_t *l);
 void ngx_http_render_relay_leave(ngx_http_render_listener_t *l);
 void ngx_http_render_relay_more(ngx_http_render_listener_t *l);
+/* An event was left out for a newer one, which may be of another job. */
+void ngx_http_render_relay_lost(ngx_http_render_listener_t *l);
+/* So much is to be handed on that no more should be read. */
+ngx_uint_t ngx_http_render_relay_full(void);
 
 /* From Redis: an event came, a subscription is there, the link is lost. */
 void ngx_http_render_relay_event(ngx_str_t *channel, ngx_str_t *doc);

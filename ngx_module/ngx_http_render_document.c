@@ -12,9 +12,51 @@ typedef struct {
     size_t                      len;
     rn_problems                 problems;
     const char                 *prefix;         /* of pointers, a literal */
+    unsigned                    within:1;       /* in that member of the text */
+    unsigned                    absent:1;       /* where there is none */
+    char                        why[200];       /* the text is no object */
     json_t                     *document;       /* {title, assets} */
     ngx_http_render_handler_pt  next;
 } ngx_http_render_parse_t;
+
+
+/* The member in place of the text that holds it; false: there is none. */
+
+static ngx_uint_t
+ngx_http_render_extract(ngx_http_render_parse_t *p)
+{
+    char          *text;
+    json_t        *root, *document;
+    json_error_t   error;
+
+    root = json_loadb(p->text, p->len, JSON_REJECT_DUPLICATES, &error);
+    document = json_object_get(root, p->prefix + 1);
+    text = NULL;
+
+    if (!json_is_object(root)) {
+        (void) snprintf(p->why, sizeof(p->why), "the body must be a JSON "
+                        "object%s%.120s", root == NULL ? ": " : "",
+                        root == NULL ? error.text : "");
+
+    } else if (!json_is_object(document)) { /* SQL says so, if it must be */
+        p->absent = 1;
+
+    } else {
+        text = json_dumps(document, JSON_COMPACT);
+    }
+
+    json_decref(root);
+
+    if (text == NULL) {
+        return 0;
+    }
+
+    free(p->text);
+    p->text = text;
+    p->len = ngx_strlen(text);
+
+    return 1;
+}
 
 
 /* Runs in a thread for large documents. */
@@ -26,6 +68,10 @@ ngx_http_render_parse(void *data)
     json_t                   *assets;
     rn_doc                   *doc;
     ngx_http_render_parse_t  *p = data;
+
+    if (p->within && !ngx_http_render_extract(p)) {
+        return;
+    }
 
     if (rn_doc_parse(p->text, p->len, &rn_limits_default, false, &p->problems,
                      &doc) != RN_OK)
@@ -77,6 +123,12 @@ ngx_http_render_parsed(ngx_http_request_t *r, void *data)
         ngx_http_render_add(r, "document", p->document);
         p->next(r);
 
+    } else if (r != NULL && p->absent) {
+        p->next(r);
+
+    } else if (r != NULL && p->why[0] != '\0') {
+        ngx_http_render_problem(r, 400, "Bad JSON", p->why, NULL);
+
     } else if (r != NULL && p->problems.total == 0) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
 
@@ -106,24 +158,29 @@ ngx_http_render_parsed(ngx_http_request_t *r, void *data)
 }
 
 
-/* Takes the text, which is malloc'd. */
-
 static void
-ngx_http_render_parse_text(ngx_http_request_t *r, char *text, size_t len,
+ngx_http_render_parse_body(ngx_http_request_t *r, ngx_uint_t within,
     const char *prefix, ngx_http_render_handler_pt next)
 {
+    ngx_http_render_ctx_t    *ctx;
     ngx_http_render_parse_t  *p;
 
-    p = text != NULL ? calloc(1, sizeof(ngx_http_render_parse_t)) : NULL;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
 
-    if (p == NULL) {
-        free(text);
+    p = calloc(1, sizeof(ngx_http_render_parse_t));
+    if (p != NULL) {
+        p->text = malloc(ctx->body.len + 1);
+    }
+
+    if (p == NULL || p->text == NULL) {
+        free(p);
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    p->text = text;
-    p->len = len;
+    ngx_memcpy(p->text, ctx->body.data, ctx->body.len + 1);
+    p->len = ctx->body.len;
+    p->within = within;
     p->prefix = prefix;
     p->next = next;
 
@@ -149,17 +206,7 @@ void
 ngx_http_render_document(ngx_http_request_t *r,
     ngx_http_render_handler_pt next)
 {
-    char                   *text;
-    ngx_http_render_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
-    text = malloc(ctx->body.len + 1);
-
-    if (text != NULL) {
-        ngx_memcpy(text, ctx->body.data, ctx->body.len);
-    }
-
-    ngx_http_render_parse_text(r, text, ctx->body.len, "", next);
+    ngx_http_render_parse_body(r, 0, "", next);
 }
 
 
@@ -181,22 +228,10 @@ ngx_http_render_document_call(ngx_http_request_t *r)
 void
 ngx_http_render_document_within(ngx_http_request_t *r)
 {
-    char                   *text;
-    json_t                 *document;
-    const char             *prefix;
     ngx_http_render_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
-
-    prefix = ctx->route->method == NGX_HTTP_PATCH ? "/config" : "/composition";
-    document = json_object_get(ctx->json, prefix + 1);
-
-    if (!json_is_object(document)) {        /* SQL says so, if it must be */
-        ngx_http_render_document_call(r);
-        return;
-    }
-
-    text = json_dumps(document, JSON_COMPACT|JSON_ENCODE_ANY);
-    ngx_http_render_parse_text(r, text, text != NULL ? ngx_strlen(text) : 0,
-                               prefix, ngx_http_render_document_call);
+    ngx_http_render_parse_body(r, 1, ctx->route->method == NGX_HTTP_PATCH
+                                     ? "/config" : "/composition",
+                               ngx_http_render_document_call);
 }

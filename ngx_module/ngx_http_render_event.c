@@ -5,73 +5,22 @@
  */
 
 #include "ngx_http_render_relay.h"
+#include "rn_event.h"
 #include "rn_websocket.h"
 
 
 static ngx_uint_t
-ngx_http_render_event_has(ngx_str_t *doc, const char *text)
+ngx_http_render_event_is(ngx_http_render_event_t *e, const char *name,
+    const char *text)
 {
-    return ngx_strnstr(doc->data, (char *) text, doc->len) != NULL;
+    return rn_event_is((char *) e->doc.data, e->doc.len, name, text);
 }
 
-
-/* The number behind `name`, times ten; -1: there is none. */
 
 static ngx_int_t
-ngx_http_render_event_number(ngx_str_t *doc, const char *name)
+ngx_http_render_event_tenths(ngx_http_render_event_t *e, const char *name)
 {
-    u_char     *p, *end;
-    ngx_int_t   v;
-
-    end = doc->data + doc->len;
-    p = ngx_strnstr(doc->data, (char *) name, doc->len);
-
-    if (p == NULL) {
-        return -1;
-    }
-
-    v = 0;
-
-    for (p += ngx_strlen(name); p < end && *p >= '0' && *p <= '9'; p++) {
-        v = v * 10 + (*p - '0');
-        if (v > 100000000) {
-            return -1;
-        }
-    }
-
-    v *= 10;
-
-    if (p + 1 < end && *p == '.' && p[1] >= '0' && p[1] <= '9') {
-        v += p[1] - '0';
-    }
-
-    return v;
-}
-
-
-/* "1732147200000-0" at the place of "id"; zeros when the event has none. */
-
-static void
-ngx_http_render_event_id(ngx_http_render_event_t *e)
-{
-    u_char  *p, *end;
-
-    end = e->doc.data + e->doc.len;
-    p = e->doc.data;
-
-    if (e->doc.len < 8 || ngx_strncmp(p, "{\"id\":\"", 7) != 0) {
-        return;
-    }
-
-    for (p += 7; p < end && *p >= '0' && *p <= '9'; p++) {
-        e->ms = e->ms * 10 + (*p - '0');
-    }
-
-    if (p < end && *p == '-') {
-        for (p++; p < end && *p >= '0' && *p <= '9'; p++) {
-            e->seq = e->seq * 10 + (*p - '0');
-        }
-    }
+    return rn_event_tenths((char *) e->doc.data, e->doc.len, name);
 }
 
 
@@ -105,8 +54,10 @@ ngx_http_render_event_t *
 ngx_http_render_event_create(const u_char *id, size_t id_len,
     const u_char *text, size_t len)
 {
+    size_t                    n;
     u_char                   *p;
-    ngx_str_t                 type;
+    const char               *value;
+    rn_event_id               own;
     ngx_http_render_event_t  *e;
 
     if (id_len > 40 || len < 2) {
@@ -130,16 +81,20 @@ ngx_http_render_event_create(const u_char *id, size_t id_len,
         ngx_memcpy(p, text, len);
     }
 
-    ngx_http_render_event_id(e);
-    e->run = ngx_http_render_event_number(&e->doc, "\"run\":") / 10;
-    e->percent = ngx_http_render_event_number(&e->doc, "\"percent\":");
-    type = ngx_http_render_event_type(e);
-    e->progress = type.len == 8 && ngx_strncmp(type.data, "progress", 8) == 0;
-    e->snapshot = type.len == 8 && ngx_strncmp(type.data, "snapshot", 8) == 0;
-    e->final = ngx_http_render_event_has(&e->doc, "\"status\":\"completed\"")
-               || ngx_http_render_event_has(&e->doc, "\"status\":\"failed\"")
-               || ngx_http_render_event_has(&e->doc,
-                                            "\"status\":\"cancelled\"");
+    if (rn_event_string((char *) e->doc.data, e->doc.len, "id", &value, &n)
+        && rn_event_id_read(value, n, &own))
+    {
+        e->ms = own.ms;
+        e->seq = own.seq;
+    }
+
+    e->run = ngx_http_render_event_tenths(e, "run") / 10;
+    e->percent = ngx_http_render_event_tenths(e, "percent");
+    e->progress = ngx_http_render_event_is(e, "type", "progress");
+    e->snapshot = ngx_http_render_event_is(e, "type", "snapshot");
+    e->final = ngx_http_render_event_is(e, "status", "completed")
+               || ngx_http_render_event_is(e, "status", "failed")
+               || ngx_http_render_event_is(e, "status", "cancelled");
 
     return e;
 }
@@ -173,20 +128,14 @@ ngx_http_render_event_drop(ngx_http_render_event_t *e)
 ngx_str_t
 ngx_http_render_event_type(ngx_http_render_event_t *e)
 {
-    u_char     *p, *end;
-    ngx_str_t   value = ngx_null_string;
+    ngx_str_t    type = ngx_null_string;
+    const char  *value;
 
-    p = ngx_strnstr(e->doc.data, "\"type\":\"", e->doc.len);
-
-    if (p != NULL) {
-        p += sizeof("\"type\":\"") - 1;
-        end = ngx_strlchr(p, e->doc.data + e->doc.len, '"');
-
-        if (end != NULL) {
-            value.data = p;
-            value.len = end - p;
-        }
+    if (rn_event_string((char *) e->doc.data, e->doc.len, "type", &value,
+                        &type.len))
+    {
+        type.data = (u_char *) value;
     }
 
-    return value;
+    return type;
 }

@@ -225,7 +225,9 @@ ngx_http_render_hosts_renew(ngx_http_render_hosts_t *h)
         named += h->host[i].named;
     }
 
-    if (named == 0 || h->busy) {
+    /* a process that quits is not to wait for a name server */
+
+    if (named == 0 || h->busy || ngx_exiting) {
         return;
     }
 

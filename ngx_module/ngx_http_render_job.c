@@ -50,7 +50,8 @@ ngx_http_render_splice_send(ngx_http_render_splice_t *s, ngx_str_t *sql)
     static const u_char  name[] = ",\"progress\":";
 
     if (s->doc.len == 0 || sql->len < 2 || sql->data[sql->len - 1] != '}') {
-        body = sql == &s->body ? s->body : ngx_http_render_dup(s->r->pool, (char *) sql->data, sql->len);
+        body = sql == &s->body ? s->body
+               : ngx_http_render_dup(s->r->pool, (char *) sql->data, sql->len);
 
         if (body.data == NULL) {
             ngx_http_finalize_request(s->r, NGX_HTTP_INTERNAL_SERVER_ERROR);

@@ -6,73 +6,6 @@
 #include "ngx_http_render_relay.h"
 
 
-/*
- * The live jobs of an account, and those that have ended since the last look.
- * While Redis is away it is asked again and again: what it said before is not
- * repeated.
- */
-
-static void
-ngx_http_render_relay_looked_account(void *data, ngx_http_render_answer_t *a)
-{
-    char                         line[128];
-    size_t                       i;
-    json_t                      *list, *x;
-    uint32_t                     told;
-    ngx_uint_t                   gone;
-    ngx_http_render_event_t     *e;
-    ngx_http_render_listener_t  *l = data;
-
-    l->query = NULL;
-
-    if (a->failed || a->status != NGX_HTTP_OK) {
-        return;
-    }
-
-    l->since = l->asked;
-    list = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
-    ngx_crc32_init(told);
-
-    json_array_foreach(list, i, x) {
-        (void) snprintf(line, sizeof(line), "%.40s %d %.20s %.1f;",
-            json_string_value(json_object_get(x, "job_id")) ?: "",
-            (int) json_integer_value(json_object_get(x, "run")),
-            json_string_value(json_object_get(x, "status")) ?: "",
-            json_number_value(json_object_get(x, "percent")));
-        ngx_crc32_update(&told, (u_char *) line, ngx_strlen(line));
-    }
-
-    ngx_crc32_final(told);
-
-    if (told == l->told) {
-        json_decref(list);
-        return;
-    }
-
-    l->told = told;
-    gone = 0;
-    l->gone = &gone;
-
-    json_array_foreach(list, i, x) {
-        e = ngx_http_render_relay_snapshot(x);
-        if (e == NULL) {
-            continue;
-        }
-
-        ngx_http_render_relay_hand(l, e);
-        ngx_http_render_event_drop(e);
-
-        if (gone) {
-            json_decref(list);
-            return;
-        }
-    }
-
-    l->gone = NULL;
-    json_decref(list);
-}
-
-
 /* Takes params; NULL: no memory, and nothing was sent. */
 
 static ngx_http_render_query_t *
@@ -96,47 +29,209 @@ ngx_http_render_relay_ask(json_t *params, ngx_http_render_query_pt callback,
 }
 
 
-void
-ngx_http_render_relay_look_account(ngx_http_render_listener_t *l)
-{
-    ngx_str_t  id;
+/* What SQL said of an account, in short: to tell whether it is the same. */
 
-    if (l->query != NULL) {
-        return;
+static uint32_t
+ngx_http_render_relay_hash(json_t *list)
+{
+    char      line[128];
+    size_t    i;
+    json_t   *x;
+    uint32_t  told;
+
+    ngx_crc32_init(told);
+
+    json_array_foreach(list, i, x) {
+        (void) snprintf(line, sizeof(line), "%.40s %d %.20s %.1f;",
+            json_string_value(json_object_get(x, "job_id")) ?: "",
+            (int) json_integer_value(json_object_get(x, "run")),
+            json_string_value(json_object_get(x, "status")) ?: "",
+            json_number_value(json_object_get(x, "percent")));
+        ngx_crc32_update(&told, (u_char *) line, ngx_strlen(line));
     }
 
-    id = ngx_http_render_relay_id(l->node);
-    l->asked = (uint64_t) ngx_time() * 1000 - 10000;
-    l->query = ngx_http_render_relay_ask(
-                   json_pack("{s:s%, s:I}", "account", id.data, id.len,
-                             "since", (json_int_t) l->since),
-                   ngx_http_render_relay_looked_account, l);
+    ngx_crc32_final(told);
+
+    return told;
+}
+
+
+/* It was asked for, and says something new; or not. */
+
+static void
+ngx_http_render_relay_is_new(ngx_http_render_listener_t *l, void *data)
+{
+    uint32_t  *told = data;
+
+    if (l->asked && l->told == *told) {
+        l->asked = l->wants = 0;
+        l->since = ((ngx_http_render_node_t *) l->node)->asked;
+    }
+}
+
+
+/* Who has just come is not told of what had ended before. */
+
+static void
+ngx_http_render_relay_hand_asked(ngx_http_render_listener_t *l, void *data)
+{
+    ngx_http_render_event_t *e = data;
+
+    if (l->asked && (l->since != 0 || !e->final)) {
+        ngx_http_render_relay_hand(l, e);
+    }
+}
+
+
+static void
+ngx_http_render_relay_was_told(ngx_http_render_listener_t *l, void *data)
+{
+    uint32_t  *told = data;
+
+    if (l->asked) {
+        l->told = *told;
+        l->asked = l->wants = 0;
+        l->since = ((ngx_http_render_node_t *) l->node)->asked;
+    }
+}
+
+
+static void
+ngx_http_render_relay_not_told(ngx_http_render_listener_t *l, void *data)
+{
+    l->asked = 0;
+}
+
+
+/* It could not be had: the tick asks again. */
+
+static void
+ngx_http_render_relay_unlooked(ngx_http_render_node_t *n)
+{
+    ngx_http_render_relay_each(n, ngx_http_render_relay_not_told, NULL);
+    n->heard = ngx_current_msec - NGX_HTTP_RENDER_RELAY_SILENT;
 }
 
 
 /*
- * Those of one account, as many as may be asked in this tick; who was asked
- * goes to the end, so that all have their turn.
+ * The live jobs of an account, and those that have ended since the last look,
+ * for all its listeners who wanted one.  While Redis is away it is asked again
+ * and again: what it said before is not repeated.
  */
 
 static void
-ngx_http_render_relay_look_accounts(ngx_http_render_node_t *n,
-    ngx_uint_t *budget)
+ngx_http_render_relay_looked_account(void *data, ngx_http_render_answer_t *a)
 {
-    ngx_uint_t    i;
-    ngx_queue_t  *x;
+    size_t                    i;
+    json_t                   *list, *x;
+    uint32_t                  told;
+    ngx_http_render_node_t   *n = data;
+    ngx_http_render_event_t  *e;
 
-    for (i = 0; i < n->nlisteners && *budget > 0; i++, (*budget)--) {
-        x = ngx_queue_head(&n->listeners);
-        ngx_queue_remove(x);
-        ngx_queue_insert_tail(&n->listeners, x);
-        ngx_http_render_relay_look_account(
-            ngx_queue_data(x, ngx_http_render_listener_t, queue));
+    n->query = NULL;
+
+    if (a->failed || a->status != NGX_HTTP_OK) {
+        ngx_http_render_relay_unlooked(n);
+        return;
     }
 
-    if (i == n->nlisteners) {
-        n->heard = ngx_current_msec;
+    list = json_loadb((char *) a->body.data, a->body.len, 0, NULL);
+    told = ngx_http_render_relay_hash(list);
+    ngx_http_render_relay_each(n, ngx_http_render_relay_is_new, &told);
+
+    json_array_foreach(list, i, x) {
+        e = ngx_http_render_relay_snapshot(x);
+
+        if (e != NULL) {
+            ngx_http_render_relay_each(n, ngx_http_render_relay_hand_asked, e);
+            ngx_http_render_event_drop(e);
+        }
     }
+
+    json_decref(list);
+    ngx_http_render_relay_each(n, ngx_http_render_relay_was_told, &told);
+    ngx_http_render_relay_look_node(n);     /* for who has come meanwhile */
+}
+
+
+typedef struct {
+    ngx_uint_t  n;
+    uint64_t    since;
+} ngx_http_render_wanted_t;
+
+
+static void
+ngx_http_render_relay_wanted(ngx_http_render_listener_t *l, void *data)
+{
+    ngx_http_render_wanted_t *w = data;
+
+    if (!l->wants) {
+        return;
+    }
+
+    l->asked = 1;
+    w->n++;
+
+    if (l->since != 0 && (w->since == 0 || l->since < w->since)) {
+        w->since = l->since;
+    }
+}
+
+
+void
+ngx_http_render_relay_look_node(ngx_http_render_node_t *n)
+{
+    ngx_str_t                 id;
+    ngx_http_render_wanted_t  w;
+
+    if (n->query != NULL) {
+        return;
+    }
+
+    w.n = 0;
+    w.since = 0;
+    ngx_http_render_relay_each(n, ngx_http_render_relay_wanted, &w);
+
+    if (w.n == 0) {
+        return;
+    }
+
+    id = ngx_http_render_relay_id(n);
+    n->asked = (uint64_t) ngx_time() * 1000 - 10000;
+    n->query = ngx_http_render_relay_ask(
+                   json_pack("{s:s%, s:I}", "account", id.data, id.len,
+                             "since", (json_int_t) w.since),
+                   ngx_http_render_relay_looked_account, n);
+
+    if (n->query == NULL) {
+        ngx_http_render_relay_unlooked(n);
+    }
+}
+
+
+void
+ngx_http_render_relay_look_account(ngx_http_render_listener_t *l)
+{
+    ngx_http_render_node_t   *n = l->node;
+    ngx_http_render_relay_t  *relay = ngx_http_render_process->relay;
+
+    l->wants = 1;
+
+    /* at the end of this turn: many may come in it, and we may be in a round
+       of these listeners */
+
+    if (!n->to_look) {
+        n->to_look = 1;
+        ngx_queue_insert_tail(&relay->looks, &n->look);
+        ngx_post_event(&relay->turn, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_http_render_relay_want(ngx_http_render_listener_t *l, void *data)
+{
+    l->wants = 1;
 }
 
 
@@ -268,7 +363,12 @@ ngx_http_render_relay_tick(ngx_event_t *ev)
         }
 
         if (n->account) {
-            ngx_http_render_relay_look_accounts(n, &budget);
+            if (budget > 0) {
+                budget--;
+                n->heard = ngx_current_msec;
+                ngx_http_render_relay_each(n, ngx_http_render_relay_want, NULL);
+                ngx_http_render_relay_look_node(n);
+            }
 
         } else if (relay->query == NULL && json_array_size(ids) < 1000) {
             id = ngx_http_render_relay_id(n);

@@ -118,6 +118,12 @@ ngx_http_render_pg_end(ngx_http_render_query_t *q)
 
     if (q->callback != NULL && q->data != NULL) {
         q->callback(q->data, &q->answer);
+
+    } else if (q->result != NULL && q->answer.status < 400) {
+
+        /* its client has gone, what it asked for is done all the same */
+
+        ngx_http_render_effects(&q->answer.effects);
     }
 
     ngx_http_render_pg_free(q);

@@ -419,6 +419,13 @@ ngx_http_render_pg_input(ngx_http_render_conn_t *conn)
             }
             break;
 
+        case PGRES_COPY_IN:                 /* libpq would tell it for ever */
+        case PGRES_COPY_OUT:
+        case PGRES_COPY_BOTH:
+            PQclear(r);
+            ngx_http_render_pg_lost(conn, "it answers what was not asked");
+            return NGX_ERROR;
+
         default:                            /* ABORTED behind an error */
             break;
         }

@@ -170,6 +170,10 @@ ngx_http_render_waited(redisAsyncContext *ac, void *reply, void *data)
     }
 
     free(w);
+
+    if (reply != NULL) {
+        ngx_http_render_link_in_step(ac);
+    }
 }
 
 

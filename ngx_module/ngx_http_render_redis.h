@@ -54,6 +54,7 @@ struct ngx_http_render_redis_s {
 /* ngx_http_render_redis_link.c */
 
 void ngx_http_render_links_create(ngx_http_render_redis_t *redis);
+void ngx_http_render_link_in_step(redisAsyncContext *ac);
 void ngx_http_render_link_down(ngx_http_render_link_t *link,
     const char *why);
 /*

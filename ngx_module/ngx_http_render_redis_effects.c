@@ -62,6 +62,8 @@ ngx_http_render_redis_ignore(redisAsyncContext *ac, void *reply, void *data)
 
     redis->cmd.heard = ngx_current_msec;
 
+    ngx_http_render_link_in_step(ac);
+
     if (r->type != REDIS_REPLY_ERROR || ac != redis->cmd.ac) {
         return;
     }

@@ -60,6 +60,24 @@ ngx_http_render_links_create(ngx_http_render_redis_t *redis)
 }
 
 
+/*
+ * Of a callback, at its end: hiredis 0.14 ends the process at an answer that
+ * nobody waits for, which a server out of step would give.
+ */
+
+void
+ngx_http_render_link_in_step(redisAsyncContext *ac)
+{
+    ngx_http_render_link_t  *link = ac->ev.data;
+
+    if (link != NULL && link->ac == ac && !link->pubsub
+        && ac->replies.head == NULL && ac->c.reader->pos < ac->c.reader->len)
+    {
+        ngx_http_render_link_down(link, "it says more than it was asked");
+    }
+}
+
+
 /* hiredis' wishes as events of nginx, level-triggered */
 
 
@@ -77,6 +95,11 @@ ngx_http_render_link_read(ngx_http_render_link_t *link, ngx_connection_t *c)
     reads = link->pubsub ? NGX_HTTP_RENDER_REDIS_READS : 1;
 
     do {
+        if (link->pubsub && ngx_http_render_relay_full()) {
+            link->heard = ngx_current_msec;     /* it has more to say */
+            return;
+        }
+
         redisAsyncHandleRead(link->ac);
 
         if (--reads == 0 || link->ac == NULL || link->c != c
@@ -416,7 +439,9 @@ ngx_http_render_probed(redisAsyncContext *ac, void *reply, void *data)
         return;
     }
 
-    if (!link->up) {
+    ngx_http_render_link_in_step(ac);
+
+    if (!link->up && link->ac == ac) {
         link->why[0] = '\0';
         ngx_http_render_link_up(link);
     }

@@ -5,13 +5,14 @@
  * that it misses none and sees none twice; jobs that fall silent, and all while
  * Redis is away, are read again from SQL (_look.c).
  *
- * Events are handed on once all has been read that Redis had to say.  Where that
+ * Events are handed on once all has been read that Redis had to say.  Where it
  * is more than a turn of the event loop can send, progress that newer progress
  * of the same job follows is left out: under any load who listens holds a state
  * that is a turn old, not a backlog.
  */
 
 #include "ngx_http_render_relay.h"
+#include "rn_event.h"
 
 
 static void ngx_http_render_relay_turn(ngx_event_t *ev);
@@ -31,6 +32,7 @@ ngx_http_render_relay_create(void)
                     ngx_str_rbtree_insert_value);
     ngx_queue_init(&relay->nodes);
     ngx_queue_init(&relay->dirty);
+    ngx_queue_init(&relay->looks);
     relay->turn.handler = ngx_http_render_relay_turn;
     relay->turn.data = relay;
     relay->turn.log = ngx_cycle->log;
@@ -124,11 +126,6 @@ ngx_http_render_relay_leave(ngx_http_render_listener_t *l)
         l->fetch = NULL;
     }
 
-    if (l->query != NULL) {
-        l->query->data = NULL;
-        l->query = NULL;
-    }
-
     ngx_http_render_event_drop(l->snapshot);
     l->snapshot = NULL;
 
@@ -165,6 +162,15 @@ ngx_http_render_relay_drop(ngx_http_render_relay_t *relay,
         ngx_queue_remove(x);
         ngx_http_render_event_drop(ngx_queue_data(x, ngx_http_render_event_t,
                                                   queue));
+        relay->pending--;
+    }
+
+    if (n->query != NULL) {
+        n->query->data = NULL;
+    }
+
+    if (n->to_look) {
+        ngx_queue_remove(&n->look);
     }
 
     ngx_rbtree_delete(&relay->tree, &n->sn.node);
@@ -297,7 +303,11 @@ ngx_http_render_relay_event(ngx_str_t *channel, ngx_str_t *doc)
 
     ngx_queue_insert_tail(&n->events, &e->queue);
     relay->work += n->nlisteners;
-    ngx_post_event(&relay->turn, &ngx_posted_events);
+    relay->pending++;
+
+    if (!relay->turn.posted) {
+        ngx_post_event(&relay->turn, &ngx_posted_events);
+    }
 }
 
 
@@ -330,36 +340,71 @@ ngx_http_render_relay_spare(ngx_http_render_node_t *n,
 static void
 ngx_http_render_relay_turn(ngx_event_t *ev)
 {
-    ngx_uint_t                crowded;
+    ngx_uint_t                crowded, done;
     ngx_queue_t              *x;
     ngx_http_render_node_t   *n;
     ngx_http_render_event_t  *e;
     ngx_http_render_relay_t  *relay = ev->data;
 
     crowded = relay->work > NGX_HTTP_RENDER_RELAY_TURN;
-    relay->work = 0;
+    done = 0;
 
-    while (!ngx_queue_empty(&relay->dirty)) {
+    while (!ngx_queue_empty(&relay->dirty)
+           && done < NGX_HTTP_RENDER_RELAY_TURN)
+    {
         x = ngx_queue_head(&relay->dirty);
         n = ngx_queue_data(x, ngx_http_render_node_t, dirty);
 
-        while (!ngx_queue_empty(&n->events)) {
+        while (!ngx_queue_empty(&n->events)
+               && done < NGX_HTTP_RENDER_RELAY_TURN)
+        {
             x = ngx_queue_head(&n->events);
             e = ngx_queue_data(x, ngx_http_render_event_t, queue);
+            relay->work -= ngx_min(relay->work, n->nlisteners);
 
             if (crowded && ngx_http_render_relay_spare(n, e)) {
                 ngx_http_render_count_by(events_skipped, n->nlisteners);
 
             } else {
+                done += n->nlisteners;
                 ngx_http_render_relay_each(n, ngx_http_render_relay_spread, e);
             }
 
             ngx_queue_remove(&e->queue);
             ngx_http_render_event_drop(e);
+            relay->pending--;
         }
 
         ngx_queue_remove(&n->dirty);
+
+        if (!ngx_queue_empty(&n->events)) {     /* the others are first */
+            ngx_queue_insert_tail(&relay->dirty, &n->dirty);
+        }
     }
+
+    while (!ngx_queue_empty(&relay->looks)) {
+        x = ngx_queue_head(&relay->looks);
+        ngx_queue_remove(x);
+        n = ngx_queue_data(x, ngx_http_render_node_t, look);
+        n->to_look = 0;
+        ngx_http_render_relay_look_node(n);
+    }
+
+    if (ngx_queue_empty(&relay->dirty)) {
+        relay->work = 0;                    /* listeners come and go */
+
+    } else {
+        ngx_post_event(ev, &ngx_posted_next_events);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_render_relay_full(void)
+{
+    ngx_http_render_relay_t  *relay = ngx_http_render_process->relay;
+
+    return relay != NULL && relay->pending > NGX_HTTP_RENDER_RELAY_PENDING;
 }
 
 
@@ -433,43 +478,27 @@ void
 ngx_http_render_relay_resume(ngx_http_request_t *r,
     ngx_http_render_listener_t *l)
 {
-    u_char     *p, *end;
-    uint64_t    part[2];
-    ngx_str_t   id, *header;
-    ngx_uint_t  i, digits;
+    ngx_str_t    id, *header;
+    rn_event_id  last;
 
     header = ngx_http_render_find_header(r, "Last-Event-ID");
     id = header != NULL ? *header
                         : ngx_http_render_param(r, "last_event_id");
 
-    if (id.len >= 4 && ngx_strncmp(id.data, "end-", 4) == 0) {
+    switch (rn_event_resume((char *) id.data, id.len, &last)) {
+
+    case RN_EVENT_RESUME_END:
         l->seen_end = 1;
-        return;
-    }
+        break;
 
-    p = id.data;
-    end = p + id.len;
-    part[0] = part[1] = 0;
-
-    for (i = 0; i < 2 && p < end; i++) {
-        for (digits = 0; p < end && *p >= '0' && *p <= '9'; p++) {
-            part[i] = part[i] * 10 + (*p - '0');
-            digits++;
-        }
-
-        if (digits == 0 || digits > 18) {
-            return;
-        }
-
-        if (i == 0 && p < end && (*p++ != '-' || p == end)) {
-            return;
-        }
-    }
-
-    if (p == end && id.len != 0) {
-        l->last_ms = part[0];
-        l->last_seq = part[1];
+    case RN_EVENT_RESUME_AFTER:
+        l->last_ms = last.ms;
+        l->last_seq = last.seq;
         l->resume = 1;
+        break;
+
+    default:
+        break;
     }
 }
 
@@ -571,8 +600,25 @@ ngx_http_render_relay_begin_account(ngx_http_render_listener_t *l,
 
 
 void
+ngx_http_render_relay_lost(ngx_http_render_listener_t *l)
+{
+    l->lost = l->account;
+
+    if (l->since == 0) {
+        l->since = (uint64_t) ngx_time() * 1000 - 10000;
+    }
+}
+
+
+void
 ngx_http_render_relay_more(ngx_http_render_listener_t *l)
 {
+    if (l->lost) {
+        l->lost = 0;
+        l->told = 0;
+        ngx_http_render_relay_look_account(l);
+    }
+
     if (l->state == ngx_http_render_paused) {
         ngx_http_render_relay_fetch(l);
     }

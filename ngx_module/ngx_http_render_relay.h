@@ -18,6 +18,8 @@
                                                    turn of the event loop; past
                                                    it progress is only the
                                                    newest */
+#define NGX_HTTP_RENDER_RELAY_PENDING 10000     /* events; past it Redis keeps
+                                                   the rest */
 #define NGX_HTTP_RENDER_RELAY_LOOKS   100       /* at accounts, a tick */
 #define NGX_HTTP_RENDER_CHANNEL       64
 
@@ -45,6 +47,10 @@ typedef struct {
     char               state[64];       /* as SQL last told it */
     ngx_int_t          run, percent;    /* the furthest told */
     ngx_uint_t         account;         /* "account:<id>", not "job:<id>" */
+    uint64_t           asked;           /* ms: of that, the look under way */
+    ngx_http_render_query_t  *query;    /* which is */
+    ngx_queue_t        look;            /* of the nodes to look at */
+    ngx_uint_t         to_look;         /* it is one */
     u_char             name[NGX_HTTP_RENDER_CHANNEL];
 } ngx_http_render_node_t;
 
@@ -53,8 +59,10 @@ struct ngx_http_render_relay_s {
     ngx_rbtree_node_t          sentinel;
     ngx_queue_t                nodes;
     ngx_queue_t                dirty;
+    ngx_queue_t                looks;
     ngx_uint_t                 behind;  /* somebody is */
     ngx_uint_t                 work;    /* events times listeners, to do */
+    ngx_uint_t                 pending; /* events */
     ngx_event_t                turn;    /* posted: hand on what has come */
     ngx_event_t                tick;
     ngx_http_render_query_t   *query;   /* looking again */
@@ -93,9 +101,11 @@ void ngx_http_render_relay_drop(ngx_http_render_relay_t *relay,
 /* Asks Redis for what the listener has not seen.  (_replay.c) */
 void ngx_http_render_relay_fetch(ngx_http_render_listener_t *l);
 
-/* The background look at SQL, and one for an account's listener.  (_look.c) */
+/* The background look at SQL, and one for an account's listener: one at a time
+   for all of an account.  (_look.c) */
 void ngx_http_render_relay_tick(ngx_event_t *ev);
 void ngx_http_render_relay_look_account(ngx_http_render_listener_t *l);
+void ngx_http_render_relay_look_node(ngx_http_render_node_t *n);
 
 
 #endif /* NGX_HTTP_RENDER_RELAY_H */

@@ -421,8 +421,9 @@ ngx_http_render_read_body(ngx_http_request_t *r, ngx_http_render_body_e kind)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
     ctx->body_kind = kind;
-    ctx->body_max = ctx->route->who == ngx_http_render_anyone
-                    ? NGX_HTTP_RENDER_BODY_ANYONE : NGX_HTTP_RENDER_BODY_MAX;
+    ctx->body_max = kind == ngx_http_render_body_document
+                    || kind == ngx_http_render_body_within
+                    ? NGX_HTTP_RENDER_BODY_MAX : NGX_HTTP_RENDER_BODY_SMALL;
 
     if (r->headers_in.content_length_n > ctx->body_max) {
         ngx_http_render_too_large(r, ctx);
@@ -582,6 +583,10 @@ ngx_http_render_body_handler(ngx_http_request_t *r)
 
     case ngx_http_render_body_document:
         ngx_http_render_document(r, ngx_http_render_proceed);
+        return;
+
+    case ngx_http_render_body_within:
+        ngx_http_render_document_within(r);
         return;
 
     case ngx_http_render_body_maybe:

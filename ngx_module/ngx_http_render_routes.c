@@ -44,6 +44,7 @@ const ngx_uint_t  ngx_http_render_nstatements =
 #define MAYBE     ngx_http_render_body_maybe
 #define LOGIN     ngx_http_render_body_login
 #define DOC       ngx_http_render_body_document
+#define WITHIN    ngx_http_render_body_within
 #define OWN       ngx_http_render_body_own
 
 #define SQL(f)    ngx_http_render_sql_##f
@@ -91,8 +92,8 @@ static const ngx_http_render_route_t  ngx_http_render_routes[] = {
       SQL(compositions_list), NULL },
     { GET, PATH("/compositions/{id}"), R(COMPOSITIONS), READER, NONE,
       SQL(compositions_get), NULL },
-    { PATCH, PATH("/compositions/{id}"), R(COMPOSITIONS), USER, JSON,
-      SQL(compositions_patch), ngx_http_render_document_within },
+    { PATCH, PATH("/compositions/{id}"), R(COMPOSITIONS), USER, WITHIN,
+      SQL(compositions_patch), NULL },
     { DELETE, PATH("/compositions/{id}"), R(COMPOSITIONS), USER, NONE,
       SQL(compositions_delete), NULL },
     { POST, PATH("/compositions/{id}/render"), R(COMPOSITIONS), USER, MAYBE,

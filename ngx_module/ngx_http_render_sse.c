@@ -229,8 +229,12 @@ ngx_http_render_sse_deliver(ngx_http_render_listener_t *l,
     }
 
     if (s->len > NGX_HTTP_RENDER_SSE_BUFFER) {
-        ngx_http_render_count_by(events_skipped, s->newest != NULL);
-        ngx_http_render_event_drop(s->newest);  /* state, not a log */
+        if (s->newest != NULL) {            /* state, not a log */
+            ngx_http_render_count(events_skipped);
+            ngx_http_render_event_drop(s->newest);
+            ngx_http_render_relay_lost(&s->listener);
+        }
+
         e->refs++;
         s->newest = e;
         s->newest_last = last;

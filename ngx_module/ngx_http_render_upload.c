@@ -29,7 +29,9 @@ ngx_http_render_upload_abandon(ngx_http_render_upload_t *u)
     json_t                   *request;
     ngx_http_render_query_t  *q;
 
-    if (json_array_size(u->asked) == 0) {
+    /* the call that makes assets of them may be on its way: it decides */
+
+    if (json_array_size(u->asked) == 0 || u->making) {
         return;
     }
 
@@ -82,18 +84,11 @@ ngx_http_render_upload_cleanup(void *data)
 void
 ngx_http_render_jobs(ngx_http_request_t *r)
 {
-    ngx_http_render_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
-
-    if (ctx->json != NULL) {
-        ngx_http_render_document_within(r);
-
-    } else if (ngx_http_render_is_type(r, "multipart/form-data")) {
+    if (ngx_http_render_is_type(r, "multipart/form-data")) {
         ngx_http_render_upload(r);
 
     } else {
-        ngx_http_render_read_body(r, ngx_http_render_body_json);
+        ngx_http_render_read_body(r, ngx_http_render_body_within);
     }
 }
 
@@ -365,11 +360,21 @@ ngx_http_render_upload_init(ngx_http_request_t *r)
 static void
 ngx_http_render_upload_read(ngx_http_request_t *r)
 {
-    ngx_http_render_ctx_t     *ctx;
+    ngx_http_cleanup_t        *cln;
     ngx_http_render_upload_t  *u;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
-    u = ctx->state;
+    /* not by the context: an error_page may have led elsewhere */
+
+    for (cln = r->cleanup, u = NULL; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_render_upload_cleanup) {
+            u = cln->data;
+        }
+    }
+
+    if (u == NULL || u->over) {
+        r->read_event_handler = ngx_http_block_reading;
+        return;
+    }
 
     if (r->connection->read->timedout) {
         r->connection->timedout = 1;
@@ -378,7 +383,7 @@ ngx_http_render_upload_read(ngx_http_request_t *r)
         return;
     }
 
-    if (!u->full && !u->last && !u->asking && !u->ended && !u->over) {
+    if (!u->full && !u->last && !u->asking && !u->ended) {
         ngx_http_render_upload_pump(r, u);
     }
 }
@@ -444,6 +449,8 @@ ngx_http_render_upload_made(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
     u = ctx->state;
 
+    u->making = 0;
+
     if (!a->failed) {
         (void) json_array_clear(u->asked);
     }
@@ -485,6 +492,7 @@ ngx_http_render_upload_create_assets(ngx_http_request_t *r,
 
     ngx_http_render_add(r, "uploads", json_incref(u->files));
     ngx_http_render_add(r, "fields", json_incref(u->fields));
+    u->making = 1;
     ngx_http_render_call(r, u->statement, ngx_http_render_upload_made);
 }
 

@@ -73,6 +73,7 @@ typedef struct {
     unsigned                 in_file:1;
     unsigned                 in_field:1;
     unsigned                 ended:1;       /* the body is complete */
+    unsigned                 making:1;      /* the call at the end is sent */
     unsigned                 over:1;        /* it was refused, and answered */
     unsigned                 dropped:1;     /* the request is gone */
     char                     filename[256];

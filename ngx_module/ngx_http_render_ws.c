@@ -4,7 +4,7 @@
  * and out is _ws_io.c's.
  *
  * After the handshake the request has served its purpose and is let go, with
- * its pool and buffers; the connection lives on with some hundred bytes of ours.
+ * its pool and buffers; the connection lives on, with some hundred bytes.
  * It is kept where another module waits for its end, as limit_conn does.
  */
 
@@ -272,7 +272,7 @@ ngx_http_render_ws_event(ngx_event_t *ev)
 }
 
 
-/* The buffers that the connection had for requests; as when it is kept alive. */
+/* The buffers that the connection had for requests, as in a keep-alive. */
 
 static void
 ngx_http_render_ws_free_buffers(ngx_connection_t *c,

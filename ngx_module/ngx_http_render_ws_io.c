@@ -171,8 +171,12 @@ ngx_http_render_ws_put(ngx_http_render_ws_t *w, ngx_http_render_event_t *e,
     }
 
     if (w->queued > NGX_HTTP_RENDER_WS_QUEUED) {
-        ngx_http_render_count_by(events_skipped, w->newest != NULL);
-        ngx_http_render_event_drop(w->newest);  /* state, not a log */
+        if (w->newest != NULL) {            /* state, not a log */
+            ngx_http_render_count(events_skipped);
+            ngx_http_render_event_drop(w->newest);
+            ngx_http_render_relay_lost(&w->listener);
+        }
+
         e->refs++;
         w->newest = e;
         w->newest_last = last;
@@ -210,7 +214,7 @@ ngx_http_render_ws_pong(ngx_http_render_ws_t *w)
 
     x = ngx_queue_last(&w->out);
 
-    /* not the first: some of it may be under way, and TLS wants the same again */
+    /* not the first: it may be under way, and TLS wants the same again */
 
     if (w->pong && x != ngx_queue_head(&w->out)) {
         o = ngx_queue_data(x, ngx_http_render_ws_out_t, queue);
