@@ -61,8 +61,8 @@ ngx_http_render_links_create(ngx_http_render_redis_t *redis)
 
 
 /*
- * Of a callback, at its end: hiredis 0.14 ends the process at an answer that
- * nobody waits for, which a server out of step would give.
+ * Called by each callback that may be the last: hiredis 0.14 ends the process at
+ * an answer that nobody waits for, which a server out of step would give.
  */
 
 void
@@ -426,6 +426,10 @@ ngx_http_render_probed(redisAsyncContext *ac, void *reply, void *data)
     redisReply              *r = reply;
     ngx_http_render_link_t  *link = data;
 
+    if (r != NULL) {
+        ngx_http_render_link_in_step(ac);
+    }
+
     if (r == NULL || link->doomed || link->ac != ac) {
         return;
     }
@@ -439,9 +443,7 @@ ngx_http_render_probed(redisAsyncContext *ac, void *reply, void *data)
         return;
     }
 
-    ngx_http_render_link_in_step(ac);
-
-    if (!link->up && link->ac == ac) {
+    if (!link->up) {
         link->why[0] = '\0';
         ngx_http_render_link_up(link);
     }

@@ -69,6 +69,7 @@ lines();
 for (
     ['connection refused' => qr/Connection refused/, sub { $proxy->refuse }, sub { $proxy->pass }],
     ['loading' => qr/LOADING/, sub { $proxy->say_redis('LOADING Redis is loading the dataset in memory') }, sub { $proxy->pass }],
+    ['out of step' => qr/says more than it was asked|LOADING/, sub { $proxy->say_redis("LOADING me\r\n" . "+OK\r\n" x 50 . '+OK') }, sub { $proxy->pass }],
     ['a replica' => qr/READONLY/, sub { $s->redis(qw(REPLICAOF 127.0.0.1 1)) }, sub { $s->redis(qw(REPLICAOF NO ONE)) }],
     ['full' => qr/OOM/, sub { $s->redis(qw(CONFIG SET maxmemory 1)) }, sub { $s->redis(qw(CONFIG SET maxmemory 0)) }],
     ['a password' => qr/NOAUTH/, sub { $s->redis(qw(CONFIG SET requirepass x)); $proxy->cut },

@@ -315,12 +315,14 @@ sub temp_files {
     return grep { !/\A\./ } readdir $d;
 }
 
-# What storage holds, and what the database knows of it: {key: bytes} of each
+# What storage holds, and what the database knows of it: {key: bytes} of each. What is to be
+# deleted is as good as gone: no worker is here to do it.
 sub stored {
     my %rows = map { split /\|/ } split /\n/,
         $s->psql("SELECT storage_key, bytes FROM render.asset WHERE status <> 'uploading'");
     my %files;
     find({ no_chdir => 1, wanted => sub { $files{ substr $_, 1 + length $storage } = -s _ if -f } }, "$storage/inputs");
+    delete @files{ split /\n/, $s->psql('SELECT storage_key FROM render.garbage') };
     return (\%files, \%rows);
 }
 
