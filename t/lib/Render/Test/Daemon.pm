@@ -50,10 +50,11 @@ sub run {
     my ($self) = @_;
     my %env = %{ $self->{env} };
     if ($ENV{RENDER_ASAN} || $ENV{RENDER_PRELOAD}) {
-        my $master = Render::Test::_line($self->{s}->home . '/run/nginx.pid');
-        my %asan = map {/\A(LD_PRELOAD|ASAN_OPTIONS)=(.*)\z/s ? ($1, $2) : ()} split /\0/, Render::Test::_read("/proc/$master/environ");
-        # A sanitizer wants to be first.
-        $asan{LD_PRELOAD} = join ' ', grep {defined} $asan{LD_PRELOAD}, $env{LD_PRELOAD};
+        # A sanitizer wants to be first, as in scripts/stack.
+        my $build = $ENV{RENDER_BUILD} || 'build';
+        my ($lib) = `ldd $build/ngx_http_render_module.so` =~ /libasan\.so\S* => (\S+)/;
+        my %asan = (ASAN_OPTIONS => $ENV{ASAN_OPTIONS} || 'detect_leaks=0',
+            LD_PRELOAD => join ':', grep { defined && length } $lib, $ENV{RENDER_PRELOAD}, $env{LD_PRELOAD});
         %env = (%env, %asan);
     }
     my ($code, $out) = Render::Test::_run({ env => \%env, merge => 1 }, _binary(), '-p', $self->{s}->home . '/nginx/',
