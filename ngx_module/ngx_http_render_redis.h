@@ -36,6 +36,7 @@ struct ngx_http_render_redis_s {
     ngx_http_render_hosts_t      *hosts;
     ngx_http_render_link_t        cmd, sub;
     ngx_event_t                   pulse;
+    time_t                        warned;       /* of a command refused */
     ngx_msec_t                    asked;        /* by the pulse */
     ngx_uint_t                    listening;    /* for its answers */
     ngx_uint_t                    pending;

@@ -9,6 +9,7 @@
 #include "rn_progress.h"
 
 
+#define NGX_HTTP_RENDER_WARN       10           /* s between two lines */
 #define NGX_HTTP_RENDER_HELD       256
 #define NGX_HTTP_RENDER_HELD_SIZE  (1024 * 1024)
 #define NGX_HTTP_RENDER_HELD_MS    2000
@@ -73,8 +74,13 @@ ngx_http_render_redis_ignore(redisAsyncContext *ac, void *reply, void *data)
         return;
     }
 
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "render: Redis: %s",
-                  r->str);
+    /* as a right that is missing, it comes with each: the counter has them */
+
+    if (ngx_time() - redis->warned >= NGX_HTTP_RENDER_WARN) {
+        redis->warned = ngx_time();
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "render: Redis: %s",
+                      r->str);
+    }
 }
 
 
