@@ -29,6 +29,7 @@ typedef struct {
     unsigned                  served:1; /* it did, since it was made */
     unsigned                  doomed:1; /* to be taken down by its timer */
     unsigned                  named:1;  /* names are waited for */
+    unsigned                  writing:1;    /* hiredis is */
 } ngx_http_render_link_t;
 
 struct ngx_http_render_redis_s {

@@ -129,7 +129,9 @@ ngx_http_render_link_event(ngx_event_t *ev)
     }
 
     if (ev->write) {
+        link->writing = 1;
         redisAsyncHandleWrite(link->ac);
+        link->writing = 0;
     } else {
         ngx_http_render_link_read(link, c);
     }
@@ -169,13 +171,28 @@ ngx_http_render_del_read(void *data)
 }
 
 
+/*
+ * What is to be written is written at the end of this turn, with all that other
+ * requests of the turn have added; the socket is asked whether it can take it
+ * only where it did not, or is not connected.
+ */
+
 static void
 ngx_http_render_add_write(void *data)
 {
     ngx_http_render_link_t  *link = data;
 
-    if (link->c != NULL) {
+    if (link->c == NULL || link->ac == NULL || link->c->write->active) {
+        return;
+    }
+
+    if (link->writing || !(link->ac->c.flags & REDIS_CONNECTED)) {
         ngx_http_render_link_want(link->c->write, NGX_WRITE_EVENT, 1);
+        return;
+    }
+
+    if (!link->c->write->posted) {
+        ngx_post_event(link->c->write, &ngx_posted_events);
     }
 }
 
@@ -185,8 +202,14 @@ ngx_http_render_del_write(void *data)
 {
     ngx_http_render_link_t  *link = data;
 
-    if (link->c != NULL) {
-        ngx_http_render_link_want(link->c->write, NGX_WRITE_EVENT, 0);
+    if (link->c == NULL) {
+        return;
+    }
+
+    ngx_http_render_link_want(link->c->write, NGX_WRITE_EVENT, 0);
+
+    if (link->c->write->posted) {
+        ngx_delete_posted_event(link->c->write);
     }
 }
 

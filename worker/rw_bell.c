@@ -238,7 +238,7 @@ void
 rw_bell_listen(rw_bell *b)
 {
     int         i, n, done;
-    const char *argv[9 + 2 * QUEUES];
+    const char *argv[10 + 2 * QUEUES];
 
     if (b->wait == NULL || b->reading) {
         return;
@@ -253,6 +253,7 @@ rw_bell_listen(rw_bell *b)
     argv[n++] = "16";
     argv[n++] = "BLOCK";
     argv[n++] = "30000";
+    argv[n++] = "NOACK";                /* heard, it has done its work */
     argv[n++] = "STREAMS";
 
     for (i = 0; i < QUEUES; i++) {
@@ -279,41 +280,6 @@ int
 rw_bell_fd(const rw_bell *b)
 {
     return b->wait != NULL && b->reading ? b->wait->fd : -1;
-}
-
-
-/* A bell has done its work when it has been heard. */
-
-static void
-acknowledge(rw_bell *b, redisReply *streams)
-{
-    size_t       i, k, n;
-    redisReply  *entries, *r;
-
-    n = 0;
-
-    for (i = 0; i < streams->elements; i++) {
-        if (streams->element[i]->elements != 2) {
-            continue;
-        }
-
-        entries = streams->element[i]->element[1];
-
-        for (k = 0; k < entries->elements; k++) {
-            (void) redisAppendCommand(b->cmd, "XACK %s workers %s",
-                                      streams->element[i]->element[0]->str,
-                                      entries->element[k]->element[0]->str);
-            n++;
-        }
-    }
-
-    while (n-- > 0) {
-        if (redisGetReply(b->cmd, (void **) &r) != REDIS_OK) {
-            lost(b, b->cmd->errstr);
-            return;
-        }
-        freeReplyObject(r);
-    }
 }
 
 
@@ -354,10 +320,6 @@ rw_bell_take(rw_bell *b)
         }
         freeReplyObject(r);
         return true;
-    }
-
-    if (r->type == REDIS_REPLY_ARRAY) {
-        acknowledge(b, r);
     }
 
     freeReplyObject(r);

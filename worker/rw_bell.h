@@ -1,7 +1,7 @@
 /*
  * The supervisor's side of Redis: one connection waits for bells, the other
- * acknowledges, rings, and tells progress.  Nothing here may fail a task: what
- * Redis does not take is lost, and rung or told again.
+ * rings, and tells progress.  Nothing here may fail a task: what Redis does not
+ * take is lost, and rung or told again.
  */
 
 #ifndef RW_BELL_H

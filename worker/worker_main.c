@@ -452,7 +452,7 @@ hand_back(supervisor *s, int sfd)
 static void
 work(supervisor *s, int sfd)
 {
-    bool        was;
+    bool        was, bell;
     double      now;
     size_t      before;
     rw_worker  *w = &s->w;
@@ -470,11 +470,7 @@ work(supervisor *s, int sfd)
             rw_run_settle(w);               /* what ended meanwhile, first */
         }
 
-        if (rw_bell_ready(&w->bell, now) && !s->draining
-            && (int) w->n_runs < w->slots)
-        {
-            rw_bell_listen(&w->bell);
-        }
+        bell = rw_bell_ready(&w->bell, now);
 
         if (now >= s->alive_at) {
             s->alive_at = now + ALIVE_EVERY;
@@ -497,6 +493,12 @@ work(supervisor *s, int sfd)
 
         if (s->claim || w->n_runs < before || now >= s->claim_at) {
             claim(s);
+        }
+
+        /* after the claim, which should not wait for it: bells are kept */
+
+        if (bell && !s->draining && (int) w->n_runs < w->slots) {
+            rw_bell_listen(&w->bell);
         }
 
         if (s->draining && (w->n_runs == 0 || s->now
