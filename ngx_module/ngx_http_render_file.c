@@ -1,5 +1,5 @@
 /*
- * One uploaded file as a thread sees it: hashed while it is written, typed by
+ * One uploaded file as threads see it: hashed while it is written, typed by
  * its own bytes, made durable, and named.  The object is whole or absent: bytes
  * go to a temporary file that is removed unless it was committed.
  */
@@ -86,9 +86,8 @@ ngx_http_render_file_magic(ngx_http_render_file_t *f)
 void
 ngx_http_render_file_write(ngx_http_render_file_t *f)
 {
-    size_t          done;
-    ssize_t         n;
-    unsigned char   digest[EVP_MAX_MD_SIZE];
+    size_t   done;
+    ssize_t  n;
 
     f->doing = "writing";
 
@@ -101,8 +100,6 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
         }
         ngx_http_render_file_magic(f);
     }
-
-    (void) EVP_DigestUpdate(f->md, f->data, f->n);
 
     for (done = 0; done < f->n; done += n) {
         n = pwrite(f->fd, f->data + done, f->n - done, f->bytes + done);
@@ -127,17 +124,9 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
 
     f->bytes += f->n;
     ngx_http_render_count_by(upload_bytes, f->n);
-    f->n = 0;
 
-    if (!f->last) {
+    if (!f->last || f->bytes == 0) {        /* none: the event loop refuses */
         return;
-    }
-
-    (void) EVP_DigestFinal_ex(f->md, digest, NULL);
-    rn_hex(digest, 32, f->sha256);
-
-    if (f->bytes == 0) {
-        return;                             /* refused by the event loop */
     }
 
     f->doing = "storing";
@@ -150,6 +139,20 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
     f->committed = 1;
     (void) close(f->fd);
     f->fd = -1;
+}
+
+
+void
+ngx_http_render_file_hash(ngx_http_render_file_t *f)
+{
+    unsigned char  digest[EVP_MAX_MD_SIZE];
+
+    (void) EVP_DigestUpdate(f->md, f->data, f->n);
+
+    if (f->last) {
+        (void) EVP_DigestFinal_ex(f->md, digest, NULL);
+        rn_hex(digest, 32, f->sha256);
+    }
 }
 
 

@@ -111,11 +111,24 @@ ngx_http_render_thread(ngx_http_request_t *r, ngx_thread_pool_t *pool,
     cln = NULL;
 
     if (r != NULL) {
-        cln = ngx_http_cleanup_add(r, 0);
+
+        /* a long upload has many tasks, one after the other */
+
+        for (cln = r->cleanup; cln; cln = cln->next) {
+            if (cln->handler == NULL) {
+                break;
+            }
+        }
+
+        if (cln == NULL) {
+            cln = ngx_http_cleanup_add(r, 0);
+        }
+
         if (cln == NULL) {
             free(t);
             return NGX_ERROR;
         }
+
         cln->handler = ngx_http_render_task_cleanup;
         cln->data = t;
         t->r = r;

@@ -497,7 +497,7 @@ ngx_http_render_upload_create_assets(ngx_http_request_t *r,
 }
 
 
-/* Runs in a thread. */
+/* These two run in threads, at the same time. */
 
 static void
 ngx_http_render_upload_write(void *data)
@@ -505,6 +505,34 @@ ngx_http_render_upload_write(void *data)
     ngx_http_render_upload_t *u = data;
 
     ngx_http_render_file_write(u->file);
+}
+
+
+static void
+ngx_http_render_upload_hash(void *data)
+{
+    ngx_http_render_upload_t *u = data;
+
+    ngx_http_render_file_hash(u->file);
+}
+
+
+static ngx_int_t
+ngx_http_render_upload_post(ngx_http_request_t *r, ngx_http_render_upload_t *u,
+    ngx_http_render_run_pt run)
+{
+    if (ngx_http_render_thread(r, ngx_http_render_process->conf->files_pool,
+                               run, ngx_http_render_upload_wrote, u) != NGX_OK)
+    {
+        u->over = 1;
+        ngx_http_render_problem(r, 503, "Service unavailable",
+                                "the server is too busy", NULL);
+        return NGX_ERROR;
+    }
+
+    u->busy++;
+
+    return NGX_OK;
 }
 
 
@@ -520,7 +548,7 @@ ngx_http_render_upload_hold(ngx_http_request_t *r)
 
 
 /*
- * Gives what was filled to a thread, unless one is busy with what was filled
+ * Gives what was filled to threads, unless they are busy with what was filled
  * before: then it will be given when that comes back.  NGX_OK: there is room
  * again, and more may be taken.
  */
@@ -552,15 +580,12 @@ ngx_http_render_upload_give(ngx_http_request_t *r, ngx_http_render_upload_t *u)
     f->last = u->last;
     u->fill = other;
     u->n = 0;
-    u->busy = 1;
 
-    if (ngx_http_render_thread(r, ngx_http_render_process->conf->files_pool,
-                               ngx_http_render_upload_write,
-                               ngx_http_render_upload_wrote, u) != NGX_OK)
+    if (ngx_http_render_upload_post(r, u, ngx_http_render_upload_hash)
+        != NGX_OK
+        || ngx_http_render_upload_post(r, u, ngx_http_render_upload_write)
+           != NGX_OK)
     {
-        u->busy = 0;
-        ngx_http_render_problem(r, 503, "Service unavailable",
-                                "the server is too busy", NULL);
         return NGX_DECLINED;
     }
 
@@ -653,7 +678,10 @@ ngx_http_render_upload_wrote(ngx_http_request_t *r, void *data)
     ngx_http_render_file_t    *f;
     ngx_http_render_upload_t  *u = data;
 
-    u->busy = 0;
+    if (--u->busy != 0) {                   /* the other one is still at it */
+        return;
+    }
+
     f = u->file;
 
     if (r == NULL || u->dropped) {          /* the client left meanwhile */

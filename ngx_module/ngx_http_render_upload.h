@@ -2,9 +2,10 @@
  * What the files of uploads share: the request's way (_upload.c), the bytes as
  * they come (_take.c), and the file that a thread writes (_file.c).
  *
- * There are two buffers: the event loop fills one while a thread task has the
- * file and hashes and writes the other.  Where both are full, nothing more is
- * read from the client, so a slow disk slows the client and nobody else.
+ * There are two buffers: the event loop fills one while thread tasks have the
+ * file and the other, which one of them hashes and one writes.  Where both are
+ * full, nothing more is read from the client, so a slow disk slows the client
+ * and nobody else.
  */
 
 #ifndef NGX_HTTP_RENDER_UPLOAD_H
@@ -25,7 +26,10 @@
 #define NGX_HTTP_RENDER_UPLOAD_PIECE   65536    /* of a body in a file */
 
 
-/* A file on its way to storage; the thread's while `busy`. */
+/*
+ * A file on its way to storage; the threads' while `busy`: md and sha256 are
+ * the one's, what else changes the other's.
+ */
 
 typedef struct {
     rn_store             store;         /* the process's: not closed here */
@@ -36,7 +40,7 @@ typedef struct {
     EVP_MD_CTX          *md;
     off_t                bytes;
     u_char              *data;          /* a buffer to be written; malloc'd */
-    size_t               n;
+    size_t               n;             /* bytes in it */
     unsigned             last:1;        /* these bytes are its last */
     unsigned             committed:1;
     int                  error;         /* errno of the thread */
@@ -63,7 +67,7 @@ typedef struct {
     ngx_buf_t               *piece;         /* of a body that is in a file */
     size_t                   value_len;
     unsigned                 form:1;
-    unsigned                 busy:1;        /* a thread has the file */
+    unsigned                 busy:2;        /* tasks that have the file */
     unsigned                 full:1;        /* both buffers wait for it */
     unsigned                 last:1;        /* the file ends with what there
                                                is: nothing more until it is
@@ -104,10 +108,13 @@ ngx_int_t ngx_http_render_file_reset(ngx_http_render_file_t *f,
     const char *asset, const char *key);
 
 /*
- * In a thread: hashes and writes what is in the buffer, and after the last
- * bytes makes the file durable under its name.
+ * In a thread: writes what is in the buffer, and after the last bytes makes the
+ * file durable under its name.
  */
 void ngx_http_render_file_write(ngx_http_render_file_t *f);
+
+/* In a thread, which may be another: hashes what is in the buffer. */
+void ngx_http_render_file_hash(ngx_http_render_file_t *f);
 
 /* Removes what was not committed, and frees; in a thread where one is free. */
 void ngx_http_render_file_drop(ngx_http_render_file_t *f);
