@@ -38,7 +38,7 @@ BEGIN;
 DO \$x\$ BEGIN PERFORM $sql; END \$x\$;
 SELECT l.lanname || ' ' || p.proname FROM pg_proc p
   JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace
- WHERE n.nspname IN ('render', 'render_api') AND pg_stat_get_xact_function_calls(p.oid) > 0 ORDER BY 1;
+ WHERE n.nspname IN ('render', 'render_api', 'render_work') AND pg_stat_get_xact_function_calls(p.oid) > 0 ORDER BY 1;
 ROLLBACK;
 SQL
     my @all = split /\n/, $seen;
@@ -81,6 +81,25 @@ for my $case (
     my ($function, @arguments) = @$case;
     ($sql, $n) = called(api($function, @arguments));
     ok $n > 0, "$function is called";
+    is $sql, '', 'and nothing of it is planned by the call';
+}
+
+# what a worker asks for while somebody waits for his film
+
+my $w = '00000000-0000-0000-0000-000000000001';
+$s->psql(qq{SELECT render_work.alive('$w', '{"host": "here", "engine": 1, "classes": ["json2video", "image2json"],
+    "slots": 8, "version": "1", "draining": false}', '[]')});
+my @kinds = split /\n/, $s->psql(q{SELECT DISTINCT kind FROM render.task WHERE status IN ('ready', 'blocked')});
+cmp_ok scalar @kinds, '>', 0, "tasks to claim: @kinds";
+($sql, $n) = called("render_work.claim('$w', 1, '{json2video,image2json,publish}', 8)");
+cmp_ok $n, '>', 2, 'claim makes an order';
+is $sql, '', 'and nothing of it is planned by the call';
+
+for my $kind (qw(probe plan preview assemble audio render_segment)) {
+    ($sql, $n) = called("render.order_of(t, j) FROM (SELECT (jsonb_populate_record(NULL::render.task,
+        to_jsonb(t) || '{\"kind\": \"$kind\", \"input\": {\"numbers\": [0]}}')).* FROM render.task t LIMIT 1) t,
+        render.job j WHERE j.id = t.job");
+    cmp_ok $n, '>', 0, "the order of a task $kind is made";
     is $sql, '', 'and nothing of it is planned by the call';
 }
 

@@ -83,7 +83,7 @@ END $$;
 -- What a specification calls an asset: by its bytes; a film that was rendered
 -- here has no digest, but its object is written once, and so has its key.
 CREATE OR REPLACE FUNCTION render.input_name(a render.asset) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT coalesce(a.sha256, encode(sha256(convert_to(a.storage_key,
                                                        'UTF8')), 'hex'))
 $$;
@@ -91,43 +91,48 @@ $$;
 -- The files of the pieces in a jsonb of specifications: {name: storage key}.
 CREATE OR REPLACE FUNCTION render.inputs_of(j render.job, specs jsonb)
 RETURNS jsonb
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
     SELECT coalesce(jsonb_object_agg(render.input_name(a), a.storage_key), '{}')
       FROM render.asset a
      WHERE a.id IN (SELECT render.to_uuid(i) FROM
                     jsonb_array_elements_text(j.spec->'assets') i)
        AND render.input_name(a) IN (SELECT p #>> '{}' FROM
-                        jsonb_path_query(specs, 'strict $.**.input') p)
-$$;
+                        jsonb_path_query(specs, 'strict $.**.input') p));
+END $$;
 
 CREATE OR REPLACE FUNCTION render.segment_path(scope uuid, key text)
 RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT 'segments/' || scope || '/' || left(key, 2) || '/' || key || '.mp4'
+    SELECT 'segments/' || scope::text || '/' || left(key, 2) || '/' || key || '.mp4'
 $$;
 
 -- A segment's specification and a tick of it: what the child draws.
 CREATE OR REPLACE FUNCTION render.picture_of(j render.job, number int,
     tick bigint) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('spec', js.spec, 'tick', tick)
-      FROM render.job_segment js
-     WHERE js.job = j.id AND js.run = j.run AND js.track = 'video'
-       AND js.number = picture_of.number
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('spec', js.spec, 'tick', tick)
+              FROM render.job_segment js
+             WHERE js.job = j.id AND js.run = j.run AND js.track = 'video'
+               AND js.number = picture_of.number);
+END $$;
 
 -- Where a task puts what is the job's alone: nobody else ever writes there.
 CREATE OR REPLACE FUNCTION render.prefix_of(t render.task) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT format('outputs/%s/%s-%s/', t.job, t.run, t.fence)
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN format('outputs/%s/%s-%s/', t.job, t.run, t.fence);
+END $$;
 
 -- Whose rights a job has: its owner's, as they are now.
 CREATE OR REPLACE FUNCTION render.acting_for(j render.job) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('account', id, 'role', role)
-      FROM render.account WHERE id = j.owner
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('account', id, 'role', role)
+              FROM render.account WHERE id = j.owner);
+END $$;
 
 -- What a worker needs to do a task: the child's specification, its files by
 -- name and storage key, and where what it makes goes.
@@ -137,6 +142,7 @@ LANGUAGE plpgsql STABLE SET search_path = render, pg_temp AS $$
 DECLARE
     pieces  jsonb;
     plan    jsonb;
+    rights  jsonb;
 BEGIN
     CASE t.kind
 
@@ -150,6 +156,7 @@ BEGIN
     -- a validation has no composition; a job of an older schema no config
 
     WHEN 'plan' THEN
+        rights := acting_for(j);
         RETURN (SELECT jsonb_build_object('spec', jsonb_build_object(
                     'config', coalesce(j.spec->>'config', c.config_text),
                     'assets',
@@ -159,7 +166,7 @@ BEGIN
                              'error', a.error))), '{}')
                        FROM asset a WHERE a.id IN (SELECT to_uuid(i) FROM
                             jsonb_array_elements_text(j.spec->'assets') i)
-                        AND may_read(acting_for(j), a.owner, a.visibility,
+                        AND may_read(rights, a.owner, a.visibility,
                                      NULL))),
                     'inputs', '{}'::jsonb, 'outputs', '{}'::jsonb)
                   FROM (SELECT) one
