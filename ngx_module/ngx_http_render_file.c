@@ -44,7 +44,7 @@ ngx_http_render_file_reset(ngx_http_render_file_t *f, const char *asset,
 
     f->temp[0] = f->type[0] = f->sha256[0] = '\0';
     f->fd = -1;
-    f->bytes = 0;
+    f->bytes = f->begun = 0;
     f->n = 0;
     f->last = f->committed = 0;
 
@@ -117,8 +117,12 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
 
     /* the disk begins now, so that little is left for the fsync at the end */
 
-    if (!f->last) {
-        (void) sync_file_range(f->fd, f->bytes, f->n, SYNC_FILE_RANGE_WRITE);
+    if (!f->last && f->bytes + (off_t) f->n - f->begun
+                    >= NGX_HTTP_RENDER_UPLOAD_BEGIN)
+    {
+        (void) sync_file_range(f->fd, f->begun, f->bytes + f->n - f->begun,
+                               SYNC_FILE_RANGE_WRITE);
+        f->begun = f->bytes + f->n;
     }
 #endif
 

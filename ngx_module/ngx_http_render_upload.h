@@ -19,6 +19,7 @@
 
 
 #define NGX_HTTP_RENDER_UPLOAD_BUFFER  (512 * 1024)
+#define NGX_HTTP_RENDER_UPLOAD_BEGIN   (4 * 1024 * 1024)
 #define NGX_HTTP_RENDER_UPLOAD_HEAD    4096     /* what libmagic sees */
 #define NGX_HTTP_RENDER_UPLOAD_FILES   32       /* of one form */
 #define NGX_HTTP_RENDER_UPLOAD_FIELDS  64
@@ -39,6 +40,7 @@ typedef struct {
     int                  fd;
     EVP_MD_CTX          *md;
     off_t                bytes;
+    off_t                begun;         /* bytes that the disk was told of */
     u_char              *data;          /* a buffer to be written; malloc'd */
     size_t               n;             /* bytes in it */
     unsigned             last:1;        /* these bytes are its last */

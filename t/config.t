@@ -106,6 +106,7 @@ accepted("a database as $_", "render_postgres \"$_\";", undef, without => 'rende
     for 'host=/run/postgresql dbname=render', 'host=/run/postgresql,127.0.0.1,::1 port=5432,5433,5434 target_session_attrs=read-write',
         'postgresql://127.0.0.1:5433,127.0.0.2/render', 'host=localhost hostaddr=127.0.0.1 port=5433', 'dbname=render',
         'postgresql://127.0.0.1/render', 'postgresql://[::1]:5433/render?sslmode=require';
+accepted("a map of \$$_", "map \$status \$$_ { default x; }") for qw(render_log_path render_log_agent render_log_status);
 accepted("Redis as $_", "render_redis $_;", undef, without => 'render_redis')
     for qw(redis://127.0.0.1 redis://127.0.0.1/ redis://:pass@127.0.0.1:6380/1023 redis://:p@ss/w@127.0.0.1/1 redis://[::1]:6379/0);
 accepted("storage as $_", "render_storage $_;", undef, without => 'render_storage') for "$dir/storage", "file://$dir/storage///";
