@@ -1,6 +1,6 @@
 # What nginx's processes may not do (docs/traps.md): close what is not theirs, look for names, wait for
-# a disk on the event loop, leave descriptors open, spin. A library that is loaded before all others
-# writes down each such call.
+# a disk or parse large documents on the event loop, leave descriptors open, spin. A library that is
+# loaded before all others writes down each such call.
 
 use strict;
 use warnings;
@@ -138,6 +138,31 @@ subtest 'disks' => sub {
     is $s->psql("SELECT count(*) FROM render.asset WHERE status <> 'uploading'"), $stored, 'nor an asset';
     unlink "$witness.full";
     is +($nginx->request(POST => '/videos/upload', token => $token, body => $png))[0], 201, 'when there is room again it works';
+};
+
+subtest 'large documents' => sub {
+    my $film = film(seconds => 1);
+    $film->{timeline}{tracks}[0]{clips} = [map {
+        { asset => { type => 'color', color => sprintf '#%06x', $_ }, start => $_, duration => 1 } } 1 .. 1500];
+    my $id = decode_json(($nginx->request(POST => '/compositions', token => $token, body => encode_json(film(seconds => 1))))[1])->{composition_id};
+    my $padding = ' ' x 70_000;
+    my %each = (
+        'a composition' => [202, POST => '/compositions', encode_json($film)],
+        'a config'      => [202, PATCH => "/compositions/$id", encode_json({ config => $film })],
+        'a job'         => [202, POST => '/jobs', encode_json({ kind => 'composition', composition => $film })],
+        'no config'     => [200, PATCH => "/compositions/$id", qq({"title":"A film"$padding})],
+        'no document'   => [202, POST => '/jobs', qq({"kind":"composition","composition_id":"$id"$padding})],
+        'no JSON'       => [400, PATCH => "/compositions/$id", qq({"title":$padding})],
+        'bad ones'      => [422, POST => '/jobs', encode_json({ kind => 'composition', composition => { x => $padding } })],
+    );
+    for my $what (sort keys %each) {
+        my ($expect, $method, $path, $body) = @{ $each{$what} };
+        my $before = seen('json');
+        my ($status, $text) = $nginx->request($method, $path, token => $token, headers => { 'Content-Type' => 'application/json' }, body => $body);
+        is $status, $expect, $what or diag $text;
+        cmp_ok scalar(seen('json')), '>', $before, 'is parsed by a thread';
+    }
+    is_deeply [seen('json-in-loop')], [], 'and none by the event loop';
 };
 
 subtest 'nothing to do' => sub {

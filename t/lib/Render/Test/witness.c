@@ -1,7 +1,8 @@
 /*
  * Preloaded into nginx by t/traps_calls.t: writes down what a worker process
- * must never do, a line each, to the file that RENDER_WITNESS names; and makes
- * writes to storage fail, as on a full disk, while RENDER_WITNESS.full exists.
+ * must never do, a line each, to the file that RENDER_WITNESS names, and who
+ * parses large JSON; and makes writes to storage fail, as on a full disk, while
+ * RENDER_WITNESS.full exists.
  */
 
 #define _GNU_SOURCE
@@ -126,6 +127,28 @@ fsync(int fd)
     }
 
     return (int) syscall(SYS_fsync, fd);
+}
+
+
+/* jansson's; what is larger than this takes its time. */
+
+void *
+json_loadb(const char *text, size_t n, size_t flags, void *error)
+{
+    char  length[32];
+
+    static void *(*real)(const char *, size_t, size_t, void *);
+
+    if (n > 65536) {
+        (void) snprintf(length, sizeof(length), "%zu", n);
+        witness(in_loop() ? "json-in-loop" : "json", length);
+    }
+
+    if (real == NULL) {
+        *(void **) &real = dlsym(RTLD_NEXT, "json_loadb");
+    }
+
+    return real(text, n, flags, error);
 }
 
 
