@@ -22,7 +22,7 @@ my $token = $u->{token};
 my $home = $s->home;
 
 # A port with TLS, for HTTP/1.1 and HTTP/2
-my $tls = Render::Test::Daemon::_port();
+my $tls = free_port();
 my ($code, $out) = Render::Test::_run({ merge => 1 }, qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2
     -subj /CN=localhost -keyout), "$home/secrets/tls.key", '-out', "$home/secrets/tls.pem");
 is $code, 0, 'a certificate' or diag $out;
@@ -103,7 +103,7 @@ subtest 'an error_page in the middle of an upload' => sub {
             my $what = "HTTP/$version, " . ($form ? 'a form' : 'a raw body');
             my ($say, $hear, $pid);
             if ($version == 2) {
-                my @curl = ('curl', '-sSk', '--http2', '--max-time', 20, '-T', '.', '-X', 'POST', '-H', "Authorization: Bearer $token",
+                my @curl = ('curl', '-sSk', '--no-progress-meter', '--http2', '--max-time', 20, '-T', '.', '-X', 'POST', '-H', "Authorization: Bearer $token",
                     '-H', 'Content-Type: ' . ($form ? $type : 'image/png'), '-w', '%{http_code}', "https://127.0.0.1:$tls/short/videos/upload");
                 $pid = open2($hear, $say, @curl);
             }

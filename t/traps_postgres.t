@@ -21,7 +21,7 @@ my ($password) = $url =~ m{://render_web:(\w+)@} or die $url;
 my $proxy = Render::Test::Wire->start($s->pg_socket);
 
 # Two addresses, of which the first refuses: nobody listens at a port that was free a moment ago.
-my $closed = Render::Test::Daemon::_port();
+my $closed = free_port();
 my $port = $proxy->port;
 my $nginx = Render::Test::Daemon->start($s, main => [$url =>
     "postgresql://render_web:$password\@/render?hostaddr=127.0.0.1,127.0.0.1&port=$closed,$port&sslmode=prefer"]);
