@@ -1,8 +1,9 @@
 /*
  * Preloaded into nginx by t/traps_calls.t: writes down what a worker process
  * must never do, a line each, to the file that RENDER_WITNESS names, and who
- * parses large JSON; and makes writes to storage fail, as on a full disk, while
- * RENDER_WITNESS.full exists.
+ * parses large JSON; makes writes to storage fail, as on a full disk, while
+ * RENDER_WITNESS.full exists, and no new descriptor be watched while there is
+ * RENDER_WITNESS.deaf.
  */
 
 #define _GNU_SOURCE
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -65,6 +67,35 @@ in_loop(void)
 }
 
 
+static int
+exists(const char *suffix)
+{
+    char         path[512];
+    const char  *name;
+
+    name = getenv("RENDER_WITNESS");
+    if (name == NULL) {
+        return 0;
+    }
+
+    (void) snprintf(path, sizeof(path), "%s.%s", name, suffix);
+
+    return access(path, F_OK) == 0;
+}
+
+
+int
+epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
+{
+    if (op == EPOLL_CTL_ADD && exists("deaf")) {
+        errno = ENOMEM;
+        return -1;
+    }
+
+    return (int) syscall(SYS_epoll_ctl, ep, op, fd, event);
+}
+
+
 int
 close(int fd)
 {
@@ -90,19 +121,14 @@ close(int fd)
 ssize_t
 pwrite64(int fd, const void *buf, size_t n, off64_t at)
 {
-    char         path[512];
-    const char  *name;
+    char  path[512];
 
     if (in_storage(fd, path, sizeof(path))) {
-        name = getenv("RENDER_WITNESS");
         witness(in_loop() ? "write-in-loop" : "write", path);
 
-        if (name != NULL) {
-            (void) snprintf(path, sizeof(path), "%s.full", name);
-            if (access(path, F_OK) == 0) {
-                errno = ENOSPC;
-                return -1;
-            }
+        if (exists("full")) {
+            errno = ENOSPC;
+            return -1;
         }
     }
 
