@@ -612,6 +612,16 @@ ngx_connection_t *ngx_http_render_adopt(int fd, void *data,
     ngx_event_handler_pt handler);
 void ngx_http_render_release(ngx_connection_t *c, ngx_uint_t closed);
 
+/* An event of no connection: a timer, or one to be posted. */
+static ngx_inline void
+ngx_http_render_set_event(ngx_event_t *ev, ngx_event_handler_pt handler,
+    void *data)
+{
+    ev->handler = handler;
+    ev->data = data;
+    ev->log = ngx_cycle->log;
+}
+
 
 #include "ngx_http_render_metrics.h"
 

@@ -411,6 +411,26 @@ ngx_http_render_call(ngx_http_request_t *r, ngx_int_t statement,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
 
+    /*
+     * Notice a client that leaves; its query is detached by the cleanup.  Not
+     * while a body is being read, or read away: those have their own handler.
+     * All that may fail comes before the query: who is told 500 asks again.
+     */
+
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (!r->reading_body && !r->discard_body) {
+        r->read_event_handler = ngx_http_test_reading;
+
+        if (r->connection->read->ready) {
+            ngx_post_event(r->connection->read, &ngx_posted_events);
+
+        } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+    }
+
     call = ngx_palloc(r->pool, sizeof(ngx_http_render_call_t));
     q = call != NULL ? ngx_http_render_ask(r, ctx, statement, call) : NULL;
 
@@ -423,28 +443,5 @@ ngx_http_render_call(ngx_http_request_t *r, ngx_int_t statement,
     call->done = done;
 
     ctx->query = q;
-
-    /*
-     * Notice a client that leaves; its query is detached by the cleanup.  Not
-     * while a body is being read, or read away: those have their own handler.
-     */
-
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    if (!r->reading_body && !r->discard_body) {
-        r->read_event_handler = ngx_http_test_reading;
-
-        if (r->connection->read->ready) {
-            ngx_post_event(r->connection->read, &ngx_posted_events);
-
-        } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-            ctx->query = NULL;
-            q->data = NULL;
-            ngx_http_render_pg_send(q);
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            return;
-        }
-    }
-
     ngx_http_render_pg_send(q);
 }

@@ -310,10 +310,6 @@ ngx_http_render_check_prefix(ngx_conf_t *cf, void *post, void *data)
         return "must begin with \"/\"";
     }
 
-    while (s->len > 0 && s->data[s->len - 1] == '/') {
-        s->len--;
-    }
-
     for (i = 0; i < s->len; i++) {
         c = s->data[i];
 
@@ -340,6 +336,10 @@ ngx_http_render_check_prefix(ngx_conf_t *cf, void *post, void *data)
         if (after == '/') {
             return "may not hold \"//\", \"/./\" or \"/../\"";
         }
+    }
+
+    if (s->data[s->len - 1] == '/') {
+        s->len--;
     }
 
     return NGX_CONF_OK;

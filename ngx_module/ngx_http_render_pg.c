@@ -19,16 +19,6 @@ static void ngx_http_render_pg_dispatch(ngx_http_render_pg_t *pool,
     ngx_http_render_lane_e lane);
 
 
-static void
-ngx_http_render_pg_set(ngx_event_t *ev, ngx_event_handler_pt handler,
-    void *data)
-{
-    ev->handler = handler;
-    ev->data = data;
-    ev->log = ngx_cycle->log;
-}
-
-
 ngx_http_render_pg_t *
 ngx_http_render_pg_create(ngx_http_render_main_conf_t *conf)
 {
@@ -56,9 +46,9 @@ ngx_http_render_pg_create(ngx_http_render_main_conf_t *conf)
     }
 
     ngx_queue_init(&pool->refused);
-    ngx_http_render_pg_set(&pool->failed, ngx_http_render_pg_refuse, pool);
-    ngx_http_render_pg_set(&pool->work, ngx_http_render_pg_work, pool);
-    ngx_http_render_pg_set(&pool->timer, ngx_http_render_pg_retry, pool);
+    ngx_http_render_set_event(&pool->failed, ngx_http_render_pg_refuse, pool);
+    ngx_http_render_set_event(&pool->work, ngx_http_render_pg_work, pool);
+    ngx_http_render_set_event(&pool->timer, ngx_http_render_pg_retry, pool);
     pool->timer.cancelable = 1;
 
     ngx_http_render_gauge(pg_closed, (ngx_int_t) pool->nconns);
@@ -276,7 +266,7 @@ ngx_http_render_query_with(ngx_int_t statement,
     q->callback = callback;
     q->data = data;
     q->within = 1;
-    ngx_http_render_pg_set(&q->deadline, ngx_http_render_pg_deadline, q);
+    ngx_http_render_set_event(&q->deadline, ngx_http_render_pg_deadline, q);
 
     return q;
 }

@@ -398,9 +398,7 @@ ngx_http_render_pg_connect(ngx_http_render_conn_t *conn)
         return;
     }
 
-    conn->timer.handler = ngx_http_render_pg_timer;
-    conn->timer.data = conn;
-    conn->timer.log = ngx_cycle->log;
+    ngx_http_render_set_event(&conn->timer, ngx_http_render_pg_timer, conn);
     conn->timer.cancelable = 1;
     ngx_add_timer(&conn->timer, NGX_HTTP_RENDER_PG_CONNECT);
 

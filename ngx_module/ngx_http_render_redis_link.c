@@ -26,17 +26,6 @@ static void ngx_http_render_link_timer(ngx_event_t *ev);
 static void ngx_http_render_redis_pulse(ngx_event_t *ev);
 
 
-static void
-ngx_http_render_link_set(ngx_event_t *ev, ngx_event_handler_pt handler,
-    void *data)
-{
-    ev->handler = handler;
-    ev->data = data;
-    ev->log = ngx_cycle->log;
-    ev->cancelable = 1;
-}
-
-
 /* The second one connects when the first is up. */
 
 void
@@ -45,12 +34,14 @@ ngx_http_render_links_create(ngx_http_render_redis_t *redis)
     redis->cmd.redis = redis->sub.redis = redis;
     redis->sub.pubsub = 1;
 
-    ngx_http_render_link_set(&redis->cmd.timer, ngx_http_render_link_timer,
-                             &redis->cmd);
-    ngx_http_render_link_set(&redis->sub.timer, ngx_http_render_link_timer,
-                             &redis->sub);
-    ngx_http_render_link_set(&redis->pulse, ngx_http_render_redis_pulse,
-                             redis);
+    ngx_http_render_set_event(&redis->cmd.timer, ngx_http_render_link_timer,
+                              &redis->cmd);
+    ngx_http_render_set_event(&redis->sub.timer, ngx_http_render_link_timer,
+                              &redis->sub);
+    ngx_http_render_set_event(&redis->pulse, ngx_http_render_redis_pulse,
+                              redis);
+    redis->cmd.timer.cancelable = redis->sub.timer.cancelable = 1;
+    redis->pulse.cancelable = 1;
 
     ngx_add_timer(&redis->cmd.timer, 1);        /* from an event, not here */
 

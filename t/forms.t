@@ -19,9 +19,7 @@ use Render::Test::Form;
 use Render::Test::Problem;
 
 # A port for HTTP/2 without TLS.
-my $free = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1, Proto => 'tcp') or die "listen: $@";
-my $port2 = $free->sockport;
-close $free;
+my $port2 = free_port();
 
 # No worker: what is uploaded stays to be probed.
 my $s = Render::Test->start(worker => 0, nginx_workers => 2, http_conf => <<"CONF");

@@ -12,6 +12,7 @@ use JSON::PP qw(encode_json decode_json);
 use Test::More;
 
 use Render::Test;
+use Render::Test::Faults qw(active_connections children nginx_descriptors);
 use Render::Test::Problem;
 
 my $pages = tempdir('render-pages-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -129,23 +130,13 @@ sub get    { return ask(GET => @_) }
 sub open_ws { return Render::Test::WS->connect('127.0.0.1', $s->port, '/open/ws/progress', { Authorization => "Bearer $token" }) }
 sub status { return get(@_)->{status} }
 
-# Connections that nginx counts as active, ours to ask apart.
-sub active { my ($n) = get('/stub')->{body} =~ /Active connections: (\d+)/; return $n - 1 }
-
-# Descriptors of nginx's worker process; how many connections it has to PostgreSQL is its own affair.
-my ($master) = do { local (@ARGV, $/) = ($s->home . '/run/nginx.pid'); <> =~ /(\d+)/ };
-my ($worker) = map { split ' ' } `ps -o pid=,args= --ppid $master | awk '/worker process\$/ { print \$1 }'`;
-
-sub fds {
-    my $pg = $s->psql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nginx-render'");
-    return scalar(() = glob "/proc/$worker/fd/*") - $pg;
-}
+sub active { return active_connections($s, '/stub') }
 
 # All that is opened once and kept has been: a lane each to PostgreSQL, and Redis.
 is status($_, token => $token), 200, "$_: a server without what the http block has" for qw(/health /users/me /videos);
 open_ws()->close;
 wait_until(sub { active() == 0 }, 10, 'no connection');
-my $before = fds();
+my $before = nginx_descriptors($s);
 
 
 # ---------------------------------------------------------------- inheritance
@@ -279,13 +270,14 @@ $r = get('/cached/users/me', token => $boss);
 is $r->{headers}{'x-cache'}, 'MISS', 'keeps nothing';
 isnt $r->{json}{id}, $me, 'that is of somebody else';
 is status('/cached/users/me'), 401, 'nor for nobody';
-ok grep(/cache manager/, `ps -o args= --ppid $master`), 'beside a cache manager';
+ok grep({ Render::Test::_read("/proc/$_/cmdline") =~ /cache manager/ } children(Render::Test::_line($s->home . '/run/nginx.pid'))),
+    'beside a cache manager';
 
 
 # ---------------------------------------------------------------- nothing is left
 
 ok eval { wait_until(sub { active() == 0 }, 10) }, 'no connection is left' or diag active();
-is fds(), $before, 'nor a descriptor';
+is nginx_descriptors($s), $before, 'nor a descriptor';
 
 $s->stop;
 done_testing;

@@ -17,6 +17,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Render::Test;
+use Render::Test::Faults qw(active_connections nginx_descriptors nginx_workers);
 use Render::Test::Problem;
 
 my $dir = tempdir('render-http-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -109,16 +110,7 @@ sub curl {
     return ($1, $2, $text);
 }
 
-# Connections that nginx counts as active, ours to ask apart.
-sub active { my ($n) = ask(GET => '/stub')->{body} =~ /Active connections: (\d+)/; return $n - 1 }
-
-my ($master) = do { local (@ARGV, $/) = ($s->home . '/run/nginx.pid'); <> =~ /(\d+)/ };
-my ($worker) = map { split ' ' } `ps -o pid=,args= --ppid $master | awk '/worker process\$/ { print \$1 }'`;
-
-sub fds {
-    my $pg = $s->psql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nginx-render'");
-    return scalar(() = glob "/proc/$worker/fd/*") - $pg;
-}
+sub active { return active_connections($s, '/stub') }
 
 my $asset = $s->upload($token, \$film, name => 'film.bin');
 my $made  = $s->req(POST => '/compositions', token => $token, json => { timeline => { width => 64, height => 48, fps => 10,
@@ -128,7 +120,7 @@ my $job = $made->{json}{job_id};
 my $comp = $made->{json}{composition_id};
 $s->ws('/ws/progress', token => $token)->close;
 wait_until(sub { active() == 0 }, 10, 'no connection');
-my $before = fds();
+my $before = nginx_descriptors($s);
 
 
 # ---------------------------------------------------------------- HTTP/2 and TLS
@@ -314,7 +306,7 @@ for my $where (qw(/front /thin)) {
 # ---------------------------------------------------------------- nothing is left
 
 ok eval { wait_until(sub { active() == 0 }, 10) }, 'no connection is left' or diag active();
-is fds(), $before, 'nor a descriptor' or diag `ls -l /proc/$worker/fd`;
+is nginx_descriptors($s), $before, 'nor a descriptor' or diag `ls -l /proc/${\ (nginx_workers($s))[0] }/fd`;
 
 $s->stop;
 done_testing;

@@ -5,6 +5,7 @@ use warnings;
 
 use lib 't/lib';
 
+use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -122,6 +123,18 @@ for my $what (sort keys %sent) {
     $end->();
     is $send->({ 'Idempotency-Key' => "held by $what" })->{status}, $status, "$what: the first came to nothing, and the key is free";
 }
+
+# what counts is when all of the body is there: who comes first with it makes it, and the other is told of that
+my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $s->port) or die "connect: $@";
+syswrite $socket, "POST /videos/upload?filename=half.png HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer $token\r\n"
+    . "Content-Type: image/png\r\nIdempotency-Key: half\r\nContent-Length: " . length($png) . "\r\n\r\n" . substr $png, 0, 4;
+wait_until(sub { $s->psql("SELECT count(*) FROM render.asset WHERE status = 'uploading' AND filename = 'half.png'") }, 10, 'half of an upload');
+$r = body('/videos/upload?filename=half.png', $png)->({ 'Idempotency-Key' => 'half' });
+is $r->{status}, 201, 'an upload while another with its key is being sent';
+syswrite $socket, substr $png, 4;
+my $late = do { local $/; <$socket> };
+like $late, qr{\AHTTP/1\.1 201 .*\r\n\r\n\Q$r->{body}\E\z}s, 'which has the same answer in the end';
+is $s->psql("SELECT count(*) FROM render.asset WHERE filename = 'half.png' AND status <> 'uploading'"), 1, 'and is one asset';
 
 # two at once over a slow database: one is made
 my @both = map { background(sub { my $r = parts('/videos/upload', file('both.png', $png))->({ 'Idempotency-Key' => 'both' }); "$r->{status} $r->{json}{id}" }) } 1 .. 5;

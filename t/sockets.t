@@ -20,11 +20,6 @@ use Render::Test;
 use Render::Test::Faults;
 use Render::Test::Redis;
 
-sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1, Proto => 'tcp') or die "listen: $@";
-    return $socket->sockport;
-}
-
 my ($limited, $tls) = map { free_port() } 1 .. 2;
 my $cert = File::Temp::tempdir(CLEANUP => 1);
 system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -keyout $cert/key.pem -out $cert/cert.pem 2>/dev/null") == 0

@@ -1,6 +1,6 @@
 # What nginx's processes may not do (docs/traps.md): close what is not theirs, look for names, wait for
-# a disk on the event loop, leave descriptors open, spin. A library that is loaded before all others
-# writes down each such call.
+# a disk or parse large documents on the event loop, leave descriptors open, spin. A library that is
+# loaded before all others writes down each such call.
 
 use strict;
 use warnings;
@@ -40,8 +40,11 @@ my @named = ($s->env->{DATABASE_URL_WEB} => "postgresql://render_web:$password\@
     $s->env->{REDIS_URL} => $s->env->{REDIS_URL} =~ s/127\.0\.0\.1/$name/r);
 
 # One process, so that all is asked of the same. error_page and 444: an answer that is none.
+# The other port has connections accepted when they have something to read: nobody watches them yet.
+my $deferred = free_port();
 my $nginx = Render::Test::Daemon->start($s, env => { LD_PRELOAD => $so, RENDER_WITNESS => $witness }, main => [
     @named, "events {" => "env RENDER_WITNESS;\nevents {",
+    "    server {\n" => "    server {\n        listen 127.0.0.1:$deferred deferred;\n",
     'location = /metrics {' => <<'CONF' . '        location = /metrics {']);
         location /small/ {
             render_api all;
@@ -138,6 +141,52 @@ subtest 'disks' => sub {
     is $s->psql("SELECT count(*) FROM render.asset WHERE status <> 'uploading'"), $stored, 'nor an asset';
     unlink "$witness.full";
     is +($nginx->request(POST => '/videos/upload', token => $token, body => $png))[0], 201, 'when there is room again it works';
+};
+
+subtest 'large documents' => sub {
+    my $film = film(seconds => 1);
+    $film->{timeline}{tracks}[0]{clips} = [map {
+        { asset => { type => 'color', color => sprintf '#%06x', $_ }, start => $_, duration => 1 } } 1 .. 1500];
+    my $id = decode_json(($nginx->request(POST => '/compositions', token => $token, body => encode_json(film(seconds => 1))))[1])->{composition_id};
+    my $padding = ' ' x 70_000;
+    my %each = (
+        'a composition' => [202, POST => '/compositions', encode_json($film)],
+        'a config'      => [202, PATCH => "/compositions/$id", encode_json({ config => $film })],
+        'a job'         => [202, POST => '/jobs', encode_json({ kind => 'composition', composition => $film })],
+        'no config'     => [200, PATCH => "/compositions/$id", qq({"title":"A film"$padding})],
+        'no document'   => [202, POST => '/jobs', qq({"kind":"composition","composition_id":"$id"$padding})],
+        'no JSON'       => [400, PATCH => "/compositions/$id", qq({"title":$padding})],
+        'bad ones'      => [422, POST => '/jobs', encode_json({ kind => 'composition', composition => { x => $padding } })],
+    );
+    for my $what (sort keys %each) {
+        my ($expect, $method, $path, $body) = @{ $each{$what} };
+        my $before = seen('json');
+        my ($status, $text) = $nginx->request($method, $path, token => $token, headers => { 'Content-Type' => 'application/json' }, body => $body);
+        is $status, $expect, $what or diag $text;
+        cmp_ok scalar(seen('json')), '>', $before, 'is parsed by a thread';
+    }
+    is_deeply [seen('json-in-loop')], [], 'and none by the event loop';
+};
+
+subtest 'a client that cannot be watched' => sub {
+    my $ask = sub {
+        my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $deferred) or die "connect: $@";
+        $nginx->ask($socket, POST => '/compositions', token => $token, headers => { 'Content-Type' => 'application/json' },
+            body => encode_json(film(seconds => 1)));
+        return (Render::Test::Daemon::answer($socket, 10))[0];
+    };
+    is $ask->(), 202, 'one that can is served';
+    my $made = $s->psql('SELECT count(*) FROM render.composition');
+    my $known = () = $s->log('nginx-error') =~ /epoll_ctl/g;
+    $s->allow_alerts(qr/epoll_ctl\(1, \d+\) failed \(12: /);
+    Render::Test::_write("$witness.deaf", '');
+    my $status = $ask->();
+    unlink "$witness.deaf";
+    is $status, 500, 'one that cannot is told so';
+    cmp_ok scalar(() = $s->log('nginx-error') =~ /epoll_ctl/g), '>', $known, 'for that reason';
+    is $ask->(), 202, 'the next one is served';
+    wait_until(sub { ($nginx->request(GET => '/metrics'))[1] =~ /^render_pg_queries_in_progress 0$/m }, 10, 'all queries');
+    is $s->psql('SELECT count(*) FROM render.composition'), $made + 1, 'and nothing was done for who was refused';
 };
 
 subtest 'nothing to do' => sub {

@@ -1,12 +1,14 @@
 # What goes wrong with processes and configurations (docs/traps.md): directives that come and go, other
-# kinds of processes, requests behind requests on one connection, too many who sign in, and those
-# who leave while they do.
+# kinds of processes, an error_page in the middle of an upload, requests behind requests on one
+# connection, too many who sign in, and those who leave while they do.
 
 use strict;
 use warnings;
 
 use lib 't/lib';
 use Digest::SHA qw(sha256_hex);
+use IO::Select;
+use IPC::Open2;
 use JSON::PP qw(decode_json encode_json);
 use Render::Test;
 use Render::Test::Daemon;
@@ -20,10 +22,29 @@ my $token = $u->{token};
 my $home = $s->home;
 
 # A port with TLS, for HTTP/1.1 and HTTP/2
-my $tls = Render::Test::Daemon::_port();
+my $tls = free_port();
 my ($code, $out) = Render::Test::_run({ merge => 1 }, qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2
     -subj /CN=localhost -keyout), "$home/secrets/tls.key", '-out', "$home/secrets/tls.pem");
 is $code, 0, 'a certificate' or diag $out;
+
+# What an error_page leads to, and answers when it is told to
+my $slow = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8) or die "listen: $@";
+my $page = 'http://127.0.0.1:' . $slow->sockport;
+my $short = <<"CONF";
+        location /short/ {
+            render_api all;
+            render_prefix /short;
+            client_max_body_size 20k;
+            error_page 413 /late;
+        }
+        location = /late {
+            internal;
+            proxy_pass $page;
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+            proxy_ignore_client_abort on;
+        }
+CONF
 
 # With a cache, nginx has a cache manager and for a while a loader: processes like any, that serve nobody.
 my $nginx = Render::Test::Daemon->start($s, main => [
@@ -35,8 +56,10 @@ my $nginx = Render::Test::Daemon->start($s, main => [
         location / {
             render_api all;
         }
+        $short
     }
-    server {\n",
+    server {
+        $short\n",
     '        location = /metrics {' => "        location = /status { stub_status; }\n        location = /metrics {",
 ]);
 my %json = ('Content-Type' => 'application/json');
@@ -69,6 +92,53 @@ subtest 'uploads over TLS' => sub {
             like $text, qr/"sha256": ?"${\ sha256_hex($bytes)}"/, "$version, $what: every byte is there";
         }
     }
+};
+
+subtest 'an error_page in the middle of an upload' => sub {
+    my @before = $nginx->workers($nginx->master, 1);
+    my $type   = 'multipart/form-data; boundary=b';
+    my $head   = qq{--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n};
+    for my $version (qw(1.1 2)) {
+        for my $form ('', $head) {
+            my $what = "HTTP/$version, " . ($form ? 'a form' : 'a raw body');
+            my ($say, $hear, $pid);
+            if ($version == 2) {
+                my @curl = ('curl', '-sSk', '--no-progress-meter', '--http2', '--max-time', 20, '-T', '.', '-X', 'POST', '-H', "Authorization: Bearer $token",
+                    '-H', 'Content-Type: ' . ($form ? $type : 'image/png'), '-w', '%{http_code}', "https://127.0.0.1:$tls/short/videos/upload");
+                $pid = open2($hear, $say, @curl);
+            }
+            else {
+                $say = $hear = $nginx->dial;
+                syswrite $say, "POST /short/videos/upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer $token\r\n"
+                    . 'Content-Type: ' . ($form ? $type : 'image/png') . "\r\nTransfer-Encoding: chunked\r\n\r\n";
+            }
+            my $send = sub { syswrite $say, $version == 2 ? $_[0] : sprintf("%x\r\n", length $_[0]) . "$_[0]\r\n" };
+            local $SIG{PIPE} = 'IGNORE';
+            # More than may be; then nginx asks for the page, and gets more of the body before it has it.
+            $send->($form . 'x' x 10_000);
+            $send->('x' x 20_000) for 1 .. 2;
+            my $asks = IO::Select->new($slow)->can_read(10) ? $slow->accept : undef;
+            ok $asks, "$what: too large, and led to the page" or next;
+            for (1 .. 3) {
+                $send->('x' x 1000);
+                is +($nginx->request(GET => '/health'))[0], 200, "$what: more comes, and nginx takes it";
+            }
+            sysread $asks, my $request, 4096;
+            syswrite $asks, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlate\n";
+            close $asks;
+            if ($version == 2) {
+                close $say;
+                local $/;
+                is scalar <$hear>, "late\n413", "$what: the page is the answer";
+                waitpid $pid, 0;
+            }
+            else {
+                is join(' ', Render::Test::Daemon::answer($hear, 10)), "413 late\n", "$what: the page is the answer";
+            }
+        }
+    }
+    is join(' ', $nginx->workers($nginx->master, 1)), "@before", 'by the same process all the time';
+    ok eval { wait_until(sub { !temp_files($s) }, 5) }, 'and no temporary file is left';
 };
 
 subtest 'one request behind the other' => sub {

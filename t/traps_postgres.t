@@ -21,7 +21,7 @@ my ($password) = $url =~ m{://render_web:(\w+)@} or die $url;
 my $proxy = Render::Test::Wire->start($s->pg_socket);
 
 # Two addresses, of which the first refuses: nobody listens at a port that was free a moment ago.
-my $closed = Render::Test::Daemon::_port();
+my $closed = free_port();
 my $port = $proxy->port;
 my $nginx = Render::Test::Daemon->start($s, main => [$url =>
     "postgresql://render_web:$password\@/render?hostaddr=127.0.0.1,127.0.0.1&port=$closed,$port&sslmode=prefer"]);
@@ -134,6 +134,43 @@ subtest 'cut off before it is known' => sub {
     ($status, $body) = post($film, 'Idempotency-Key' => 'once');
     is $status, 202, 'asked again by the same key' or diag $body;
     is $s->psql('SELECT count(*) FROM render.composition'), $before + 1, 'it is done once';
+};
+
+subtest 'an answer that is a COPY' => sub {
+    my %kind = (H => 'out', G => 'in', W => 'both ways');
+    for my $letter (sort keys %kind) {
+        back();
+        my $before = $proxy->accepted;
+        $proxy->mode("copy$letter");
+        my ($status, $body) = post(film(seconds => 1));
+        is $status, 503, "$kind{$letter}: who writes is told that it is not known" or diag $body;
+        like $body, qr/not known/, 'in words';
+        back();
+        $proxy->mode("copy$letter");
+        is +($nginx->request(GET => '/users/me', token => $u->{token}))[0], 200, "$kind{$letter}: what is read is asked again";
+        cmp_ok $proxy->accepted, '>=', $before + 2, 'each on another connection';
+    }
+};
+
+subtest 'what it was asked by a client who left' => sub {
+    back();
+    sleepy(1);
+    my $logged = () = $s->log('nginx-access') =~ /"status":499/g;
+    my $film = film(seconds => 1, title => 'Left alone');
+    my $socket = $nginx->dial;
+    $nginx->ask($socket, POST => '/compositions', %json, body => encode_json($film));
+    wait_until(sub { sleeping() }, 5, 'the query');
+    close $socket;
+    wait_until(sub { (() = $s->log('nginx-access') =~ /"status":499/g) > $logged }, 5, 'nginx to notice');
+    my $of = "SELECT t.job || ' ' || t.id FROM render.task t JOIN render.job j ON j.id = t.job"
+        . " JOIN render.composition c ON c.id = j.subject WHERE c.title = 'Left alone' AND t.status = 'ready'";
+    is $s->psql($of), '', 'has not been done when it is gone';
+    my ($job, $task) = split ' ', wait_until(sub { $s->psql($of) }, 5, 'the task');
+    my $rung = eval { wait_until(sub { grep { $s->redis(XRANGE => $_, '-', '+') =~ /$job\s+task_id\s+$task/ }
+        split ' ', $s->redis(KEYS => 'queue.*') }, 3) };
+    ok $rung, 'is done, and its task announced to the workers';
+    ok eval { wait_until(sub { $s->redis(XRANGE => "events:$job", '-', '+') =~ /"status":"queued"/ }, 3) }, 'its event told';
+    sleepy(0);
 };
 
 subtest 'clients that leave, at any moment' => sub {

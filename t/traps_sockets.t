@@ -17,7 +17,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 # A port for HTTP/2 without TLS.
-my $port2 = Render::Test::Daemon::_port();
+my $port2 = free_port();
 my $s = Render::Test->start(worker => 0, nginx_workers => 1, http_conf => 'render_bcrypt_cost 5;');
 my $u = $s->signup;
 my $token = $u->{token};

@@ -12,9 +12,7 @@ use Render::Test;
 use Render::Test::WS;
 
 # A port for HTTP/2 without TLS.
-my $free = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1, Proto => 'tcp') or die "listen: $@";
-my $port2 = $free->sockport;
-close $free;
+my $port2 = free_port();
 
 my $s = Render::Test->start(worker => 0, nginx_workers => 1, http_conf => <<"CONF");
 render_bcrypt_cost 5;

@@ -13,7 +13,6 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use HTTP::Tiny;
 use IO::Handle;
-use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw(time);
@@ -21,7 +20,7 @@ use Time::HiRes qw(time);
 use Render::Test;
 
 our @EXPORT = qw(median heading row note load start_load end_load talk tell hear hang_up
-    cpu queued family pss uss rss threads free_port statement_of as_role quoted_answer raw_request pause);
+    cpu queued family pss uss rss threads statement_of as_role quoted_answer raw_request pause);
 
 my $build = abs_path($ENV{RENDER_BUILD} // 'build');
 my (%nginx, %loads);        # pid => 1, of what is ours to end
@@ -281,11 +280,6 @@ sub statement_of {
 }
 
 # ---------------------------------------------------------------- nginx
-
-sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1, Proto => 'tcp') or die "listen: $@";
-    return $socket->sockport;
-}
 
 # A location that answers at once what the module has answered: status, body and headers as they are.
 sub quoted_answer {

@@ -34,7 +34,7 @@ use Render::Test::Record;
 use Render::Test::SSE;
 use Render::Test::WS;
 
-our @EXPORT = qw(wait_until ffprobe make_media check_contract);
+our @EXPORT = qw(wait_until free_port ffprobe make_media check_contract);
 
 my $repo = abs_path(dirname(__FILE__) . '/../../..');
 my $json = JSON::PP->new->utf8->allow_nonref->canonical;
@@ -453,6 +453,16 @@ sub wait_until {
         _pause(0.05);
     }
     die 'waited ' . $timeout . ' s in vain' . (defined $what ? " for $what" : '') . "\n";
+}
+
+# A port at which nobody listens, below the range of outgoing connections as scripts/stack chooses.
+sub free_port {
+    while (1) {
+        my $port = 20_000 + int rand 12_000;
+        my $try = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1) or next;
+        close $try;
+        return $port;
+    }
 }
 
 # check_contract(@arguments): t/contract/check.py with them; (status, output, errors)

@@ -20,7 +20,7 @@ sub start {
     my $home = $s->home;
     my $name = $opt{name} || 'beside';
     my $self = bless { s => $s, owner => $$, log => "$home/log/nginx-error.log", conf => "$home/nginx/$name.conf",
-        pid => "$home/run/$name.pid", port => _port(), env => $opt{env} || {} }, $class;
+        pid => "$home/run/$name.pid", port => free_port(), env => $opt{env} || {} }, $class;
 
     my $text = Render::Test::_read("$home/nginx/nginx.conf");
     my $old = $s->port;
@@ -33,16 +33,6 @@ sub start {
     chmod 0600, $self->{conf};
     $self->run;
     return $self;
-}
-
-# Below the range of outgoing connections, as scripts/stack chooses.
-sub _port {
-    while (1) {
-        my $port = 20_000 + int rand 12_000;
-        my $try = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1) or next;
-        close $try;
-        return $port;
-    }
 }
 
 # Starts it (again) and waits until it answers.

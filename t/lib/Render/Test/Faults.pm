@@ -17,7 +17,7 @@ use Render::Test;
 
 our @EXPORT = qw(heavy_asset film submit children render_children helpers mid_render freeze thaw
     alive cpu_seconds temp_files task_rows completed_once film_is psql_as background log_count
-    nginx_workers ready);
+    nginx_workers nginx_descriptors active_connections ready);
 
 # A picture that is dear to encode: some 0.2 s of work a second on one core.
 my ($width, $height, $rate) = (1920, 1080, 30);
@@ -118,6 +118,22 @@ sub mid_render {
 # A child that is stopped is in the middle of rendering for as long as a test needs it to be.
 sub freeze { kill STOP => @_ }
 sub thaw   { kill CONT => @_ }
+
+# Descriptors of nginx's worker process; how many connections it has to PostgreSQL is its own affair.
+sub nginx_descriptors {
+    my ($s) = @_;
+    my ($worker) = nginx_workers($s);
+    my $pg = $s->psql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nginx-render'");
+    return scalar(() = glob "/proc/$worker/fd/*") - $pg;
+}
+
+# Connections that nginx counts as active, ours to ask apart; its stub_status is at $path.
+sub active_connections {
+    my ($s, $path) = @_;
+    my $text = $s->raw("GET $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    my ($n) = $text =~ /Active connections: (\d+)/ or die "stub_status: $text\n";
+    return $n - 1;
+}
 
 # The worker processes of nginx that take connections.
 sub nginx_workers {

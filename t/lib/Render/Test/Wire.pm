@@ -6,6 +6,8 @@ package Render::Test::Wire;
 #   pass      as it is                       refuse    takes connections and closes them at once
 #   bytes     to nginx, a byte a write       stall     takes and passes nothing, closes nothing
 #   unsynced  to nginx up to the next CommandComplete of PostgreSQL; then both ends are closed
+#   copyH     once, instead of the rows of PostgreSQL, a COPY that goes out (G: in, W: both ways),
+#             and nothing more of that connection; all else passes
 #
 #   my $p = Render::Test::Wire->start("$dir/.s.PGSQL.5432");     # or host:port
 #   $p->mode('stall');
@@ -61,13 +63,14 @@ sub _dial {
 
 sub _run {
     my ($listen, $hear, $answer, $to) = @_;
-    my ($mode, $accepted, %peer, %from_server, %handle) = ('pass', 0);
+    my ($mode, $accepted, %peer, %from_server, %mute, %handle) = ('pass', 0);
     my $drop = sub {
         my @both = ($_[0], $peer{ fileno $_[0] });
         for my $s (@both) {
             my $fd = fileno $s;
             delete $peer{$fd};
             delete $from_server{$fd};
+            delete $mute{$fd};
             delete $handle{$fd};
             close $s;
         }
@@ -97,7 +100,17 @@ sub _run {
             my $other = $peer{$fd} or next;
             my $n = sysread $handle{$fd}, my $text, 65_536;
             if (!$n) { $drop->($handle{$fd}); next }
+            next if $mute{$fd};
             my $end = 0;
+            # BindComplete, and behind it the beginning of a COPY without columns
+            if ($mode =~ /\Acopy([GHW])\z/ && $from_server{$fd}) {
+                my $kind = $1;
+                if ($text =~ /2\x00\x00\x00\x04/) {
+                    $text = substr($text, 0, $+[0]) . pack 'a N C n', $kind, 7, 0, 0;
+                    $mute{$fd} = 1;
+                    $mode = 'pass';
+                }
+            }
             if ($mode eq 'unsynced' && $from_server{$fd} && $text =~ /C\0\0\0\rSELECT 1\0/) {
                 $text = substr $text, 0, $+[0];
                 $end = 1;

@@ -1,7 +1,9 @@
 /*
  * Preloaded into nginx by t/traps_calls.t: writes down what a worker process
- * must never do, a line each, to the file that RENDER_WITNESS names; and makes
- * writes to storage fail, as on a full disk, while RENDER_WITNESS.full exists.
+ * must never do, a line each, to the file that RENDER_WITNESS names, and who
+ * parses large JSON; makes writes to storage fail, as on a full disk, while
+ * RENDER_WITNESS.full exists, and no new descriptor be watched while there is
+ * RENDER_WITNESS.deaf.
  */
 
 #define _GNU_SOURCE
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,6 +67,35 @@ in_loop(void)
 }
 
 
+static int
+exists(const char *suffix)
+{
+    char         path[512];
+    const char  *name;
+
+    name = getenv("RENDER_WITNESS");
+    if (name == NULL) {
+        return 0;
+    }
+
+    (void) snprintf(path, sizeof(path), "%s.%s", name, suffix);
+
+    return access(path, F_OK) == 0;
+}
+
+
+int
+epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
+{
+    if (op == EPOLL_CTL_ADD && exists("deaf")) {
+        errno = ENOMEM;
+        return -1;
+    }
+
+    return (int) syscall(SYS_epoll_ctl, ep, op, fd, event);
+}
+
+
 int
 close(int fd)
 {
@@ -89,19 +121,14 @@ close(int fd)
 ssize_t
 pwrite64(int fd, const void *buf, size_t n, off64_t at)
 {
-    char         path[512];
-    const char  *name;
+    char  path[512];
 
     if (in_storage(fd, path, sizeof(path))) {
-        name = getenv("RENDER_WITNESS");
         witness(in_loop() ? "write-in-loop" : "write", path);
 
-        if (name != NULL) {
-            (void) snprintf(path, sizeof(path), "%s.full", name);
-            if (access(path, F_OK) == 0) {
-                errno = ENOSPC;
-                return -1;
-            }
+        if (exists("full")) {
+            errno = ENOSPC;
+            return -1;
         }
     }
 
@@ -126,6 +153,28 @@ fsync(int fd)
     }
 
     return (int) syscall(SYS_fsync, fd);
+}
+
+
+/* jansson's; what is larger than this takes its time. */
+
+void *
+json_loadb(const char *text, size_t n, size_t flags, void *error)
+{
+    char  length[32];
+
+    static void *(*real)(const char *, size_t, size_t, void *);
+
+    if (n > 65536) {
+        (void) snprintf(length, sizeof(length), "%zu", n);
+        witness(in_loop() ? "json-in-loop" : "json", length);
+    }
+
+    if (real == NULL) {
+        *(void **) &real = dlsym(RTLD_NEXT, "json_loadb");
+    }
+
+    return real(text, n, flags, error);
 }
 
 
