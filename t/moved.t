@@ -38,6 +38,7 @@ require Render::Test;
 Render::Test->import;
 require Render::Test::Faults;
 Render::Test::Faults->import;
+require Render::Test::Daemon;
 require Render::Test::Proxy;
 
 # In its place: the mount is of that very file.
@@ -100,6 +101,34 @@ hosts($there, $here);
 $_->refuse for $db{$here}, $redis{$here};
 $_->cut for $db{$there}, $redis{$there};
 found('one of two addresses refuses', 5);
+
+# A process that quits has no use for new addresses, and would have to wait for them: another nginx,
+# kept by an upload while it quits, whose PostgreSQL is taken away.
+SKIP: {
+    skip 'no port 53 of 127.0.0.9 to be silent at', 5 if !$silent || !-e '/etc/resolv.conf';
+    my $own = Render::Test::Proxy->new(to => "$run/.s.PGSQL.5432", host => $there);
+    my $nginx = Render::Test::Daemon->start($s, name => 'quits', main => ['port=' . $db{$here}->port => 'port=' . $own->port]);
+    ok eval { wait_until(sub { ($nginx->request(GET => '/users/me', token => $u->{token}))[0] == 200 }, 10) }, 'another nginx finds it';
+    my $upload = $nginx->dial;
+    $nginx->ask($upload, POST => '/videos/upload?filename=a.bin', token => $u->{token}, body => 'x' x 50, length => 100);
+    wait_until(sub { ($nginx->request(GET => '/metrics'))[1] =~ /^render_uploads_in_progress 1$/m }, 5, 'the upload');
+    my $master = $nginx->master;
+    kill QUIT => $master;
+    wait_until(sub { !$nginx->workers($master, 1) }, 5, 'the quitting');
+    hosts();
+    $own->refuse;
+    $own->cut;
+    syswrite $upload, 'x' x 50;
+    my ($status) = Render::Test::Daemon::answer($upload);
+    close $upload;
+    is $status, 503, 'an upload that ends without PostgreSQL';
+    my $began = time;
+    ok eval { wait_until(sub { !alive($master) }, 30) }, 'nginx ends';
+    diag sprintf 'after %.2f s', time - $began;
+    cmp_ok time - $began, '<', 4, 'soon';
+    ok !IO::Select->new($silent)->can_read(0), 'no name was looked up';
+    hosts($there, $here);
+}
 
 SKIP: {
     skip 'no port 53 of 127.0.0.9 to be silent at', 4 if !$silent || !-e '/etc/resolv.conf';
