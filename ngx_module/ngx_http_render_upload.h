@@ -18,7 +18,7 @@
 #include <openssl/evp.h>
 
 
-#define NGX_HTTP_RENDER_UPLOAD_BUFFER  (512 * 1024)
+#define NGX_HTTP_RENDER_UPLOAD_BUFFER  (1024 * 1024)
 #define NGX_HTTP_RENDER_UPLOAD_BEGIN   (4 * 1024 * 1024)
 #define NGX_HTTP_RENDER_UPLOAD_HEAD    4096     /* what libmagic sees */
 #define NGX_HTTP_RENDER_UPLOAD_FILES   32       /* of one form */
