@@ -268,9 +268,9 @@ nothing_left($before, 'who left while SQL was asked');
 
 # ---------------------------------------------------------------- the delimiter in the seam of two buffers
 
-# The buffer of a file takes 256 KiB: the delimiter begins before, in, and behind its end.
+# The buffer of a file takes 1 MiB: the delimiter begins before, in, and behind its end.
 my $mega = join '', map { pack('N', $_) . substr $bytes, $_ * 7 % 38_000, 1020 } 1 .. 1024 * 5;
-my $seam = 20 * 262_144;
+my $seam = 5 * 1_048_576;
 for my $short (75, 40, 30, 4, 3, 2, 1, 0, -1) {
     my $n    = $seam - $short;
     my $data = substr "$mega$bytes", 0, $n;
