@@ -14,7 +14,9 @@
 
 
 #define NGX_HTTP_RENDER_WS_GUID  "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define NGX_HTTP_RENDER_WS_TICK  1000           /* ms */
+#define NGX_HTTP_RENDER_WS_TICK  1000           /* ms: a sweep at least */
+#define NGX_HTTP_RENDER_WS_PACE  10             /* ms: between two at least */
+#define NGX_HTTP_RENDER_WS_TURN  64             /* pings of one sweep */
 
 
 static void ngx_http_render_ws_begin(ngx_http_request_t *r,
@@ -623,14 +625,18 @@ ngx_http_render_ws_begin(ngx_http_request_t *r, ngx_http_render_answer_t *a)
 
 /*
  * One timer for all sockets, which stand in the order of their next ping: who
- * has not answered the two before is gone.
+ * has not answered the two before is gone.  Sockets that were opened together
+ * are due together, and events must not wait until all of them are pinged.
  */
 
 static void
 ngx_http_render_ws_sweep(ngx_event_t *ev)
 {
+    ngx_uint_t                       n;
+    ngx_msec_t                       next;
     ngx_queue_t                     *x;
     ngx_connection_t                *c;
+    ngx_msec_int_t                   left;
     ngx_http_render_ws_t            *w;
     static u_char                    frame[2] = { 0x80 | RN_WEBSOCKET_PING, 0 };
     static ngx_http_render_event_t   ping = { .refs = 1,
@@ -640,13 +646,17 @@ ngx_http_render_ws_sweep(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(ev, NGX_HTTP_RENDER_WS_TICK);
+    next = NGX_HTTP_RENDER_WS_TICK;
 
-    while (!ngx_queue_empty(&ngx_http_render_sockets)) {
+    for (n = 0; !ngx_queue_empty(&ngx_http_render_sockets); n++) {
         x = ngx_queue_head(&ngx_http_render_sockets);
         w = ngx_queue_data(x, ngx_http_render_ws_t, queue);
 
-        if ((ngx_msec_int_t) (w->due - ngx_current_msec) > 0) {
+        left = (ngx_msec_int_t) (w->due - ngx_current_msec);
+
+        if (left > 0 || n == NGX_HTTP_RENDER_WS_TURN) {
+            left = ngx_max(left, NGX_HTTP_RENDER_WS_PACE);
+            next = ngx_min((ngx_msec_t) left, next);
             break;
         }
 
@@ -669,6 +679,8 @@ ngx_http_render_ws_sweep(ngx_event_t *ev)
 
         ngx_http_render_wake(c);
     }
+
+    ngx_add_timer(ev, next);
 }
 
 
