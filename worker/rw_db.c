@@ -3,6 +3,7 @@
 #include "rw_db.h"
 #include "rn_log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -94,9 +95,74 @@ rw_db_ready(rw_db *db, double now)
     }
 
     db->pause = 0;
+    db->n_prepared = 0;
     db->since = rw_now();
 
     return true;
+}
+
+
+/* Its name; NULL: it could not be prepared, and the text has to do. */
+
+static const char *
+name_of(rw_db *db, const char *sql, int n, char name[16])
+{
+    size_t     i;
+    bool       done;
+    PGresult  *r;
+
+    for (i = 0; i < db->n_prepared && db->prepared[i] != sql; i++) {
+        /* void */
+    }
+
+    if (i == RW_DB_STATEMENTS) {
+        return NULL;
+    }
+
+    (void) snprintf(name, 16, "call%zu", i);
+
+    if (i < db->n_prepared) {
+        return name;
+    }
+
+    r = PQprepare(db->conn, name, sql, n, NULL);
+    done = PQresultStatus(r) == PGRES_COMMAND_OK;
+    PQclear(r);
+
+    if (!done) {
+        return NULL;
+    }
+
+    db->prepared[db->n_prepared++] = sql;
+
+    return name;
+}
+
+
+static PGresult *
+run(rw_db *db, const char *sql, int n, const char *const *args)
+{
+    char         buf[16];
+    PGresult    *r;
+    const char  *name, *state;
+
+    name = name_of(db, sql, n, buf);
+
+    if (name != NULL) {
+        r = PQexecPrepared(db->conn, name, n, args, NULL, NULL, 0);
+        state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+
+        /* a pooler may have given us a session where nothing is prepared */
+
+        if (state == NULL || strcmp(state, "26000") != 0) {
+            return r;
+        }
+
+        PQclear(r);
+        db->n_prepared = 0;
+    }
+
+    return PQexecParams(db->conn, sql, n, NULL, args, NULL, NULL, 0);
 }
 
 
@@ -110,7 +176,7 @@ rw_db_call(rw_db *db, const char *sql, int n, const char *const *args)
         return NULL;
     }
 
-    r = PQexecParams(db->conn, sql, n, NULL, args, NULL, NULL, 0);
+    r = run(db, sql, n, args);
     j = NULL;
 
     if (PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1) {

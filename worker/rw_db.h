@@ -12,12 +12,17 @@
 #include <stdbool.h>
 
 
+#define RW_DB_STATEMENTS  8
+
+
 typedef struct {
     const char  *url;
     PGconn      *conn;                  /* NULL while away */
     double       since;                 /* connected, monotonic seconds */
     double       next_try, pause;
     bool         told;                  /* the outage is in the log */
+    const char  *prepared[RW_DB_STATEMENTS];    /* in this session */
+    size_t       n_prepared;
 } rw_db;
 
 
@@ -26,7 +31,8 @@ bool rw_db_ready(rw_db *db, double now);
 
 /*
  * SELECT <function>(<args>) with text parameters; the answer is JSON.  NULL
- * when the server is away or refuses (which is logged).
+ * when the server is away or refuses (which is logged).  The text is static: it
+ * is prepared once a session and known by its address.
  */
 json_t *rw_db_call(rw_db *db, const char *sql, int n, const char *const *args);
 
