@@ -282,10 +282,12 @@ sub statement_of {
 # ---------------------------------------------------------------- nginx
 
 # A location that answers at once what the module has answered: status, body and headers as they are.
+# Its access log is nginx's own format, or with same_log => 1 that of the API.
 sub quoted_answer {
-    my ($path, $r, $body) = @_;
+    my ($path, $r, %opt) = @_;
     my $quote = sub { my $t = $_[0]; $t =~ s/([\\'])/\\$1/g; $t =~ tr/$/S/; "'$t'" };
-    my $text = "location = $path {\n    access_log \$bench_log combined;\n";
+    my $text = "location = $path {\n";
+    $text .= "    access_log \$bench_log combined;\n" unless $opt{same_log};
     for my $name (sort keys %{ $r->{headers} }) {
         next if $name =~ /\A(?:server|date|content-type|content-length|connection|location)\z/i;
         my $value = $r->{headers}{$name};
@@ -293,7 +295,7 @@ sub quoted_answer {
     }
     my $type = $r->{headers}{'content-type'};
     $text .= "    default_type $type;\n" if defined $type;
-    $body = $r->{status} == 302 ? $r->{headers}{location} : $r->{body} unless defined $body;
+    my $body = $r->{status} == 302 ? $r->{headers}{location} : $r->{body};
     return "$text    return $r->{status} " . $quote->($body) . ";\n}\n";
 }
 
