@@ -43,8 +43,9 @@ typedef struct {
     off_t                begun;         /* bytes that the disk was told of */
     u_char              *data;          /* a buffer to be written; malloc'd */
     size_t               n;             /* bytes in it */
-    unsigned             last:1;        /* these bytes are its last */
-    unsigned             committed:1;
+    ngx_uint_t           last;          /* these bytes are its last; read by
+                                           both, so no bit beside another */
+    ngx_uint_t           committed;
     int                  error;         /* errno of the thread */
     const char          *doing;
     char                 type[96];
