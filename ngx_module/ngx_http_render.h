@@ -320,8 +320,8 @@ void ngx_http_render_add(ngx_http_request_t *r, const char *name,
 
 
 /*
- * ngx_http_render_answer.c; both send and finalize.  What is sent is not copied:
- * it must live as long as the request, as names of headers must.
+ * ngx_http_render_answer.c; both send and finalize.  What is sent is not
+ * copied: it must live as long as the request, as names of headers must.
  */
 
 void ngx_http_render_problem(ngx_http_request_t *r, ngx_uint_t status,

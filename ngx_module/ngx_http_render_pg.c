@@ -456,7 +456,7 @@ ngx_http_render_pg_best(ngx_http_render_pg_t *pool,
 }
 
 
-/* Sends what waits in a lane, or tells it that there is nobody to send it to. */
+/* Sends what waits in a lane, or tells it that nobody is there to answer. */
 
 static void
 ngx_http_render_pg_dispatch(ngx_http_render_pg_t *pool,

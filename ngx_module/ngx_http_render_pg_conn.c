@@ -11,7 +11,7 @@
 #define NGX_HTTP_RENDER_PG_MAX_BACK  3000
 #define NGX_HTTP_RENDER_PG_SCARCE    1000       /* then it is told */
 #define NGX_HTTP_RENDER_PG_LIVED     1000       /* no cause for a pause */
-#define NGX_HTTP_RENDER_PG_HOPE      200        /* a pause that may be sat out */
+#define NGX_HTTP_RENDER_PG_HOPE      200        /* a pause that is sat out */
 
 
 static void ngx_http_render_pg_timer(ngx_event_t *ev);

@@ -52,8 +52,8 @@ ngx_http_render_links_create(ngx_http_render_redis_t *redis)
 
 
 /*
- * Called by each callback that may be the last: hiredis 0.14 ends the process at
- * an answer that nobody waits for, which a server out of step would give.
+ * Called by each callback that may be the last: hiredis 0.14 ends the process
+ * at an answer that nobody waits for, which a server out of step would give.
  */
 
 void
