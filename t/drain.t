@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $s = Render::Test->start(workers => 1, slots => 2, http_conf => 'render_bcrypt_cost 5;',
-    env => { RENDER_DRAIN_TIMEOUT => 20 });
+    env => { RENDER_DRAIN_TIMEOUT => 90 });
 my $u = $s->signup;
 my $asset = heavy_asset($s, $u, 12);
 
@@ -44,7 +44,7 @@ subtest 'time enough: what runs is finished' => sub {
     ok wait_until(sub { $s->psql('SELECT bool_and(draining) FROM render.worker') eq 't' }, 5), 'and says so';
     ok alive($pid), 'it waits for its children';
     thaw(@children);
-    ok wait_until(sub { !alive($pid) }, 20, 'the end of the worker'), 'it ends when they have';
+    ok wait_until(sub { !alive($pid) }, 90, 'the end of the worker'), 'it ends when they have';
     $s->stack(qw(stop worker));
     is last_exit('worker-1'), 0, 'with status 0';
     is $s->psql("SELECT string_agg(DISTINCT status::text, ' ') FROM render.task WHERE id IN ('" . join("', '", @tasks) . "')"),
