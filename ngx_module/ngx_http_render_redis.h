@@ -19,6 +19,7 @@ typedef struct {
     redisAsyncContext        *ac;       /* NULL: away */
     ngx_connection_t         *c;
     ngx_event_t               timer;    /* connecting, or a pause */
+    ngx_event_t               linger;   /* a quitting process has to write */
     ngx_msec_t                pause;
     ngx_msec_t                heard;    /* the last sign of life */
     ngx_msec_t                since;    /* since when it is up */

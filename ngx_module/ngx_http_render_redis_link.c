@@ -20,9 +20,11 @@
 #define NGX_HTTP_RENDER_REDIS_LIVED     1000    /* no cause for a pause */
 #define NGX_HTTP_RENDER_REDIS_BEAT      5000    /* a heartbeat both ways */
 #define NGX_HTTP_RENDER_REDIS_ANSWER    2000    /* to it */
+#define NGX_HTTP_RENDER_REDIS_LINGER    2000    /* to write, at the end */
 
 
 static void ngx_http_render_link_timer(ngx_event_t *ev);
+static void ngx_http_render_link_lingered(ngx_event_t *ev);
 static void ngx_http_render_redis_pulse(ngx_event_t *ev);
 
 
@@ -40,6 +42,8 @@ ngx_http_render_links_create(ngx_http_render_redis_t *redis)
                               &redis->sub);
     ngx_http_render_set_event(&redis->pulse, ngx_http_render_redis_pulse,
                               redis);
+    ngx_http_render_set_event(&redis->cmd.linger,
+                              ngx_http_render_link_lingered, &redis->cmd);
     redis->cmd.timer.cancelable = redis->sub.timer.cancelable = 1;
     redis->pulse.cancelable = 1;
 
@@ -162,6 +166,31 @@ ngx_http_render_del_read(void *data)
 }
 
 
+static void
+ngx_http_render_link_lingered(ngx_event_t *ev)
+{
+    /* nothing keeps the process any more */
+}
+
+
+/* Bells and events that are not written yet keep a quitting process. */
+
+static void
+ngx_http_render_link_linger(ngx_http_render_link_t *link, ngx_uint_t on)
+{
+    if (link->pubsub) {
+        return;
+    }
+
+    if (on && !link->linger.timer_set) {
+        ngx_add_timer(&link->linger, NGX_HTTP_RENDER_REDIS_LINGER);
+
+    } else if (!on && link->linger.timer_set) {
+        ngx_del_timer(&link->linger);
+    }
+}
+
+
 /*
  * What is to be written is written at the end of this turn, with all that other
  * requests of the turn have added; the socket is asked whether it can take it
@@ -177,7 +206,16 @@ ngx_http_render_add_write(void *data)
         return;
     }
 
-    if (link->writing || !(link->ac->c.flags & REDIS_CONNECTED)) {
+    if (!(link->ac->c.flags & REDIS_CONNECTED)) {
+        ngx_http_render_link_want(link->c->write, NGX_WRITE_EVENT, 1);
+        return;
+    }
+
+    if (link->writing || ngx_exiting) {
+        ngx_http_render_link_linger(link, 1);
+    }
+
+    if (link->writing) {
         ngx_http_render_link_want(link->c->write, NGX_WRITE_EVENT, 1);
         return;
     }
@@ -198,6 +236,7 @@ ngx_http_render_del_write(void *data)
     }
 
     ngx_http_render_link_want(link->c->write, NGX_WRITE_EVENT, 0);
+    ngx_http_render_link_linger(link, 0);
 
     if (link->c->write->posted) {
         ngx_delete_posted_event(link->c->write);
@@ -213,6 +252,7 @@ ngx_http_render_link_cleanup(void *data)
     ngx_http_render_link_t  *link = data;
 
     if (link->c != NULL) {
+        ngx_http_render_link_linger(link, 0);
         ngx_http_render_release(link->c, 0);
         link->c = NULL;
     }

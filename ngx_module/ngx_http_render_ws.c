@@ -14,8 +14,8 @@
 
 
 #define NGX_HTTP_RENDER_WS_GUID  "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define NGX_HTTP_RENDER_WS_TICK  1000           /* ms: a sweep at least */
-#define NGX_HTTP_RENDER_WS_PACE  10             /* ms: between two at least */
+#define NGX_HTTP_RENDER_WS_TICK  1000           /* ms from sweep to sweep */
+#define NGX_HTTP_RENDER_WS_PACE  10             /* ms, where one was cut */
 #define NGX_HTTP_RENDER_WS_TURN  64             /* pings of one sweep */
 
 
@@ -636,7 +636,6 @@ ngx_http_render_ws_sweep(ngx_event_t *ev)
     ngx_msec_t                       next;
     ngx_queue_t                     *x;
     ngx_connection_t                *c;
-    ngx_msec_int_t                   left;
     ngx_http_render_ws_t            *w;
     static u_char                    frame[2] = { 0x80 | RN_WEBSOCKET_PING, 0 };
     static ngx_http_render_event_t   ping = { .refs = 1,
@@ -652,11 +651,12 @@ ngx_http_render_ws_sweep(ngx_event_t *ev)
         x = ngx_queue_head(&ngx_http_render_sockets);
         w = ngx_queue_data(x, ngx_http_render_ws_t, queue);
 
-        left = (ngx_msec_int_t) (w->due - ngx_current_msec);
+        if ((ngx_msec_int_t) (w->due - ngx_current_msec) > 0) {
+            break;
+        }
 
-        if (left > 0 || n == NGX_HTTP_RENDER_WS_TURN) {
-            left = ngx_max(left, NGX_HTTP_RENDER_WS_PACE);
-            next = ngx_min((ngx_msec_t) left, next);
+        if (n == NGX_HTTP_RENDER_WS_TURN) {
+            next = NGX_HTTP_RENDER_WS_PACE;
             break;
         }
 

@@ -121,7 +121,7 @@ subtest 'answers that are none' => sub {
 };
 
 subtest 'disks' => sub {
-    my $png = "\x89PNG\r\n\x1a\n" . 'x' x 600_000;
+    my $png = "\x89PNG\r\n\x1a\n" . 'x' x 1_200_000;
     my @how = ([$png, 'image/png'], [form(file('a.png', $png)), 'multipart/form-data; boundary="' . boundary . '"']);
     is +($nginx->request(POST => '/videos/upload', token => $token, body => $_->[0], headers => { 'Content-Type' => $_->[1] }))[0], 201,
         "an upload, $_->[1]" for @how;

@@ -1,6 +1,7 @@
 /* Calls to PostgreSQL; see rw_db.h. */
 
 #include "rw_db.h"
+#include "rn_id.h"
 #include "rn_log.h"
 
 #include <stdio.h>
@@ -102,14 +103,19 @@ rw_db_ready(rw_db *db, double now)
 }
 
 
-/* Its name; NULL: it could not be prepared, and the text has to do. */
+/*
+ * Its name; NULL: it could not be prepared, and the text has to do.  The name
+ * is made of the text: where a pooler hands sessions around, another worker may
+ * have prepared it there, but nobody something else.
+ */
 
 static const char *
-name_of(rw_db *db, const char *sql, int n, char name[16])
+name_of(rw_db *db, const char *sql, int n, char name[RN_SHA256_HEX + 1])
 {
-    size_t     i;
-    bool       done;
-    PGresult  *r;
+    size_t       i;
+    bool         done;
+    PGresult    *r;
+    const char  *state;
 
     for (i = 0; i < db->n_prepared && db->prepared[i] != sql; i++) {
         /* void */
@@ -119,14 +125,17 @@ name_of(rw_db *db, const char *sql, int n, char name[16])
         return NULL;
     }
 
-    (void) snprintf(name, 16, "call%zu", i);
+    rn_sha256_hex(sql, strlen(sql), name);
+    name[32] = '\0';
 
     if (i < db->n_prepared) {
         return name;
     }
 
     r = PQprepare(db->conn, name, sql, n, NULL);
-    done = PQresultStatus(r) == PGRES_COMMAND_OK;
+    state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    done = PQresultStatus(r) == PGRES_COMMAND_OK
+           || (state != NULL && strcmp(state, "42P05") == 0);
     PQclear(r);
 
     if (!done) {
@@ -142,7 +151,7 @@ name_of(rw_db *db, const char *sql, int n, char name[16])
 static PGresult *
 run(rw_db *db, const char *sql, int n, const char *const *args)
 {
-    char         buf[16];
+    char         buf[RN_SHA256_HEX + 1];
     PGresult    *r;
     const char  *name, *state;
 
