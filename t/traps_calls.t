@@ -42,8 +42,9 @@ my @named = ($s->env->{DATABASE_URL_WEB} => "postgresql://render_web:$password\@
 # One process, so that all is asked of the same. error_page and 444: an answer that is none.
 # The other port has connections accepted when they have something to read: nobody watches them yet.
 my $deferred = free_port();
-my $nginx = Render::Test::Daemon->start($s, env => { LD_PRELOAD => $so, RENDER_WITNESS => $witness }, main => [
-    @named, "events {" => "env RENDER_WITNESS;\nevents {",
+my $nginx = Render::Test::Daemon->start($s, env => { LD_PRELOAD => $so, RENDER_WITNESS => $witness,
+    RENDER_WITNESS_PORT => $s->env->{REDIS_URL} =~ /:(\d+)/ }, main => [
+    @named, "events {" => "env RENDER_WITNESS;\nenv RENDER_WITNESS_PORT;\nevents {",
     "    server {\n" => "    server {\n        listen 127.0.0.1:$deferred deferred;\n",
     'location = /metrics {' => <<'CONF' . '        location = /metrics {']);
         location /small/ {
@@ -215,6 +216,22 @@ subtest 'names and symbols' => sub {
     my ($code, $text) = Render::Test::_run({}, qw(nm -D), $module);
     is $code, 0, 'the symbols of the module';
     is_deeply [$text =~ /\b(redis\w+|sds\w+)$/mg], [], 'none of hiredis is for others, or taken from them';
+};
+
+subtest 'bells of a process that quits' => sub {
+    my $rung = sub { $s->redis('XLEN', 'queue.json2video.default') };
+    my $before = $rung->();
+    my ($pid) = worker();
+    Render::Test::_write("$witness.jam", '');
+    my ($status) = $nginx->request(POST => '/compositions', token => $token, body => encode_json(film(seconds => 2)),
+        headers => { 'Content-Type' => 'application/json' });
+    is $status, 202, 'a job is made while Redis takes nothing';
+    kill QUIT => $nginx->master;
+    ok wait_until(sub { !IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $nginx->port) }, 10), 'nginx quits';
+    is $rung->(), $before, 'its bell has not been rung';
+    unlink "$witness.jam";
+    ok wait_until(sub { !alive($pid) }, 10), 'the process is gone soon';
+    is $rung->(), $before + 1, 'when it had rung';
 };
 
 ok $nginx->stop, 'nginx quits';

@@ -2,8 +2,9 @@
  * Preloaded into nginx by t/traps_calls.t: writes down what a worker process
  * must never do, a line each, to the file that RENDER_WITNESS names, and who
  * parses large JSON; makes writes to storage fail, as on a full disk, while
- * RENDER_WITNESS.full exists, and no new descriptor be watched while there is
- * RENDER_WITNESS.deaf.
+ * RENDER_WITNESS.full exists, no new descriptor be watched while there is
+ * RENDER_WITNESS.deaf, and the server at the port RENDER_WITNESS_PORT take
+ * nothing while there is RENDER_WITNESS.jam.
  */
 
 #define _GNU_SOURCE
@@ -93,6 +94,56 @@ epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
     }
 
     return (int) syscall(SYS_epoll_ctl, ep, op, fd, event);
+}
+
+
+static int
+is_jammed(int fd)
+{
+    const char          *port;
+    socklen_t            len;
+    struct sockaddr_in   sin;
+
+    port = getenv("RENDER_WITNESS_PORT");
+    len = sizeof(sin);
+
+    return port != NULL && exists("jam")
+           && getpeername(fd, (struct sockaddr *) &sin, &len) == 0
+           && sin.sin_family == AF_INET && ntohs(sin.sin_port) == atoi(port);
+}
+
+
+/* hiredis 0.14 writes, 1.x sends. */
+
+ssize_t
+write(int fd, const void *buf, size_t n)
+{
+    int  err = errno;
+
+    if (is_jammed(fd)) {
+        errno = EAGAIN;
+        return -1;
+    }
+
+    errno = err;
+
+    return syscall(SYS_write, fd, buf, n);
+}
+
+
+ssize_t
+send(int fd, const void *buf, size_t n, int flags)
+{
+    int  err = errno;
+
+    if (is_jammed(fd)) {
+        errno = EAGAIN;
+        return -1;
+    }
+
+    errno = err;
+
+    return syscall(SYS_sendto, fd, buf, n, flags, NULL, 0);
 }
 
 
