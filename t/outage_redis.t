@@ -78,6 +78,7 @@ for (
     my ($name, $why, $break, $mend) = @$_;
     subtest $name => sub {
         # A link that does not last is another story.
+        wait_until(sub { ready($s)->{status} == 200 }, 8, 'the link');
         my $until = time + 1.2;
         wait_until(sub { time > $until }, 5);
         $break->();
