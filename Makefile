@@ -118,6 +118,9 @@ RIG_TESTS ?= auth bad_input forms upload idempotency websocket events sharing \
              clients path manners waiting reload
 RIG_FILES  = $(patsubst %,t/%.t,$(RIG_TESTS))
 
+# what make is told by this name nginx would take for sockets that it inherits
+unexport NGINX
+
 # all of it, or by NGINX=debug those with an nginx of our own: see below
 test-asan: test-asan-$(or $(NGINX),system)
 

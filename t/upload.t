@@ -184,6 +184,7 @@ for my $i (1 .. 20) {
     sleep $i / 4000;
     close $c;
 }
+wait_until(sub { $s->req(GET => '/metrics')->{body} =~ /^render_uploads_in_progress 0$/m }, 10, 'uploads to end');
 wait_until(sub { !temp_files() }, 10, 'temporary files to go');
 eval { wait_until(sub { my ($files, $rows) = stored(); keys %$files == keys %$rows }, 10) };
 consistent('after those who left');
