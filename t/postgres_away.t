@@ -154,6 +154,19 @@ subtest 'an answer of the claim that never came' => sub {
     is $s->psql("SELECT attempt FROM render.task WHERE job = '$job' AND kind = 'assemble'"), 2, 'the lost claim is no attempt';
 };
 
+subtest 'a session that has forgotten what was prepared' => sub {
+    # as a pooler may hand one out; each alive() of the worker forgets it again
+    my $before = () = $s->log('worker-1') =~ /render_work\.\w+/g;
+    $s->psql(<<'SQL');
+CREATE FUNCTION render.forget() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DEALLOCATE ALL; RETURN NULL; END';
+GRANT EXECUTE ON FUNCTION render.forget() TO PUBLIC;
+CREATE TRIGGER forget AFTER UPDATE ON render.worker EXECUTE FUNCTION render.forget();
+SQL
+    is $s->wait_job($u->{token}, submit($s, $u, film(seconds => 1)))->{status}, 'completed', "film $_ is made" for 1 .. 2;
+    $s->psql('DROP TRIGGER forget ON render.worker; DROP FUNCTION render.forget()');
+    is scalar(() = $s->log('worker-1') =~ /render_work\.\w+/g), $before, 'no call has failed';
+};
+
 subtest 'every connection of nginx is cut' => sub {
     $s->psql("CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3); RETURN NEW; END';"
         . 'CREATE TRIGGER slow BEFORE INSERT ON render.composition FOR EACH ROW EXECUTE FUNCTION public.slow()');

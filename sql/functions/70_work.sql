@@ -105,7 +105,8 @@ END $$;
 CREATE OR REPLACE FUNCTION render.segment_path(scope uuid, key text)
 RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT 'segments/' || scope::text || '/' || left(key, 2) || '/' || key || '.mp4'
+    SELECT 'segments/' || scope::text || '/' || left(key, 2) || '/' || key
+           || '.mp4'
 $$;
 
 -- A segment's specification and a tick of it: what the child draws.
