@@ -220,6 +220,9 @@ subtest 'a login' => sub {
 };
 
 subtest 'twenty reloads under load' => sub {
+    # Under valgrind a new process may have no database within the two seconds that a request waits
+    # for one: then it says so, and is asked again as it said.
+    my %soon = ($ENV{RENDER_SLOW} || 1) > 4 ? (503 => 1) : ();
     my $stop = $s->home . '/run/enough';
     my @load = map {
         my $n = $_;
@@ -231,7 +234,7 @@ subtest 'twenty reloads under load' => sub {
                         : $n == 2 ? $s->req(POST => '/compositions', token => $u->{token}, json => film(seconds => 1))
                         :           $s->req(GET => '/jobs?limit=2', token => $u->{token});
                     $count++;
-                    $odd{ $r->{status} . ($r->{status} == 599 ? " $r->{body}" : '') }++ if $r->{status} > 299;
+                    $odd{ $r->{status} . ($r->{status} == 599 ? " $r->{body}" : '') }++ if $r->{status} > 299 && !$soon{ $r->{status} };
                     select undef, undef, undef, 0.02;       # a light load
                 }
                 return encode_json({ count => $count, odd => \%odd });
@@ -248,7 +251,7 @@ subtest 'twenty reloads under load' => sub {
     my ($count, %odd) = (0);
     for my $l (@seen) { $count += $l->{count}; $odd{$_} += $l->{odd}{$_} for keys %{ $l->{odd} } }
     diag "$count requests meanwhile";
-    cmp_ok $count, '>', 20, 'there was load';
+    cmp_ok $count, '>', %soon ? 5 : 20, 'there was load';
     is_deeply \%odd, {}, 'and every request was answered';
     gone(12, '20 reloads', keys %all);
     is ready($s)->{status}, 200, 'nginx is ready afterwards';
