@@ -47,7 +47,8 @@ $(BUILD)/obj/%.o: %.c
 	@echo "  CC  $<"; $(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # the pixel loops are written for the vectoriser
-$(BUILD)/obj/worker/render/rn_blend.o: CFLAGS += -O3
+$(BUILD)/obj/worker/render/rn_blend.o \
+$(BUILD)/obj/worker/render/rn_warp.o: CFLAGS += -O3
 
 # worker/render must stand without network and SQL: nothing of either is in
 # these two libraries, which t/unit links alone

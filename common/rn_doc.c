@@ -13,8 +13,6 @@
 #include <string.h>
 
 
-
-
 const rn_limits  rn_limits_default = {
     .max_side = 7680,
     .max_pixels = 3840 * 2160,
@@ -25,7 +23,7 @@ const rn_limits  rn_limits_default = {
 };
 
 static const char *const type_names[] = {
-    "none", "video", "image", "audio", "color", "text",
+    "none", "video", "image", "audio", "color", "text", "shape",
 };
 
 
@@ -508,13 +506,19 @@ fail:
 void
 rn_doc_free(rn_doc *doc)
 {
-    size_t  i;
+    int     m;
+    size_t  i, k;
 
     if (doc == NULL) {
         return;
     }
 
     for (i = 0; i < doc->n_tracks; i++) {
+        for (k = 0; k < doc->tracks[i].n; k++) {
+            for (m = 0; m < RN_MOVES; m++) {
+                free(doc->tracks[i].clips[k].moves[m].keys);
+            }
+        }
         free(doc->tracks[i].clips);
     }
 

@@ -37,11 +37,54 @@ typedef struct {
 
 typedef enum {
     RN_ASSET_NONE, RN_ASSET_VIDEO, RN_ASSET_IMAGE, RN_ASSET_AUDIO,
-    RN_ASSET_COLOR, RN_ASSET_TEXT
+    RN_ASSET_COLOR, RN_ASSET_TEXT, RN_ASSET_SHAPE
 } rn_asset_type;
 
-typedef enum { RN_FIT_COVER, RN_FIT_CONTAIN, RN_FIT_FILL, RN_FIT_NONE }
-    rn_fit;
+typedef enum {
+    RN_FIT_COVER, RN_FIT_CONTAIN, RN_FIT_FILL, RN_FIT_NONE,
+    RN_FIT_CONTAIN_BLUR
+} rn_fit;
+
+/* What of a clip can move; how many numbers each has: rn_move_values. */
+
+typedef enum {
+    RN_MOVE_OPACITY, RN_MOVE_VOLUME, RN_MOVE_ROTATE, RN_MOVE_SCALE,
+    RN_MOVE_WIDTH, RN_MOVE_HEIGHT, RN_MOVE_POSITION, RN_MOVE_OFFSET,
+    RN_MOVE_CROP, RN_MOVES
+} rn_move;
+
+typedef struct {
+    rn_time         time;               /* from the clip's start */
+    bool            step;               /* until then the value before */
+    int             ease[4];            /* cubic Bezier in 1/1000 */
+    bool            curved;             /* false: linear */
+    rn_length       v[4];
+} rn_keyframe;
+
+typedef struct {
+    rn_keyframe    *keys;
+    size_t          n;
+} rn_keyframes;
+
+typedef enum {
+    RN_EFFECT_BLUR, RN_EFFECT_GRAYSCALE, RN_EFFECT_SEPIA, RN_EFFECT_INVERT,
+    RN_EFFECT_COLOR, RN_EFFECT_SHARPEN, RN_EFFECT_VIGNETTE, RN_EFFECT_MIRROR,
+    RN_EFFECT_CHROMA_KEY, RN_EFFECT_NOISE
+} rn_effect_type;
+
+typedef struct {
+    rn_effect_type  type;
+    double          v[5];               /* see rn_doc_effects.c */
+    uint32_t        color;
+} rn_effect;
+
+typedef enum {
+    RN_SHAPE_RECTANGLE, RN_SHAPE_ELLIPSE, RN_SHAPE_TRIANGLE, RN_SHAPE_STAR,
+    RN_SHAPE_LINE
+} rn_shape_kind;
+
+#define RN_EFFECTS_MAX    8
+#define RN_KEYFRAMES_MAX  1000
 
 typedef enum { RN_ALIGN_START, RN_ALIGN_CENTER, RN_ALIGN_END } rn_align;
 
@@ -61,6 +104,10 @@ typedef struct {
     double          size;               /* px on the canvas */
     bool            bold, italic;
     rn_align        align;
+    rn_shape_kind   shape;
+    uint32_t        stroke;             /* RGBA, of a shape's outline */
+    double          stroke_width;       /* px */
+    int             points;             /* of a star */
 } rn_asset;
 
 typedef struct {
@@ -78,6 +125,14 @@ typedef struct {
     rn_time         fade_in, fade_out;  /* sound */
     bool            show_in, show_out;  /* picture fades in, out */
     rn_time         show_duration;
+    double          speed;              /* 0.25-4 */
+    double          rotate;             /* degrees, clockwise */
+    double          scale;              /* of the box, about its centre */
+    rn_length       crop[4];            /* x, y, width, height; set or not */
+    rn_length       radius;             /* of the corners */
+    rn_keyframes    moves[RN_MOVES];
+    rn_effect       effects[RN_EFFECTS_MAX];
+    size_t          n_effects;
 } rn_clip;
 
 typedef struct {
@@ -133,6 +188,10 @@ void rn_doc_free(rn_doc *doc);
 
 /* "video", "image", ...; never NULL. */
 const char *rn_asset_type_name(rn_asset_type type);
+
+/* The name of what moves, and the count of its numbers (1, 2 or 4). */
+const char *rn_move_name(rn_move move);
+int rn_move_values(rn_move move);
 
 
 #endif /* RN_DOC_H */

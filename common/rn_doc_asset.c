@@ -56,8 +56,8 @@ read_type(rn_reader *r, json_t *value, void *out)
     static const rn_word words[] = {
         { "video", RN_ASSET_VIDEO }, { "image", RN_ASSET_IMAGE },
         { "audio", RN_ASSET_AUDIO }, { "color", RN_ASSET_COLOR },
-        { "text", RN_ASSET_TEXT },
-        { "svg", -1 }, { "shape", -1 }, { "speech", -1 }, { "caption", -1 },
+        { "text", RN_ASSET_TEXT }, { "shape", RN_ASSET_SHAPE },
+        { "svg", -1 }, { "speech", -1 }, { "caption", -1 },
         { "blackboard", -1 }, { "avatar", -1 }, { "waveform", -1 },
         { NULL, 0 }
     };
@@ -124,6 +124,61 @@ read_font(rn_reader *r, json_t *value, void *out)
 }
 
 
+static void
+read_shape(rn_reader *r, json_t *value, void *out)
+{
+    int  word;
+
+    static const rn_word words[] = {
+        { "rectangle", RN_SHAPE_RECTANGLE }, { "ellipse", RN_SHAPE_ELLIPSE },
+        { "triangle", RN_SHAPE_TRIANGLE }, { "star", RN_SHAPE_STAR },
+        { "line", RN_SHAPE_LINE }, { NULL, 0 }
+    };
+
+    word = rn_read_word(r, value, words);
+    if (word >= 0) {
+        *(rn_shape_kind *) out = (rn_shape_kind) word;
+    }
+}
+
+
+static void
+read_stroke_width(rn_reader *r, json_t *value, void *out)
+{
+    (void) rn_read_between(r, value, 0, 500, out);
+}
+
+
+static void
+read_stroke(rn_reader *r, json_t *value, void *out)
+{
+    static const rn_field fields[] = {
+        { "color", rn_read_color,     AT(rn_asset, stroke) },
+        { "width", read_stroke_width, AT(rn_asset, stroke_width) },
+        { NULL, NULL, 0 }
+    };
+
+    rn_asset  *a = out;
+
+    a->stroke_width = 4;
+    (void) rn_read_object(r, value, fields, out);
+}
+
+
+static void
+read_points(rn_reader *r, json_t *value, void *out)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 3
+        || json_integer_value(value) > 100)
+    {
+        rn_report(r, "must be a whole number from 3 to 100");
+        return;
+    }
+
+    *(int *) out = (int) json_integer_value(value);
+}
+
+
 /* Distinct sources are few; the list is searched as it stands. */
 
 static int
@@ -163,7 +218,7 @@ add_ref(rn_reader *r, rn_asset *asset)
 void
 rn_read_asset(rn_reader *r, json_t *value, void *out)
 {
-    size_t        len;
+    size_t        i, len;
     rn_asset     *a = out;
     rn_asset_type type;
 
@@ -175,18 +230,30 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         { "font",       read_font,      0 },
         { "background", rn_read_color,  AT(rn_asset, background) },
         { "align",      rn_read_align,  AT(rn_asset, align) },
+        { "shape",      read_shape,     AT(rn_asset, shape) },
+        { "fill",       rn_read_color,  AT(rn_asset, color) },
+        { "stroke",     read_stroke,    0 },
+        { "points",     read_points,    AT(rn_asset, points) },
         { NULL, NULL, 0 }
     };
 
-    static const char *const only_text[] = { "text", "font", "background",
-                                             "align", NULL };
-    const char *const *name;
+    static const struct {
+        const char     *name;
+        rn_asset_type   type;
+    } only[] = {
+        { "text", RN_ASSET_TEXT }, { "font", RN_ASSET_TEXT },
+        { "background", RN_ASSET_TEXT }, { "align", RN_ASSET_TEXT },
+        { "shape", RN_ASSET_SHAPE }, { "fill", RN_ASSET_SHAPE },
+        { "stroke", RN_ASSET_SHAPE }, { "points", RN_ASSET_SHAPE },
+    };
 
     a->color = 0xffffffff;
     a->family = "Noto Sans";
     a->size = 48;
     a->align = RN_ALIGN_CENTER;
     a->ref = -1;
+    a->stroke = 0xffffffff;
+    a->points = 5;
 
     if (!rn_read_object(r, value, fields, a)) {
         return;
@@ -228,13 +295,18 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         rn_report(r, "a color needs a \"color\"");
     }
 
-    if (type != RN_ASSET_TEXT) {
-        for (name = only_text; *name != NULL; name++) {
-            if (json_object_get(value, *name) != NULL) {
-                len = rn_enter(r, *name);
-                rn_report(r, "only a text has \"%s\"", *name);
-                rn_leave(r, len);
-            }
+    if (type == RN_ASSET_SHAPE && json_object_get(value, "shape") == NULL) {
+        rn_report(r, "a shape needs a \"shape\"");
+    }
+
+    for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
+        if (type != only[i].type
+            && json_object_get(value, only[i].name) != NULL)
+        {
+            len = rn_enter(r, only[i].name);
+            rn_report(r, "only a %s has \"%s\"",
+                      rn_asset_type_name(only[i].type), only[i].name);
+            rn_leave(r, len);
         }
     }
 
@@ -242,7 +314,9 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         && json_object_get(value, "color") != NULL)
     {
         len = rn_enter(r, "color");
-        rn_report(r, "%s has no colour", rn_asset_type_name(type));
+        rn_report(r, type == RN_ASSET_SHAPE
+                  ? "%s has no colour; it has \"fill\" and \"stroke\""
+                  : "%s has no colour", rn_asset_type_name(type));
         rn_leave(r, len);
     }
 }

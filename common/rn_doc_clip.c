@@ -33,7 +33,7 @@ read_fit(rn_reader *r, json_t *value, void *out)
     static const rn_word words[] = {
         { "cover", RN_FIT_COVER }, { "contain", RN_FIT_CONTAIN },
         { "fill", RN_FIT_FILL }, { "none", RN_FIT_NONE },
-        { "contain-blur", -1 }, { NULL, 0 }
+        { "contain-blur", RN_FIT_CONTAIN_BLUR }, { NULL, 0 }
     };
 
     word = rn_read_word(r, value, words);
@@ -132,24 +132,28 @@ read_transition_type(rn_reader *r, json_t *value, void *out)
     int  word;
 
     /*
-     * The xfade names; a negative value is known and not drawn yet.  How the
-     * others are drawn stands in worker/render/rn_transition.c.
+     * The names of FFmpeg's xfade; those that the one at hand does not know
+     * are refused by the planner.
      */
     static const rn_word words[] = {
-        { "fade", 0 }, { "cut", 0 }, { "wipeleft", -1 }, { "wiperight", -1 },
-        { "wipeup", -1 }, { "wipedown", -1 }, { "slideleft", -1 },
-        { "slideright", -1 }, { "slideup", -1 }, { "slidedown", -1 },
-        { "circlecrop", -1 }, { "rectcrop", -1 }, { "distance", -1 },
-        { "fadeblack", -1 }, { "fadewhite", -1 }, { "radial", -1 },
-        { "smoothleft", -1 }, { "smoothright", -1 }, { "smoothup", -1 },
-        { "smoothdown", -1 }, { "circleopen", -1 }, { "circleclose", -1 },
-        { "vertopen", -1 }, { "vertclose", -1 }, { "horzopen", -1 },
-        { "horzclose", -1 }, { "dissolve", -1 }, { "pixelize", -1 },
-        { "diagtl", -1 }, { "diagtr", -1 }, { "diagbl", -1 },
-        { "diagbr", -1 }, { "hlslice", -1 }, { "hrslice", -1 },
-        { "vuslice", -1 }, { "vdslice", -1 }, { "hblur", -1 },
-        { "fadegrays", -1 }, { "squeezev", -1 }, { "squeezeh", -1 },
-        { "zoomin", -1 }, { NULL, 0 }
+        { "fade", 0 }, { "fadefast", 0 }, { "fadeslow", 0 },
+        { "fadeblack", 0 }, { "fadewhite", 0 }, { "fadegrays", 0 },
+        { "cut", 0 }, { "wipeleft", 0 }, { "wiperight", 0 }, { "wipeup", 0 },
+        { "wipedown", 0 }, { "wipetl", 0 }, { "wipetr", 0 }, { "wipebl", 0 },
+        { "wipebr", 0 }, { "slideleft", 0 }, { "slideright", 0 },
+        { "slideup", 0 }, { "slidedown", 0 }, { "smoothleft", 0 },
+        { "smoothright", 0 }, { "smoothup", 0 }, { "smoothdown", 0 },
+        { "circlecrop", 0 }, { "rectcrop", 0 }, { "circleopen", 0 },
+        { "circleclose", 0 }, { "vertopen", 0 }, { "vertclose", 0 },
+        { "horzopen", 0 }, { "horzclose", 0 }, { "diagtl", 0 },
+        { "diagtr", 0 }, { "diagbl", 0 }, { "diagbr", 0 }, { "hlslice", 0 },
+        { "hrslice", 0 }, { "vuslice", 0 }, { "vdslice", 0 }, { "hlwind", 0 },
+        { "hrwind", 0 }, { "vuwind", 0 }, { "vdwind", 0 }, { "coverleft", 0 },
+        { "coverright", 0 }, { "coverup", 0 }, { "coverdown", 0 },
+        { "revealleft", 0 }, { "revealright", 0 }, { "revealup", 0 },
+        { "revealdown", 0 }, { "dissolve", 0 }, { "pixelize", 0 },
+        { "radial", 0 }, { "distance", 0 }, { "hblur", 0 }, { "squeezeh", 0 },
+        { "squeezev", 0 }, { "zoomin", 0 }, { NULL, 0 }
     };
 
     word = rn_read_word(r, value, words);
@@ -204,11 +208,97 @@ refuse_word(rn_reader *r, const rn_time *t, const char *name, bool end)
 }
 
 
+/* Fields, also by their keyframes, that only some types of assets have. */
+
+static void
+refuse_meaningless(rn_reader *r, json_t *value, rn_asset_type type)
+{
+    size_t  i, len;
+
+    enum {
+        VIDEO = 1 << RN_ASSET_VIDEO, IMAGE = 1 << RN_ASSET_IMAGE,
+        AUDIO = 1 << RN_ASSET_AUDIO, COLOR = 1 << RN_ASSET_COLOR,
+        TEXT = 1 << RN_ASSET_TEXT, SHAPE = 1 << RN_ASSET_SHAPE,
+        SEEN = VIDEO | IMAGE | COLOR | TEXT | SHAPE, HEARD = VIDEO | AUDIO,
+    };
+
+    static const struct {
+        const char  *name;
+        unsigned     types;
+    } only[] = {
+        { "in_point",   HEARD },
+        { "out_point",  HEARD },
+        { "speed",      HEARD },
+        { "volume",     HEARD },
+        { "fade_in",    HEARD },
+        { "fade_out",   HEARD },
+        { "fit",        VIDEO | IMAGE },
+        { "crop",       VIDEO | IMAGE },
+        { "effects",    VIDEO | IMAGE },
+        { "radius",     VIDEO | IMAGE | COLOR },
+        { "height",     SEEN & ~(unsigned) TEXT },
+        { "width",      SEEN },
+        { "position",   SEEN },
+        { "offset",     SEEN },
+        { "opacity",    SEEN },
+        { "rotate",     SEEN },
+        { "scale",      SEEN },
+        { "transition", SEEN },
+    };
+
+    for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
+        if (!(only[i].types & 1u << type)
+            && json_object_get(value, only[i].name) != NULL)
+        {
+            len = rn_enter(r, only[i].name);
+            rn_report(r, "has no meaning for a clip of type \"%s\"",
+                      rn_asset_type_name(type));
+            rn_leave(r, len);
+        }
+    }
+}
+
+
+static void
+read_speed(rn_reader *r, json_t *value, void *out)
+{
+    (void) rn_read_between(r, value, 0.25, 4, out);
+}
+
+
+static void
+read_rotate(rn_reader *r, json_t *value, void *out)
+{
+    (void) rn_read_between(r, value, -36000, 36000, out);
+}
+
+
+static void
+read_scale(rn_reader *r, json_t *value, void *out)
+{
+    (void) rn_read_between(r, value, 0, 20, out);
+}
+
+
+static void
+read_radius(rn_reader *r, json_t *value, void *out)
+{
+    rn_length  *l = out;
+
+    rn_read_length(r, value, l);
+
+    if (l->set && l->value < 0) {
+        rn_report(r, "must not be less than 0");
+    }
+}
+
+
 void
 rn_read_clip(rn_reader *r, json_t *value, rn_clip *c, rn_track_kind kind)
 {
-    size_t              i, len;
-    rn_asset_type       type;
+    size_t         len;
+    json_t        *v;
+    rn_asset_type  type;
 
     static const rn_field fields[] = {
         { "type",       read_item_type,  0 },
@@ -230,34 +320,22 @@ rn_read_clip(rn_reader *r, json_t *value, rn_clip *c, rn_track_kind kind)
         { "fade_in",    rn_read_time,    AT(rn_clip, fade_in) },
         { "fade_out",   rn_read_time,    AT(rn_clip, fade_out) },
         { "transition", read_show,       0 },
-        { "speed", NULL, 0 }, { "rotate", NULL, 0 }, { "crop", NULL, 0 },
-        { "radius", NULL, 0 }, { "keyframes", NULL, 0 },
-        { "effects", NULL, 0 },
+        { "speed",      read_speed,      AT(rn_clip, speed) },
+        { "rotate",     read_rotate,     AT(rn_clip, rotate) },
+        { "scale",      read_scale,      AT(rn_clip, scale) },
+        { "crop",       rn_read_crop,    AT(rn_clip, crop) },
+        { "radius",     read_radius,     AT(rn_clip, radius) },
+        { "keyframes",  rn_read_keyframes, 0 },
+        { "effects",    rn_read_effects, 0 },
         { NULL, NULL, 0 }
-    };
-
-    static const struct {
-        const char *name;
-        unsigned    types;              /* bits of rn_asset_type */
-    } only[] = {
-        { "in_point",   1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
-        { "out_point",  1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
-        { "volume",     1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
-        { "fade_in",    1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
-        { "fade_out",   1 << RN_ASSET_VIDEO | 1 << RN_ASSET_AUDIO },
-        { "fit",        1 << RN_ASSET_VIDEO | 1 << RN_ASSET_IMAGE },
-        { "position",   ~(1u << RN_ASSET_AUDIO) },
-        { "offset",     ~(1u << RN_ASSET_AUDIO) },
-        { "width",      ~(1u << RN_ASSET_AUDIO) },
-        { "height",     ~(1u << RN_ASSET_AUDIO | 1u << RN_ASSET_TEXT) },
-        { "opacity",    ~(1u << RN_ASSET_AUDIO) },
-        { "transition", ~(1u << RN_ASSET_AUDIO) },
     };
 
     c->h = c->v = RN_ALIGN_CENTER;
     c->fit = RN_FIT_COVER;
     c->opacity = 1;
     c->volume = 1;
+    c->speed = 1;
+    c->scale = 1;
     c->fade_in.kind = c->fade_out.kind = RN_TIME_SECONDS;
     c->in_point.kind = RN_TIME_SECONDS;
     c->show_duration.kind = RN_TIME_SECONDS;
@@ -299,14 +377,12 @@ rn_read_clip(rn_reader *r, json_t *value, rn_clip *c, rn_track_kind kind)
         rn_leave(r, len);
     }
 
-    for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
-        if (!(only[i].types & 1u << type)
-            && json_object_get(value, only[i].name) != NULL)
-        {
-            len = rn_enter(r, only[i].name);
-            rn_report(r, "has no meaning for a clip of type \"%s\"",
-                      rn_asset_type_name(type));
-            rn_leave(r, len);
-        }
+    refuse_meaningless(r, value, type);
+
+    v = json_object_get(value, "keyframes");
+    if (v != NULL) {
+        len = rn_enter(r, "keyframes");
+        refuse_meaningless(r, v, type);
+        rn_leave(r, len);
     }
 }

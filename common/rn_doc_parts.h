@@ -18,5 +18,12 @@ void rn_read_transition(rn_reader *r, json_t *value, rn_clip *c);
 void rn_read_clip(rn_reader *r, json_t *value, rn_clip *c,
     rn_track_kind kind);
 
+/* rn_doc_motion.c; out is an rn_length[4], an rn_clip */
+void rn_read_crop(rn_reader *r, json_t *value, void *out);
+void rn_read_keyframes(rn_reader *r, json_t *value, void *out);
+
+/* rn_doc_effects.c; out is an rn_clip */
+void rn_read_effects(rn_reader *r, json_t *value, void *out);
+
 
 #endif /* RN_DOC_PARTS_H */

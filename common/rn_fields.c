@@ -13,7 +13,7 @@
 #include <string.h>
 
 
-#define FIELDS_MAX   64
+#define FIELDS_MAX   96
 #define SECONDS_MAX  1e6
 
 

@@ -101,6 +101,17 @@ problem_at(resolver *rs, const rn_clip *c, const char *member, const char *text)
 }
 
 
+int64_t
+rn_keyframe_tick(const rn_place *c, const rn_keyframe *k, rn_rational fps)
+{
+    if (k->time.kind == RN_TIME_END) {
+        return c->end;
+    }
+
+    return c->start + rn_ticks(seconds_of(&k->time, fps), fps);
+}
+
+
 /* Whether the asset is of a kind that the clip can use. */
 
 static bool
@@ -183,6 +194,8 @@ length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
         }
     }
 
+    in /= c->speed;
+    out /= c->speed;
     *avail = out - in;
 
     if (c->duration.kind == RN_TIME_END) {
@@ -197,7 +210,8 @@ length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
 
     if (len > out - in + SLACK_SECONDS) {
         (void) snprintf(text, sizeof(text), "asks for %.3f s, but the source "
-                        "holds only %.3f s from its in_point", len, out - in);
+                        "holds only %.3f s from its in_point%s", len, out - in,
+                        c->speed != 1 ? " at this speed" : "");
         problem_at(rs, c, "/duration", text);
         return -2;
     }
@@ -333,6 +347,34 @@ by_track_and_start(const void *va, const void *vb)
 }
 
 
+/* Keys of one thing come one after another, each on a tick of its own. */
+
+static void
+check_keyframes(resolver *rs, const rn_place *p)
+{
+    char                 member[64];
+    size_t               m, i;
+    rn_rational          fps = rs->doc->fps;
+    const rn_keyframes  *list;
+
+    for (m = 0; m < RN_MOVES; m++) {
+        list = &p->clip->moves[m];
+
+        for (i = 1; i < list->n; i++) {
+            if (rn_keyframe_tick(p, &list->keys[i], fps)
+                <= rn_keyframe_tick(p, &list->keys[i - 1], fps))
+            {
+                (void) snprintf(member, sizeof(member),
+                                "/keyframes/%s/%zu/time",
+                                rn_move_name((rn_move) m), i);
+                problem_at(rs, p->clip, member, "must be at least a frame "
+                           "behind the keyframe before it");
+            }
+        }
+    }
+}
+
+
 /* Lengths that depend on the clip's own: fades, and the end of "end". */
 
 static void
@@ -388,6 +430,8 @@ finish_place(resolver *rs, rn_place *p)
     if (c->show_out) {
         p->show_out = limit;
     }
+
+    check_keyframes(rs, p);
 }
 
 

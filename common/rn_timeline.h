@@ -58,6 +58,13 @@ rn_status rn_timeline_resolve(const rn_doc *doc, const rn_facts *facts,
 
 void rn_timeline_free(rn_timeline *tl);
 
+/*
+ * The tick of the canvas at which a keyframe of the clip is; its times count
+ * from the clip's start.
+ */
+int64_t rn_keyframe_tick(const rn_place *c, const rn_keyframe *k,
+    rn_rational fps);
+
 /* Ticks of an absolute time, rounded to the nearest. */
 int64_t rn_ticks(double seconds, rn_rational fps);
 

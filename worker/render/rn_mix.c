@@ -2,8 +2,10 @@
 
 #include "rn_mix.h"
 #include "rn_encode.h"
+#include "rn_motion.h"
 #include "rn_mux.h"
 #include "rn_sound.h"
+#include "rn_stretch.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,6 +16,7 @@
 
 #define RAMPS_MAX   8
 #define KNEE        0.85f               /* above it peaks are bent, not cut */
+#define VOLUME_STEP 64                  /* samples between two of its places */
 
 
 typedef struct {
@@ -28,7 +31,11 @@ typedef struct {
     float        gain;
     ramp         ramps[RAMPS_MAX];
     size_t       n_ramps;
+    rn_motion    volume;                /* in millionths; of n 0: `gain` */
+    double       speed;                 /* 1: as it is */
+    int64_t      in;                    /* of another speed: where it begins */
     rn_sound    *sound;
+    rn_stretch  *stretch;
 } clip;
 
 typedef struct {
@@ -52,8 +59,8 @@ number(json_t *o, const char *name)
 }
 
 
-static void
-read_clip(clip *c, json_t *o)
+static rn_status
+read_clip(clip *c, json_t *o, rn_fault *fault)
 {
     size_t   i;
     json_t  *r, *list;
@@ -63,6 +70,15 @@ read_clip(clip *c, json_t *o)
     c->len = number(o, "len");
     c->at = number(o, "at");
     c->gain = (float) ((double) number(o, "gain") / 1e6);
+    c->in = number(o, "in");
+    c->speed = json_object_get(o, "speed") != NULL
+               ? (double) number(o, "speed") / 1000 : 1;
+
+    list = json_object_get(o, "volume");
+
+    if (list != NULL && !rn_motion_read(&c->volume, list, 1)) {
+        return rn_fail(fault, RN_E_INTERNAL, "a volume of another engine");
+    }
 
     list = json_object_get(o, "ramps");
 
@@ -76,6 +92,63 @@ read_clip(clip *c, json_t *o)
         c->ramps[i].out = json_integer_value(json_array_get(r, 2)) != 0;
         c->ramps[i].power = json_integer_value(json_array_get(r, 3)) != 0;
         c->n_ramps++;
+    }
+
+    return RN_OK;
+}
+
+
+static void
+close_clip(clip *c)
+{
+    rn_sound_close(&c->sound);
+    rn_stretch_close(&c->stretch);
+}
+
+
+static rn_status
+open_clip(const mixer *m, clip *c, rn_fault *fault)
+{
+    int  fd;
+
+    fd = c->input != NULL ? m->env->file(m->env->opaque, c->input) : -1;
+
+    if (fd < 0) {
+        return rn_fail(fault, RN_E_INTERNAL, "an input was not handed over");
+    }
+
+    return c->speed == 1
+           ? rn_sound_open(&c->sound, fd, fault)
+           : rn_stretch_open(&c->stretch, fd, c->in, c->speed, fault);
+}
+
+
+/*
+ * A volume that moves, computed at places of a grid that pieces share, and
+ * straight between them: nobody hears the corners.
+ */
+
+static void
+apply_volume(const clip *c, int64_t at, int n, float *gain)
+{
+    int      i;
+    double   a, b;
+    int64_t  k, from;
+
+    from = INT64_MIN;
+    a = b = 0;
+
+    for (i = 0; i < n; i++) {
+        k = at + i;
+
+        if (k < from || k >= from + VOLUME_STEP || i == 0) {
+            from = k - (k % VOLUME_STEP + VOLUME_STEP) % VOLUME_STEP;
+            rn_motion_at(&c->volume, (double) from, &a);
+            rn_motion_at(&c->volume, (double) (from + VOLUME_STEP), &b);
+        }
+
+        gain[i] *= (float) ((a + (b - a) * (double) (k - from) / VOLUME_STEP)
+                            / 1e6);
     }
 }
 
@@ -102,8 +175,8 @@ apply_ramp(const ramp *r, int64_t at, int n, float *gain)
 static rn_status
 add_clip(mixer *m, clip *c, int64_t at, rn_fault *fault)
 {
-    int      n, skip, i, fd;
-    float    gain[RN_AAC_FRAME];
+    int      n, skip, i;
+    float    gain[RN_AAC_FRAME], *mix;
     size_t   k;
     int64_t  first, last;
 
@@ -113,7 +186,7 @@ add_clip(mixer *m, clip *c, int64_t at, rn_fault *fault)
 
     if (first >= last) {
         if (c->from + c->len <= at) {
-            rn_sound_close(&c->sound);      /* done with this file */
+            close_clip(c);                  /* done with this file */
         }
         return RN_OK;
     }
@@ -121,16 +194,10 @@ add_clip(mixer *m, clip *c, int64_t at, rn_fault *fault)
     n = (int) (last - first);
     skip = (int) (first - at);
 
-    if (c->sound == NULL) {
-        fd = c->input != NULL ? m->env->file(m->env->opaque, c->input) : -1;
-        if (fd < 0) {
-            return rn_fail(fault, RN_E_INTERNAL, "an input was not handed "
-                           "over");
-        }
-
-        if (rn_sound_open(&c->sound, fd, fault) != RN_OK) {
-            return fault->status;
-        }
+    if (c->sound == NULL && c->stretch == NULL
+        && open_clip(m, c, fault) != RN_OK)
+    {
+        return fault->status;
     }
 
     for (i = 0; i < n; i++) {
@@ -141,8 +208,16 @@ add_clip(mixer *m, clip *c, int64_t at, rn_fault *fault)
         apply_ramp(&c->ramps[k], first, n, gain);
     }
 
-    return rn_sound_add(c->sound, c->at + first - c->from, n, gain,
-                        m->mix + (size_t) skip * RN_CHANNELS, fault);
+    if (c->volume.n > 0) {
+        apply_volume(c, first, n, gain);
+    }
+
+    mix = m->mix + (size_t) skip * RN_CHANNELS;
+    first += c->at - c->from;
+
+    return c->stretch != NULL
+           ? rn_stretch_add(c->stretch, first, n, gain, mix, fault)
+           : rn_sound_add(c->sound, first, n, gain, mix, fault);
 }
 
 
@@ -374,8 +449,8 @@ rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
         rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
-    for (i = 0; i < m->n; i++) {
-        read_clip(&m->clips[i], json_array_get(list, i));
+    for (i = 0; i < m->n && fault->status == RN_OK; i++) {
+        (void) read_clip(&m->clips[i], json_array_get(list, i), fault);
     }
 
     if (fault->status == RN_OK
@@ -385,7 +460,8 @@ rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     }
 
     for (i = 0; i < m->n; i++) {
-        rn_sound_close(&m->clips[i].sound);
+        close_clip(&m->clips[i]);
+        rn_motion_free(&m->clips[i].volume);
     }
 
     free(m->clips);

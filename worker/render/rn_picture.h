@@ -9,6 +9,8 @@
 #include "rn_av.h"
 #include "rn_doc.h"
 
+#include <jansson.h>
+
 
 typedef struct rn_picture  rn_picture;
 
@@ -16,6 +18,10 @@ typedef struct {
     rn_fit       fit;
     int          w, h;                  /* the clip's box, px, even */
     rn_rational  fps;                   /* of the canvas */
+    int64_t      crop[4];               /* x, y, w, h: millionths; w 0: none */
+    json_t      *effects;               /* see rn_effects.h; NULL: none */
+    double       px_scale;              /* px of the canvas a px of it */
+    int          back_w, back_h;        /* of a blurred copy; 0: none */
 } rn_picture_spec;
 
 
@@ -24,12 +30,22 @@ rn_status rn_picture_open(rn_picture **out, int fd,
     const rn_picture_spec *spec, rn_fault *fault);
 
 /*
- * The picture that is shown at tick k of the source; k must not decrease.
+ * The picture that is shown at a time of the source, in thousandths of a tick
+ * of the canvas, which must not decrease.
  * *frame is borrowed until the next call: yuv420p, or yuva420p with straight
  * alpha, never smaller than what the box shows of it.
  */
-rn_status rn_picture_get(rn_picture *p, int64_t tick, const AVFrame **frame,
+rn_status rn_picture_get(rn_picture *p, int64_t time, const AVFrame **frame,
     rn_fault *fault);
+
+/*
+ * The blurred copy of the picture that was got last, covering back_w x back_h;
+ * NULL where none was asked for.  Borrowed like the picture.
+ */
+const AVFrame *rn_picture_back(const rn_picture *p);
+
+/* Counts up with each picture that differs from the one got before. */
+uint64_t rn_picture_serial(const rn_picture *p);
 
 void rn_picture_close(rn_picture **p);
 

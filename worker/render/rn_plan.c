@@ -4,13 +4,14 @@
  */
 
 #include "rn_plan.h"
-#include "rn_blend.h"
 #include "rn_encode.h"
+#include "rn_plan_layer.h"
 #include "rn_plan_sound.h"
 #include "rn_segment.h"
 #include "rn_text.h"
+#include "rn_transition.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,6 @@
 #define SEGMENT_MAX   10.0
 #define SEGMENT_LONG  6.0               /* longer stretches are cut */
 #define SEGMENT_GRID  5.0               /* on this grid of the source */
-#define BOX_MAX       8192
 
 
 static const int  crf_of[] = { 28, 23, 18 };
@@ -185,164 +185,11 @@ join_short(planner *p)
 }
 
 
-static int
-px(const rn_length *l, int canvas)
-{
-    return (int) lround(l->percent ? l->value * canvas / 100 : l->value);
-}
-
-
-static int
-even(double v)
-{
-    int  n;
-
-    n = (int) lround(v / 2) * 2;
-
-    return n < 2 ? 2 : n;
-}
-
-
-/*
- * The clip's box: as asked; one side alone keeps the shape of the source; none
- * is the whole canvas.
- */
-
-static bool
-box_of(planner *p, const rn_place *c, int *w, int *h)
-{
-    double          aspect;
-    const rn_doc   *doc = p->doc;
-    const rn_clip  *clip = c->clip;
-
-    aspect = 0;
-    if (c->facts != NULL && c->facts->width > 0 && c->facts->height > 0) {
-        aspect = (double) c->facts->width / c->facts->height;
-    }
-
-    *w = doc->width;
-    *h = doc->height;
-
-    if (clip->width.set) {
-        *w = even(px(&clip->width, doc->width));
-    }
-
-    if (clip->height.set) {
-        *h = even(px(&clip->height, doc->height));
-    }
-
-    if (aspect > 0 && clip->width.set && !clip->height.set) {
-        *h = even(*w / aspect);
-    }
-
-    if (aspect > 0 && clip->height.set && !clip->width.set) {
-        *w = even(*h * aspect);
-    }
-
-    if (*w > BOX_MAX || *h > BOX_MAX) {
-        rn_problem_add(p->problems, clip->pointer, "would be %d x %d px; at "
-                       "most %d are drawn", *w, *h, BOX_MAX);
-        return false;
-    }
-
-    return true;
-}
-
-
 static json_t *
-place_of(const planner *p, const rn_clip *c)
+layer_of(planner *p, const rn_place *c, int64_t zero, int64_t from, int64_t to)
 {
-    int  dx, dy;
-
-    dx = px(&c->dx, p->doc->width);
-    dy = px(&c->dy, p->doc->height);
-
-    if (c->placed) {
-        return json_pack("[i, i, i, i, i]", 1, px(&c->x, p->doc->width),
-                         px(&c->y, p->doc->height), dx, dy);
-    }
-
-    return json_pack("[i, i, i, i, i]", 0, (int) c->h, (int) c->v, dx, dy);
-}
-
-
-static json_t *
-text_of(planner *p, const rn_place *c, const char *fonts)
-{
-    const rn_asset  *a = &c->clip->asset;
-
-    return json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:I, s:I, s:i, s:s}",
-                     "text", a->text, "family", a->family,
-                     "size", (json_int_t) llround(a->size * 1000),
-                     "bold", a->bold, "italic", a->italic,
-                     "align", (int) a->align, "color", (json_int_t) a->color,
-                     "background", (json_int_t) a->background,
-                     "width", c->clip->width.set
-                              ? px(&c->clip->width, p->doc->width) : 0,
-                     "fonts", fonts);
-}
-
-
-/*
- * The layer that a clip is from tick `from` to `to` of a segment that begins
- * at `zero`.  Fades that do not touch these ticks leave no trace in it.
- */
-
-static json_t *
-clip_layer(planner *p, const rn_place *c, int64_t zero, int64_t from,
-    int64_t to)
-{
-    int             w, h;
-    int64_t         show[4] = { 0, 0, 0, 0 };
-    json_t         *l;
-    const rn_clip  *clip = c->clip;
-
-    if (c->show_in > 0 && from < c->start + c->show_in) {
-        show[0] = c->start - zero;
-        show[1] = c->show_in;
-    }
-
-    if (c->show_out > 0 && to > c->end - c->show_out) {
-        show[2] = c->end - c->show_out - zero;
-        show[3] = c->show_out;
-    }
-
-    if (!box_of(p, c, &w, &h)) {
-        return NULL;
-    }
-
-    l = json_pack("{s:s, s:I, s:I, s:o, s:I, s:[I, I, I, I]}",
-                  "type", rn_asset_type_name(clip->asset.type),
-                  "from", (json_int_t) (from - zero),
-                  "len", (json_int_t) (to - from),
-                  "place", place_of(p, clip),
-                  "opacity", (json_int_t) llround(clip->opacity * RN_OPAQUE),
-                  "show", (json_int_t) show[0], (json_int_t) show[1],
-                  (json_int_t) show[2], (json_int_t) show[3]);
-
-    switch (clip->asset.type) {
-
-    case RN_ASSET_VIDEO:
-        json_object_set_new(l, "at",
-                            json_integer(c->in + from - c->start));
-        /* fall through */
-    case RN_ASSET_IMAGE:
-        json_object_set_new(l, "input", json_string(c->facts->sha256));
-        json_object_set_new(l, "fit", json_integer(clip->fit));
-        json_object_set_new(l, "box", json_pack("[i, i]", w, h));
-        break;
-
-    case RN_ASSET_TEXT:
-        json_object_set_new(l, "text",
-                            text_of(p, c, p->fonts[c - p->tl->places]));
-        break;
-
-    default:
-        json_object_set_new(l, "color", json_integer(clip->asset.color));
-        json_object_set_new(l, "box", json_pack("[i, i]", w, h));
-    }
-
-    return l;
+    return rn_plan_layer(p->doc, c, p->fonts[c - p->tl->places], zero, from,
+                         to, p->problems);
 }
 
 
@@ -387,8 +234,8 @@ add_layers(planner *p, json_t *list, const rn_place *c, int64_t a, int64_t b)
         prev = partner_of(p, c);
 
         if (mix_from < mix_to && prev != NULL) {
-            la = clip_layer(p, prev, a, mix_from, mix_to);
-            lb = clip_layer(p, c, a, mix_from, mix_to);
+            la = layer_of(p, prev, a, mix_from, mix_to);
+            lb = layer_of(p, c, a, mix_from, mix_to);
 
             if (la == NULL || lb == NULL) {
                 json_decref(la);
@@ -411,7 +258,7 @@ add_layers(planner *p, json_t *list, const rn_place *c, int64_t a, int64_t b)
         }
     }
 
-    return from >= to || append(p, list, clip_layer(p, c, a, from, to));
+    return from >= to || append(p, list, layer_of(p, c, a, from, to));
 }
 
 
@@ -511,6 +358,34 @@ find_fonts(planner *p)
 }
 
 
+/* The document knows the names of every FFmpeg; the one at hand may not. */
+
+static bool
+check_transitions(planner *p)
+{
+    bool             ok;
+    char             pointer[120];
+    size_t           i;
+    const rn_place  *c;
+
+    ok = true;
+
+    for (i = 0; i < p->tl->n; i++) {
+        c = &p->tl->places[i];
+
+        if (c->lead > 0 && !rn_transition_known(c->transition)) {
+            (void) snprintf(pointer, sizeof(pointer), "%s/transition_type",
+                            c->clip[-1].pointer);
+            rn_problem_add(p->problems, pointer, "\"%s\" is not known to the "
+                           "FFmpeg of this machine", c->transition);
+            ok = false;
+        }
+    }
+
+    return ok;
+}
+
+
 static json_t *
 poster_of(const planner *p)
 {
@@ -547,7 +422,9 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     p.problems = problems;
     p.fault = fault;
 
-    if (find_fonts(&p) != RN_OK || find_cuts(&p) != RN_OK) {
+    if (!check_transitions(&p) || find_fonts(&p) != RN_OK
+        || find_cuts(&p) != RN_OK)
+    {
         goto done;
     }
 

@@ -6,6 +6,7 @@
 #include "rn_plan_sound.h"
 #include "rn_encode.h"
 #include "rn_mix.h"
+#include "rn_plan_layer.h"
 #include "rn_segment.h"
 #include "rn_sound.h"
 
@@ -30,7 +31,8 @@ is_heard(const sounds *s, const rn_place *c)
 {
     return c->facts != NULL && c->facts->has_audio
            && c->clip->asset.type != RN_ASSET_IMAGE
-           && c->clip->volume * s->doc->tracks[c->track].volume > 1e-6;
+           && (c->clip->moves[RN_MOVE_VOLUME].n > 0 ? 1 : c->clip->volume)
+              * s->doc->tracks[c->track].volume > 1e-6;
 }
 
 
@@ -42,6 +44,9 @@ continues(const rn_place *a, const rn_place *b)
     return a->track == b->track && a->end == b->start && a->facts == b->facts
            && a->in + (a->end - a->start) == b->in
            && a->clip->volume == b->clip->volume
+           && a->clip->speed == 1 && b->clip->speed == 1
+           && a->clip->moves[RN_MOVE_VOLUME].n == 0
+           && b->clip->moves[RN_MOVE_VOLUME].n == 0
            && a->fade_out == 0 && b->fade_in == 0;
 }
 
@@ -70,11 +75,44 @@ add_ramp(json_t *ramps, int64_t from, int64_t len, bool out, bool power,
  * The clip as it sounds in the window [zero, end), positions relative to zero.
  */
 
+/* The tick in which a sample lies. */
+
+static int64_t
+tick_before(const sounds *s, int64_t sample)
+{
+    int64_t  k;
+
+    k = sample * s->doc->fps.num / (s->doc->fps.den * RN_RATE);
+
+    while (k > 0 && rn_sample_at(k, s->doc->fps, RN_RATE) > sample) {
+        k--;
+    }
+
+    return k;
+}
+
+
+/*
+ * What a clip at another speed has besides: its positions count from where the
+ * clip begins in the source, in the result.
+ */
+
+static bool
+add_speed(const sounds *s, const rn_place *c, json_t *o, int64_t gone)
+{
+    return json_object_set_new(o, "at", json_integer(gone)) == 0
+           && json_object_set_new(o, "in", json_integer(
+                  rn_sample_at(c->in, s->doc->fps, RN_RATE))) == 0
+           && json_object_set_new(o, "speed", json_integer(
+                  llround(c->clip->speed * 1000))) == 0;
+}
+
+
 static json_t *
 clip_sound(const sounds *s, size_t i, int64_t zero, int64_t end)
 {
     bool             ok;
-    json_t          *ramps;
+    json_t          *ramps, *o, *volume;
     int64_t          from, to, a, b, lead, tail, fade, w;
     rn_rational      fps = s->doc->fps;
     const rn_place  *c = &s->tl->places[i];
@@ -118,15 +156,26 @@ clip_sound(const sounds *s, size_t i, int64_t zero, int64_t end)
         return NULL;
     }
 
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}",
-                     "input", c->facts->sha256,
-                     "from", (json_int_t) (a - zero),
-                     "len", (json_int_t) (b - a),
-                     "at", (json_int_t) (rn_sample_at(c->in, fps, RN_RATE)
-                                         + a - from),
-                     "gain", (json_int_t) llround(1e6 * c->clip->volume
-                                 * s->doc->tracks[c->track].volume),
-                     "ramps", ramps);
+    volume = rn_plan_motion(s->doc, c, RN_MOVE_VOLUME, zero,
+                            tick_before(s, a), tick_before(s, b) + 1, true);
+
+    o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o*}",
+                  "input", c->facts->sha256,
+                  "from", (json_int_t) (a - zero),
+                  "len", (json_int_t) (b - a),
+                  "at", (json_int_t) (rn_sample_at(c->in, fps, RN_RATE)
+                                      + a - from),
+                  "gain", (json_int_t) llround(1e6
+                              * (volume != NULL ? 1 : c->clip->volume)
+                              * s->doc->tracks[c->track].volume),
+                  "ramps", ramps, "volume", volume);
+
+    if (o != NULL && c->clip->speed != 1 && !add_speed(s, c, o, a - from)) {
+        json_decref(o);
+        return NULL;
+    }
+
+    return o;
 }
 
 

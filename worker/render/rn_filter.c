@@ -1,0 +1,91 @@
+/* Graphs of libavfilter, piece by piece; see rn_filter.h. */
+
+#include "rn_filter.h"
+
+#include <stdio.h>
+#include <libavutil/opt.h>
+
+
+AVFilterGraph *
+rn_filter_graph(rn_fault *fault)
+{
+    AVFilterGraph  *g;
+
+    g = avfilter_graph_alloc();
+    if (g == NULL) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+        return NULL;
+    }
+
+    g->nb_threads = 1;
+
+    return g;
+}
+
+
+AVFilterContext *
+rn_filter_add(AVFilterGraph *g, AVFilterContext *after, const char *name,
+    const char *const *opts, rn_fault *fault)
+{
+    int               rc;
+    const AVFilter   *filter;
+    AVFilterContext  *f;
+
+    filter = avfilter_get_by_name(name);
+    if (filter == NULL) {
+        rn_fail(fault, RN_E_UNSUPPORTED, "this FFmpeg has no filter %s", name);
+        return NULL;
+    }
+
+    f = avfilter_graph_alloc_filter(g, filter, NULL);
+    if (f == NULL) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+        return NULL;
+    }
+
+    for ( /* void */ ; opts != NULL && *opts != NULL; opts += 2) {
+        rc = av_opt_set(f, opts[0], opts[1], AV_OPT_SEARCH_CHILDREN);
+        if (rc < 0) {
+            rn_fail_av(fault, rc, "filter %s, option %s", name, opts[0]);
+            return NULL;
+        }
+    }
+
+    rc = avfilter_init_str(f, NULL);
+    if (rc >= 0 && after != NULL) {
+        rc = avfilter_link(after, 0, f, 0);
+    }
+
+    if (rc < 0) {
+        rn_fail_av(fault, rc, "filter %s", name);
+        return NULL;
+    }
+
+    return f;
+}
+
+
+AVFilterContext *
+rn_filter_source(AVFilterGraph *g, int w, int h, int format, AVRational tb,
+    AVRational rate, rn_fault *fault)
+{
+    char              args[200];
+    int               rc;
+    AVFilterContext  *src;
+
+    /* numbers only; without frame_rate some filters refuse to begin */
+
+    (void) snprintf(args, sizeof(args),
+                    "video_size=%dx%d:pix_fmt=%d:time_base=%d/%d:"
+                    "frame_rate=%d/%d:pixel_aspect=1/1", w, h, format,
+                    tb.num, tb.den, rate.num, rate.den);
+
+    rc = avfilter_graph_create_filter(&src, avfilter_get_by_name("buffer"),
+                                      NULL, args, NULL, g);
+    if (rc < 0) {
+        rn_fail_av(fault, rc, "the pictures cannot be filtered");
+        return NULL;
+    }
+
+    return src;
+}

@@ -1,0 +1,431 @@
+/*
+ * The filters of one clip's pictures; see rn_fitter.h.  The graph is built for
+ * the first picture, and again when the pictures change.
+ */
+
+#include "rn_fitter.h"
+#include "rn_effects.h"
+#include "rn_filter.h"
+#include "rn_probe.h"
+#include "rn_scale.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <libavfilter/buffersink.h>
+#include <libavfilter/buffersrc.h>
+#include <libavutil/pixdesc.h>
+
+
+struct rn_fitter {
+    rn_picture_spec   spec;
+    const AVStream   *st;
+    AVFilterGraph    *graph;
+    AVFilterContext  *source, *sink, *back_sink;
+    AVFrame          *like;             /* properties the graph was made for */
+    AVFrame          *back;             /* the blurred copy */
+    int               out_w, out_h;
+};
+
+
+/* What is shown of a decoded frame, upright, with square px. */
+
+static void
+shown_size(const rn_fitter *p, const AVFrame *f, int *w, int *h)
+{
+    rn_display_size(p->st, f, w, h);
+
+    if (p->spec.crop[2] > 0) {
+        *w = (int) fmax(1, round((double) p->spec.crop[2] * *w / 1e6));
+        *h = (int) fmax(1, round((double) p->spec.crop[3] * *h / 1e6));
+    }
+}
+
+
+static void
+scaled_size(const rn_fitter *p, int w, int h, int *out_w, int *out_h)
+{
+    double  sx, sy, s;
+
+    sx = (double) p->spec.w / w;
+    sy = (double) p->spec.h / h;
+
+    switch (p->spec.fit) {
+    case RN_FIT_FILL:
+        *out_w = p->spec.w;
+        *out_h = p->spec.h;
+        return;
+    case RN_FIT_COVER:
+        s = sx > sy ? sx : sy;
+        break;
+    case RN_FIT_CONTAIN:
+    case RN_FIT_CONTAIN_BLUR:
+        s = sx < sy ? sx : sy;
+        break;
+    default:
+        s = 1;
+    }
+
+    *out_w = (int) lround(w * s / 2) * 2;
+    *out_h = (int) lround(h * s / 2) * 2;
+
+    if (*out_w < 2) {
+        *out_w = 2;
+    }
+
+    if (*out_h < 2) {
+        *out_h = 2;
+    }
+
+    if (p->spec.fit == RN_FIT_COVER) {      /* never short of the box */
+        if (*out_w < p->spec.w) {
+            *out_w = p->spec.w;
+        }
+        if (*out_h < p->spec.h) {
+            *out_h = p->spec.h;
+        }
+    }
+}
+
+
+/* Upright, as it is displayed. */
+
+static AVFilterContext *
+add_turn(AVFilterGraph *g, AVFilterContext *last, rn_turn turn,
+    rn_fault *fault)
+{
+    static const char *const turns[4][3] = {
+        { NULL, NULL, NULL }, { "dir", "clock", NULL }, { NULL, NULL, NULL },
+        { "dir", "cclock", NULL },
+    };
+
+    if (last != NULL && turn.mirrored) {
+        last = rn_filter_add(g, last, "hflip", NULL, fault);
+    }
+
+    if (last != NULL && (turn.quarters & 1)) {
+        last = rn_filter_add(g, last, "transpose", turns[turn.quarters],
+                             fault);
+
+    } else if (last != NULL && turn.quarters == 2) {
+        last = rn_filter_add(g, last, "hflip", NULL, fault);
+        if (last != NULL) {
+            last = rn_filter_add(g, last, "vflip", NULL, fault);
+        }
+    }
+
+    return last;
+}
+
+
+static AVFilterContext *
+add_crop(const rn_fitter *p, AVFilterContext *last, const AVFrame *f,
+    int turned, rn_fault *fault)
+{
+    int   w, h, v[4];
+    char  text[4][16];
+
+    w = turned ? f->height : f->width;
+    h = turned ? f->width : f->height;
+
+    v[0] = (int) llround((double) p->spec.crop[0] * w / 1e6);
+    v[1] = (int) llround((double) p->spec.crop[1] * h / 1e6);
+    v[2] = (int) llround((double) p->spec.crop[2] * w / 1e6);
+    v[3] = (int) llround((double) p->spec.crop[3] * h / 1e6);
+
+    v[0] = v[0] < w ? v[0] : w - 1;
+    v[1] = v[1] < h ? v[1] : h - 1;
+    v[2] = v[2] < 1 ? 1 : v[2] > w - v[0] ? w - v[0] : v[2];
+    v[3] = v[3] < 1 ? 1 : v[3] > h - v[1] ? h - v[1] : v[3];
+
+    for (w = 0; w < 4; w++) {
+        (void) snprintf(text[w], sizeof(text[w]), "%d", v[w]);
+    }
+
+    return rn_filter_add(p->graph, last, "crop", (const char *const []) {
+                         "x", text[0], "y", text[1], "w", text[2],
+                         "h", text[3], "exact", "1", NULL }, fault);
+}
+
+
+static AVFilterContext *
+add_scale(const rn_fitter *p, AVFilterContext *last, const AVFrame *f,
+    int w, int h, const char *flags, rn_fault *fault)
+{
+    char  sw[16], sh[16];
+
+    (void) snprintf(sw, sizeof(sw), "%d", w);
+    (void) snprintf(sh, sizeof(sh), "%d", h);
+
+    return rn_filter_add(p->graph, last, "scale", (const char *const []) {
+                         "w", sw, "h", sh, "flags", flags,
+                         "in_color_matrix", rn_matrix_of(f),
+                         "out_color_matrix", "bt709",
+                         "in_range", rn_full_range(f) ? "full" : "limited",
+                         "out_range", "limited", NULL }, fault);
+}
+
+
+/*
+ * What stands blurred behind a picture that does not fill its box: small, for
+ * nobody sees the difference, and the box is filled while it is placed.
+ */
+
+static AVFilterContext *
+add_back(rn_fitter *p, AVFilterContext *split, const AVFrame *f, int w, int h,
+    rn_fault *fault)
+{
+    int               rc, side, out_w, out_h;
+    char              text[2][24];
+    double            scale;
+    AVFilterContext  *last;
+
+    static const char *const opaque[] = { "pix_fmts", "yuv420p", NULL };
+
+    scale = fmax((double) p->spec.back_w / w, (double) p->spec.back_h / h);
+    out_w = (int) ceil(w * scale / 2) * 2;
+    out_h = (int) ceil(h * scale / 2) * 2;
+
+    last = add_scale(p, NULL, f, out_w, out_h, "area", fault);
+    rc = last != NULL ? avfilter_link(split, 1, last, 0) : 0;
+
+    if (rc < 0) {
+        rn_fail_av(fault, rc, "the blurred copy of a picture");
+        last = NULL;
+    }
+
+    (void) snprintf(text[0], sizeof(text[0]), "%d", p->spec.back_w);
+    (void) snprintf(text[1], sizeof(text[1]), "%d", p->spec.back_h);
+
+    if (last != NULL) {
+        last = rn_filter_add(p->graph, last, "crop", (const char *const []) {
+                             "w", text[0], "h", text[1], NULL }, fault);
+    }
+
+    if (last != NULL) {
+        last = rn_filter_add(p->graph, last, "format", opaque, fault);
+    }
+
+    side = p->spec.back_w < p->spec.back_h ? p->spec.back_w : p->spec.back_h;
+    (void) snprintf(text[0], sizeof(text[0]), "%.3f",
+                    side > 40 ? side / 40.0 : 1.0);
+
+    if (last != NULL) {
+        last = rn_filter_add(p->graph, last, "gblur", (const char *const []) {
+                             "sigma", text[0], NULL }, fault);
+    }
+
+    return last == NULL ? NULL
+           : rn_filter_add(p->graph, last, "buffersink", NULL, fault);
+}
+
+
+static rn_status
+build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
+{
+    int                        w, h, rc;
+    bool                       alpha;
+    rn_turn                    turn;
+    AVFilterContext           *last, *split;
+    const AVPixFmtDescriptor  *desc;
+
+    avfilter_graph_free(&p->graph);
+
+    p->graph = rn_filter_graph(fault);
+    if (p->graph == NULL) {
+        return fault->status;
+    }
+
+    shown_size(p, f, &w, &h);
+    scaled_size(p, w, h, &p->out_w, &p->out_h);
+    turn = rn_turn_of(p->st, f);
+    desc = av_pix_fmt_desc_get(f->format);
+    alpha = desc != NULL && (desc->flags & (AV_PIX_FMT_FLAG_ALPHA
+                                            | AV_PIX_FMT_FLAG_PAL));
+    split = NULL;
+
+    last = p->source = rn_filter_source(p->graph, f->width, f->height,
+                                        f->format, (AVRational) { 1, 1000000 },
+                                        (AVRational) { 1, 1 }, fault);
+    last = add_turn(p->graph, last, turn, fault);
+
+    if (last != NULL && p->spec.crop[2] > 0) {
+        last = add_crop(p, last, f, turn.quarters & 1, fault);
+    }
+
+    if (last != NULL && p->spec.back_w > 0) {
+        last = split = rn_filter_add(p->graph, last, "split", NULL, fault);
+    }
+
+    if (last != NULL) {
+        last = add_scale(p, last, f, p->out_w, p->out_h, "bicubic", fault);
+    }
+
+    if (last != NULL) {
+        last = rn_filter_add(p->graph, last, "format", (const char *const []) {
+                             "pix_fmts", alpha ? "yuva420p" : "yuv420p",
+                             NULL }, fault);
+    }
+
+    if (last != NULL && json_array_size(p->spec.effects) > 0) {
+        last = rn_effects_add(p->graph, last, p->spec.effects,
+                              p->spec.px_scale, &alpha, fault);
+        if (last != NULL) {
+            last = rn_filter_add(p->graph, last, "format",
+                                 (const char *const []) { "pix_fmts",
+                                 alpha ? "yuva420p" : "yuv420p", NULL },
+                                 fault);
+        }
+    }
+
+    if (last != NULL) {
+        last = p->sink = rn_filter_add(p->graph, last, "buffersink", NULL,
+                                       fault);
+    }
+
+    p->back_sink = NULL;
+
+    if (last != NULL && split != NULL) {
+        last = p->back_sink = add_back(p, split, f, w, h, fault);
+    }
+
+    if (last == NULL) {
+        return fault->status;
+    }
+
+    rc = avfilter_graph_config(p->graph, NULL);
+    if (rc < 0) {
+        return rn_fail_av(fault, rc, "the pictures cannot be scaled to %dx%d",
+                          p->out_w, p->out_h);
+    }
+
+    av_frame_unref(p->like);
+    (void) av_frame_copy_props(p->like, f);
+    p->like->width = f->width;
+    p->like->height = f->height;
+    p->like->format = f->format;
+
+    return RN_OK;
+}
+
+
+static bool
+graph_fits(const rn_fitter *p, const AVFrame *f)
+{
+    return p->graph != NULL && p->like->width == f->width
+           && p->like->height == f->height && p->like->format == f->format
+           && p->like->colorspace == f->colorspace
+           && p->like->color_range == f->color_range;
+}
+
+
+/* A picture that is already as asked passes untouched. */
+
+static bool
+is_ready(const rn_fitter *p, const AVFrame *f)
+{
+    int      w, h, ow, oh;
+    rn_turn  turn;
+
+    if (p->spec.crop[2] > 0 || p->spec.back_w > 0
+        || json_array_size(p->spec.effects) > 0)
+    {
+        return false;
+    }
+
+    if (f->format != AV_PIX_FMT_YUV420P || rn_full_range(f)
+        || strcmp(rn_matrix_of(f), "bt709") != 0)
+    {
+        return false;
+    }
+
+    turn = rn_turn_of(p->st, f);
+    shown_size(p, f, &w, &h);
+    scaled_size(p, w, h, &ow, &oh);
+
+    return turn.quarters == 0 && !turn.mirrored
+           && ow == f->width && oh == f->height;
+}
+
+
+rn_status
+rn_fitter_fit(rn_fitter *p, AVFrame *in, AVFrame *out, rn_fault *fault)
+{
+    int  rc;
+
+    av_frame_unref(out);
+
+    if (is_ready(p, in)) {
+        rc = av_frame_ref(out, in);
+        return rc < 0 ? rn_fail_av(fault, rc, "out of memory") : RN_OK;
+    }
+
+    if (!graph_fits(p, in) && build_graph(p, in, fault) != RN_OK) {
+        return fault->status;
+    }
+
+    in->pts = 0;
+    in->sample_aspect_ratio = (AVRational) { 1, 1 };
+
+    rc = av_buffersrc_add_frame_flags(p->source, in,
+                                      AV_BUFFERSRC_FLAG_KEEP_REF
+                                      | AV_BUFFERSRC_FLAG_PUSH);
+    if (rc >= 0) {
+        rc = av_buffersink_get_frame(p->sink, out);
+    }
+
+    if (rc >= 0 && p->back_sink != NULL) {
+        av_frame_unref(p->back);
+        rc = av_buffersink_get_frame(p->back_sink, p->back);
+    }
+
+    return rc < 0 ? rn_fail_av(fault, rc, "a picture cannot be scaled") : RN_OK;
+}
+
+
+const AVFrame *
+rn_fitter_back(const rn_fitter *p)
+{
+    return p->back_sink != NULL ? p->back : NULL;
+}
+
+
+rn_fitter *
+rn_fitter_create(const AVStream *st, const rn_picture_spec *spec)
+{
+    rn_fitter  *p;
+
+    p = calloc(1, sizeof(rn_fitter));
+    if (p == NULL) {
+        return NULL;
+    }
+
+    p->spec = *spec;
+    p->st = st;
+    p->like = av_frame_alloc();
+    p->back = av_frame_alloc();
+
+    if (p->like == NULL || p->back == NULL) {
+        rn_fitter_free(&p);
+    }
+
+    return p;
+}
+
+
+void
+rn_fitter_free(rn_fitter **pp)
+{
+    rn_fitter  *p = *pp;
+
+    if (p == NULL) {
+        return;
+    }
+
+    avfilter_graph_free(&p->graph);
+    av_frame_free(&p->like);
+    av_frame_free(&p->back);
+    free(p);
+    *pp = NULL;
+}

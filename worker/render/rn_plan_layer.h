@@ -1,0 +1,33 @@
+/*
+ * The planner of layers: what a clip is in a segment, with its box, its place
+ * and what moves of it.
+ */
+
+#ifndef RN_PLAN_LAYER_H
+#define RN_PLAN_LAYER_H
+
+#include "rn_timeline.h"
+
+#include <jansson.h>
+
+
+/*
+ * The layer that a clip is from tick `from` to `to` of a segment that begins
+ * at `zero`.  What does not touch these ticks, such as fades that are over,
+ * leaves no trace in it.  `fonts` is what rn_text_fonts told, of a text.
+ * NULL: a problem was reported, or no memory.
+ */
+json_t *rn_plan_layer(const rn_doc *doc, const rn_place *c, const char *fonts,
+    int64_t zero, int64_t from, int64_t to, rn_problems *problems);
+
+/*
+ * The keys of what moves (see rn_motion.h), from those that matter at tick
+ * `from` to those that do at `to`.  Their places count from `zero`: ticks, or
+ * samples of the sound, in which zero then is given, too.
+ * NULL: the clip does not move so, or no memory.
+ */
+json_t *rn_plan_motion(const rn_doc *doc, const rn_place *c, rn_move move,
+    int64_t zero, int64_t from, int64_t to, bool samples);
+
+
+#endif /* RN_PLAN_LAYER_H */

@@ -1,0 +1,511 @@
+/*
+ * Pictures at any place, size and angle; see rn_warp.h.  A row of the target is
+ * drawn in three steps, which the compiler can make vectors of: what the source
+ * shows there, how much of each px it covers, and the mixing of the two.
+ *
+ * Places are in px, whose centres lie at halves.  Chroma of 4:2:0 lies on the
+ * left column of its four px and between their rows, as MPEG-2 has it.
+ */
+
+#include "rn_warp.h"
+#include "rn_blend.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define ONE    65536                    /* places are 16.16 */
+#define SHIFT  15
+
+typedef struct {
+    const rn_warp  *warp;
+    double          cos, sin;
+    double          hw, hh, radius;
+    uint8_t        *row, *alpha;        /* of the width of dst */
+    uint16_t       *cover;
+} warper;
+
+/* One plane of a picture, with what stands for its px in luma's measure. */
+
+typedef struct {
+    const uint8_t  *p;
+    int             stride, w, h;
+} plane;
+
+
+static plane
+plane_of(const AVFrame *f, int i)
+{
+    plane  p;
+
+    p.p = f->data[i];
+    p.stride = f->linesize[i];
+    p.w = i == 1 || i == 2 ? (f->width + 1) / 2 : f->width;
+    p.h = i == 1 || i == 2 ? (f->height + 1) / 2 : f->height;
+
+    return p;
+}
+
+
+static inline int
+clampi(int v, int hi)
+{
+    return v < 0 ? 0 : v > hi ? hi : v;
+}
+
+
+/* Four px of a plane and their weights at a place of it. */
+
+typedef struct {
+    const uint8_t  *a, *b;              /* two rows */
+    int             x0, x1;
+    int             fx, fy;             /* 0-256 */
+} quad;
+
+
+static inline quad
+quad_at(const plane *p, int u, int v)
+{
+    int   x, y;
+    quad  q;
+
+    x = u >> 16;
+    y = v >> 16;
+    q.fx = u >> 8 & 255;
+    q.fy = v >> 8 & 255;
+    q.x0 = clampi(x, p->w - 1);
+    q.x1 = clampi(x + 1, p->w - 1);
+    q.a = p->p + (ptrdiff_t) clampi(y, p->h - 1) * p->stride;
+    q.b = p->p + (ptrdiff_t) clampi(y + 1, p->h - 1) * p->stride;
+
+    return q;
+}
+
+
+static inline int
+bilinear(const quad *q)
+{
+    int  top, bottom;
+
+    top = q->a[q->x0] * (256 - q->fx) + q->a[q->x1] * q->fx;
+    bottom = q->b[q->x0] * (256 - q->fx) + q->b[q->x1] * q->fx;
+
+    return (top * (256 - q->fy) + bottom * q->fy + 32768) >> 16;
+}
+
+
+static void
+sample_row(const plane *p, uint8_t *out, int n, int64_t u, int64_t v,
+    int64_t du, int64_t dv)
+{
+    int   i;
+    quad  q;
+
+    for (i = 0; i < n; i++) {
+        q = quad_at(p, (int) u, (int) v);
+        out[i] = (uint8_t) bilinear(&q);
+        u += du;
+        v += dv;
+    }
+}
+
+
+/* Upright: the two rows are the same all along, and so are their weights. */
+
+static void
+sample_row_upright(const plane *p, uint8_t *out, int n, int64_t u, int v,
+    int64_t du)
+{
+    int             i, x, fx, fy, top, bottom;
+    const uint8_t  *a, *b;
+
+    a = p->p + (ptrdiff_t) clampi(v >> 16, p->h - 1) * p->stride;
+    b = p->p + (ptrdiff_t) clampi((v >> 16) + 1, p->h - 1) * p->stride;
+    fy = v >> 8 & 255;
+
+    for (i = 0; i < n; i++, u += du) {
+        x = (int) (u >> 16);
+        fx = (int) (u >> 8) & 255;
+
+        if (x < 0 || x >= p->w - 1) {       /* beyond an edge: its px */
+            x = clampi(x, p->w - 1);
+            out[i] = (uint8_t) ((a[x] * (256 - fy) + b[x] * fy + 128) >> 8);
+            continue;
+        }
+
+        top = a[x] * (256 - fx) + a[x + 1] * fx;
+        bottom = b[x] * (256 - fx) + b[x + 1] * fx;
+        out[i] = (uint8_t) ((top * (256 - fy) + bottom * fy + 32768) >> 16);
+    }
+}
+
+
+/*
+ * Colours of a picture with alpha are weighted by it: what is transparent has
+ * no colour to give.  sub: the plane is chroma, of four px of alpha each.
+ */
+
+static inline int
+alpha_of(const plane *a, int x, int y, int sub)
+{
+    const uint8_t  *p, *q;
+
+    if (!sub) {
+        return a->p[(ptrdiff_t) clampi(y, a->h - 1) * a->stride
+                    + clampi(x, a->w - 1)];
+    }
+
+    p = a->p + (ptrdiff_t) clampi(2 * y, a->h - 1) * a->stride;
+    q = a->p + (ptrdiff_t) clampi(2 * y + 1, a->h - 1) * a->stride;
+    x = clampi(2 * x, a->w - 1);
+
+    return (p[x] + p[clampi(x + 1, a->w - 1)]
+            + q[x] + q[clampi(x + 1, a->w - 1)] + 2) / 4;
+}
+
+
+static void
+sample_row_weighted(const plane *p, const plane *a, int sub, uint8_t *out,
+    int n, int64_t u, int64_t v, int64_t du, int64_t dv)
+{
+    int      i, x, y;
+    quad     q;
+    int64_t  w[4], sum, total;
+
+    for (i = 0; i < n; i++, u += du, v += dv) {
+        q = quad_at(p, (int) u, (int) v);
+        x = (int) (u >> 16);
+        y = (int) (v >> 16);
+        w[0] = (256 - q.fx) * (256 - q.fy) * alpha_of(a, x, y, sub);
+        w[1] = q.fx * (256 - q.fy) * alpha_of(a, x + 1, y, sub);
+        w[2] = (256 - q.fx) * q.fy * alpha_of(a, x, y + 1, sub);
+        w[3] = q.fx * q.fy * alpha_of(a, x + 1, y + 1, sub);
+        total = w[0] + w[1] + w[2] + w[3];
+
+        if (total == 0) {
+            out[i] = q.a[q.x0];
+            continue;
+        }
+
+        sum = w[0] * q.a[q.x0] + w[1] * q.a[q.x1] + w[2] * q.b[q.x0]
+              + w[3] * q.b[q.x1];
+        out[i] = (uint8_t) ((sum + total / 2) / total);
+    }
+}
+
+
+/*
+ * How much of a px at (x, y) from the centre lies inside the rounded box; unit
+ * is the side of the px.  By the distance to the edge, as is usual.
+ */
+
+static int
+coverage(const warper *w, double x, double y, double unit)
+{
+    double  qx, qy, d, c;
+
+    qx = fabs(x) - (w->hw - w->radius);
+    qy = fabs(y) - (w->hh - w->radius);
+
+    d = qx > 0 && qy > 0 && w->radius > 0 ? hypot(qx, qy)
+                                          : (qx > qy ? qx : qy);
+    c = 0.5 - (d - w->radius) / unit;
+
+    return c <= 0 ? 0 : c >= 1 ? RN_OPAQUE : (int) lround(c * RN_OPAQUE);
+}
+
+
+/*
+ * Where a line p + t * d runs between -m and m: narrows [*from, *to].
+ */
+
+static void
+between(double p, double d, double m, double *from, double *to)
+{
+    double  a, b, t;
+
+    if (fabs(d) < 1e-9) {
+        if (fabs(p) > m) {
+            *to = *from - 1;
+        }
+        return;
+    }
+
+    a = (-m - p) / d;
+    b = (m - p) / d;
+
+    if (a > b) {
+        t = a;
+        a = b;
+        b = t;
+    }
+
+    *from = a > *from ? a : *from;
+    *to = b < *to ? b : *to;
+}
+
+
+/* The px of a row that lie between the box's sides grown by `grow`. */
+
+static void
+span(const warper *w, double x, double y, double dx, double dy, double grow,
+    int n, int *from, int *to)
+{
+    double  a = 0, b = n - 1;
+
+    between(x, dx, w->hw + grow, &a, &b);
+    between(y, dy, w->hh + grow, &a, &b);
+
+    *from = (int) ceil(a);
+    *to = a <= b ? (int) floor(b) + 1 : *from;
+
+    if (*to < *from) {
+        *to = *from;
+    }
+}
+
+
+/* dst = dst * (1 - cover) + src * cover; alpha and opacity are in cover. */
+
+static void
+mix_covered(uint8_t *restrict d, const uint8_t *restrict s,
+    const uint16_t *restrict cover, int n)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        d[i] = (uint8_t) ((d[i] * (RN_OPAQUE - cover[i]) + s[i] * cover[i]
+                           + RN_OPAQUE / 2) >> SHIFT);
+    }
+}
+
+
+/* What of each px of the row is covered; false: all of all. */
+
+static bool
+cover_row(const warper *w, const uint8_t *alpha, double lx, double ly,
+    double dx, double dy, double unit, int from, int to, int n)
+{
+    int     i, a, b;
+    double  grow;
+
+    grow = -(w->radius * 0.2929 + 0.5 * unit + 1e-6);   /* 1 - 1 / sqrt(2) */
+    span(w, lx, ly, dx, dy, grow, n, &a, &b);
+
+    if (alpha == NULL && w->warp->opacity == RN_OPAQUE && a <= from && b >= to)
+    {
+        return false;
+    }
+
+    for (i = from; i < to; i++) {
+        w->cover[i - from] = (uint16_t) (i >= a && i < b ? RN_OPAQUE
+                             : coverage(w, lx + i * dx, ly + i * dy, unit));
+    }
+
+    if (w->warp->opacity != RN_OPAQUE) {
+        for (i = 0; i < to - from; i++) {
+            w->cover[i] = (uint16_t) ((w->cover[i] * w->warp->opacity
+                                       + RN_OPAQUE / 2) >> SHIFT);
+        }
+    }
+
+    if (alpha != NULL) {
+        for (i = 0; i < to - from; i++) {
+            w->cover[i] = (uint16_t) ((w->cover[i] * alpha[i] + 127) / 255);
+        }
+    }
+
+    return true;
+}
+
+
+static int64_t
+fixed(double v)
+{
+    return (int64_t) llround(v * ONE);
+}
+
+
+/* One plane: 0 luma, 1 and 2 chroma. */
+
+static void
+draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
+{
+    int             x, y, n, rows, from, to, sub;
+    bool            has_alpha, upright;
+    plane           p, a;
+    double          px, py, lx, ly, dx, dy, kx, ky, u, v, unit;
+    uint8_t        *d;
+    const rn_warp  *s = w->warp;
+
+    sub = i != 0;
+    unit = sub ? 2 : 1;
+    n = sub ? dst->width / 2 : dst->width;
+    rows = sub ? dst->height / 2 : dst->height;
+    p = plane_of(src, i);
+    has_alpha = src->format == AV_PIX_FMT_YUVA420P;
+    a = plane_of(src, has_alpha ? 3 : 0);
+
+    kx = s->sw / s->w;                      /* px of the source a px */
+    ky = s->sh / s->h;
+    dx = w->cos * unit;
+    dy = -w->sin * unit;
+    upright = fabs(w->sin) < 1e-9;
+
+    for (y = 0; y < rows; y++) {
+        px = 0.5;                           /* where the row begins */
+        py = sub ? 2 * y + 1 : y + 0.5;
+        lx = w->cos * (px - s->cx) + w->sin * (py - s->cy);
+        ly = -w->sin * (px - s->cx) + w->cos * (py - s->cy);
+
+        span(w, lx, ly, dx, dy, 0.5 * unit, n, &from, &to);
+        if (from >= to) {
+            continue;
+        }
+
+        x = from;
+        u = s->sx + s->sw / 2 + (lx + x * dx) * kx;
+        v = s->sy + s->sh / 2 + (ly + x * dy) * ky;
+
+        if (has_alpha) {
+            sample_row(&a, w->alpha, to - from, fixed(u - 0.5),
+                       fixed(v - 0.5), fixed(dx * kx), fixed(dy * ky));
+        }
+
+        /* as places of the plane, whose first px lies at 0 */
+
+        u = sub ? (u - 0.5) / 2 : u - 0.5;
+        v = sub ? (v - 1) / 2 : v - 0.5;
+
+        if (has_alpha) {
+            sample_row_weighted(&p, &a, sub, w->row, to - from, fixed(u),
+                                fixed(v), fixed(dx * kx / unit),
+                                fixed(dy * ky / unit));
+
+        } else if (upright && w->cos > 0) {
+            sample_row_upright(&p, w->row, to - from, fixed(u),
+                               (int) fixed(v), fixed(dx * kx / unit));
+
+        } else {
+            sample_row(&p, w->row, to - from, fixed(u), fixed(v),
+                       fixed(dx * kx / unit), fixed(dy * ky / unit));
+        }
+
+        d = dst->data[i] + (ptrdiff_t) y * dst->linesize[i] + from;
+
+        if (cover_row(w, has_alpha ? w->alpha : NULL, lx, ly, dx, dy, unit,
+                      from, to, n))
+        {
+            mix_covered(d, w->row, w->cover, to - from);
+        } else {
+            memcpy(d, w->row, (size_t) (to - from));
+        }
+    }
+}
+
+
+bool
+rn_warp_draw(AVFrame *dst, const AVFrame *src, const rn_warp *warp)
+{
+    int     i;
+    size_t  n;
+    warper  w;
+
+    if (warp->opacity <= 0 || warp->w < 0.01 || warp->h < 0.01
+        || warp->sw <= 0 || warp->sh <= 0)
+    {
+        return true;
+    }
+
+    n = (size_t) dst->width;
+    w.warp = warp;
+    w.cos = cos(warp->angle);
+    w.sin = sin(warp->angle);
+    w.hw = warp->w / 2;
+    w.hh = warp->h / 2;
+    w.radius = warp->radius < w.hw ? warp->radius : w.hw;
+    w.radius = w.radius < w.hh ? w.radius : w.hh;
+    w.row = malloc(4 * n);
+    if (w.row == NULL) {
+        return false;
+    }
+
+    w.alpha = w.row + n;
+    w.cover = (uint16_t *) (void *) (w.row + 2 * n);    /* n is even */
+
+    for (i = 0; i < 3; i++) {
+        draw_plane(&w, dst, src, i);
+    }
+
+    free(w.row);
+
+    return true;
+}
+
+
+/* Four px to one; where there is alpha, by its weight. */
+
+static void
+halve_plane(const plane *p, const plane *a, int sub, uint8_t *out, int stride,
+    int w, int h)
+{
+    int  x, y, i, k, sum, weight, total, n, px;
+
+    for (y = 0; y < h; y++) {
+        for (x = 0; x < w; x++) {
+            sum = total = n = 0;
+
+            for (i = 0; i < 4; i++) {
+                k = clampi(2 * y + i / 2, p->h - 1);
+                px = p->p[(ptrdiff_t) k * p->stride
+                          + clampi(2 * x + i % 2, p->w - 1)];
+                weight = a == NULL ? 1
+                         : alpha_of(a, 2 * x + i % 2, 2 * y + i / 2, sub);
+                sum += px * weight;
+                total += weight;
+                n += px;
+            }
+
+            out[(ptrdiff_t) y * stride + x] = (uint8_t)
+                (total == 0 ? (n + 2) / 4 : (sum + total / 2) / total);
+        }
+    }
+}
+
+
+AVFrame *
+rn_halve(const AVFrame *src)
+{
+    int       i;
+    bool      has_alpha;
+    plane     p, a;
+    AVFrame  *f;
+
+    f = av_frame_alloc();
+    if (f == NULL) {
+        return NULL;
+    }
+
+    has_alpha = src->format == AV_PIX_FMT_YUVA420P;
+    f->format = src->format;
+    f->width = (src->width / 2 + 1) & ~1;
+    f->height = (src->height / 2 + 1) & ~1;
+
+    if (av_frame_get_buffer(f, 0) < 0) {
+        av_frame_free(&f);
+        return NULL;
+    }
+
+    a = plane_of(src, has_alpha ? 3 : 0);
+
+    for (i = 0; i < (has_alpha ? 4 : 3); i++) {
+        p = plane_of(src, i);
+        halve_plane(&p, has_alpha && i < 3 ? &a : NULL, i == 1 || i == 2,
+                    f->data[i], f->linesize[i],
+                    i == 1 || i == 2 ? f->width / 2 : f->width,
+                    i == 1 || i == 2 ? f->height / 2 : f->height);
+    }
+
+    return f;
+}
