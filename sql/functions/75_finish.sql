@@ -20,7 +20,8 @@ BEGIN
     INSERT INTO job_segment (job, run, output, track, number, key, mode,
                              reason, frames, cost, spec)
     SELECT j.id, j.run, plan->>'output', x.track, (p->>'number')::int,
-           p->>'key', 'render', 'not rendered before',
+           p->>'key', coalesce(p->>'mode', 'render'),
+           coalesce(p->>'why', 'not rendered before'),
            (p->>'frames')::bigint, (p->>'cost')::float8, p->'spec'
       FROM (VALUES ('video', plan->'segments'), ('sound', plan->'sound'))
            x(track, list), jsonb_array_elements(x.list) p;
@@ -104,7 +105,7 @@ RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     WITH pieces AS (
         SELECT x.track, (p->>'cost')::float8 AS cost,
-               (p->>'frames')::bigint AS frames,
+               (p->>'frames')::bigint AS frames, p->>'mode' AS mode,
                s.key IS NOT NULL OR row_number() OVER (PARTITION BY p->>'key'
                    ORDER BY p->>'number') > 1 AS held
           FROM (VALUES ('video', plan->'segments'), ('sound', plan->'sound'))
@@ -119,8 +120,10 @@ LANGUAGE sql STABLE AS $$
             'by_mode', jsonb_strip_nulls(jsonb_build_object(
                 'reuse', nullif(count(*) FILTER (WHERE track = 'video'
                                                  AND held), 0),
+                'still', nullif(count(*) FILTER (WHERE track = 'video'
+                                   AND NOT held AND mode = 'still'), 0),
                 'render', nullif(count(*) FILTER (WHERE track = 'video'
-                                                  AND NOT held), 0)))),
+                                   AND NOT held AND mode = 'render'), 0)))),
         'sound', count(*) FILTER (WHERE track = 'sound') > 0,
         'cost', round(coalesce(sum(cost) FILTER (WHERE NOT held), 0)::numeric,
                       2),
@@ -144,12 +147,12 @@ BEGIN
     SELECT greatest(2, sum(js.cost) / (4 * slots)) INTO share
       FROM job_segment js
      WHERE js.job = j.id AND js.run = j.run AND js.scope IS NULL
-       AND js.mode = 'render';
+       AND js.mode <> 'reuse';
 
     track := NULL;
     FOR s IN SELECT js.track, js.number, js.cost FROM job_segment js
               WHERE js.job = j.id AND js.run = j.run AND js.scope IS NULL
-                AND js.mode = 'render'
+                AND js.mode <> 'reuse'
               ORDER BY js.track, js.number
     LOOP
         IF track IS NOT NULL AND (s.track <> track OR cost >= share
@@ -280,8 +283,10 @@ BEGIN
     DELETE FROM segment
      WHERE scope = j.owner AND key IN (SELECT jsonb_array_elements_text(keys));
 
-    UPDATE job_segment js SET mode = 'render', reason = 'what storage held '
-           'was damaged' WHERE js.job = j.id AND js.run = j.run
+    UPDATE job_segment js SET mode = CASE WHEN js.spec ? 'still' THEN 'still'
+                                          ELSE 'render' END,
+           reason = 'what storage held was damaged'
+     WHERE js.job = j.id AND js.run = j.run
        AND js.scope IS NULL AND js.number = (SELECT min(o.number)
            FROM job_segment o WHERE o.job = js.job AND o.run = js.run
             AND o.key = js.key);

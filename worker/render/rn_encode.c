@@ -1,6 +1,7 @@
 /* The frozen H.264 profile; see rn_encode.h. */
 
 #include "rn_encode.h"
+#include "rn_skip.h"
 
 #include <errno.h>
 #include <string.h>
@@ -132,6 +133,55 @@ rn_encoder_send(rn_encoder *e, AVFrame *frame, rn_fault *fault)
     }
 
     return drain(e, fault);
+}
+
+
+/* A still needs no reordering: each is decoded at the same distance. */
+
+rn_status
+rn_encoder_repeat(rn_encoder *e, int64_t frames, rn_fault *fault)
+{
+    int        rc;
+    int64_t    k;
+    rn_skips   skips;
+
+    if (e->sent != 1 || e->written != 0) {
+        return rn_fail(fault, RN_E_INTERNAL, "a still of %lld pictures",
+                       (long long) e->sent);
+    }
+
+    if (rn_skips_read(&skips, e->enc->extradata, e->enc->extradata_size, fault)
+        != RN_OK)
+    {
+        return fault->status;
+    }
+
+    (void) avcodec_send_frame(e->enc, NULL);
+
+    rc = avcodec_receive_packet(e->enc, e->pkt);
+    if (rc < 0) {
+        return rn_fail_av(fault, rc, "encoding failed");
+    }
+
+    for (k = 0; k < frames; k++) {
+        if (k > 0 && rn_skips_write(&skips, k, e->pkt, fault) != RN_OK) {
+            return fault->status;
+        }
+
+        e->pkt->pts = k;
+        e->pkt->dts = k - RN_DTS_DELAY;
+        e->pkt->duration = 1;
+
+        if (rn_mux_write(&e->mux, e->pkt, 0, e->enc->time_base, fault)
+            != RN_OK)
+        {
+            return fault->status;
+        }
+    }
+
+    e->sent = e->written = frames;
+
+    return RN_OK;
 }
 
 

@@ -32,6 +32,12 @@ rn_status rn_encoder_open(rn_encoder *e, int fd, int w, int h,
 rn_status rn_encoder_send(rn_encoder *e, AVFrame *frame, rn_fault *fault);
 
 /*
+ * Repeats the only frame that was sent so far, so that there are `frames` in
+ * all, by pictures that cost next to nothing (see rn_skip.h).
+ */
+rn_status rn_encoder_repeat(rn_encoder *e, int64_t frames, rn_fault *fault);
+
+/*
  * Ends the segment; fails if not exactly `frames` came out.  Frees all, also
  * after a fault.  e->mux.bytes is the size of the file.
  */

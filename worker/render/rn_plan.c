@@ -1,10 +1,11 @@
 /*
- * The planner of pictures: where the film is cut into segments, and what each
- * shows.  The planner of sound is rn_plan_sound.c.
+ * The planner of pictures: what each segment shows.  Where the film is cut:
+ * rn_plan_cuts.c; the planner of sound: rn_plan_sound.c.
  */
 
 #include "rn_plan.h"
 #include "rn_encode.h"
+#include "rn_plan_cuts.h"
 #include "rn_plan_layer.h"
 #include "rn_plan_sound.h"
 #include "rn_segment.h"
@@ -16,11 +17,7 @@
 #include <string.h>
 
 
-#define SEGMENT_MIN   1.0               /* seconds */
-#define SEGMENT_MAX   10.0
-#define SEGMENT_LONG  6.0               /* longer stretches are cut */
-#define SEGMENT_GRID  5.0               /* on this grid of the source */
-
+#define STILL_FINER  6                  /* CRF: all of a still is seen of it */
 
 static const int  crf_of[] = { 28, 23, 18 };
 
@@ -29,160 +26,10 @@ typedef struct {
     const rn_timeline  *tl;
     rn_problems        *problems;
     rn_fault           *fault;
-    int64_t            *cuts;
-    size_t              n_cuts;
+    rn_cuts             cuts;
+    size_t             *next;           /* of each track, see plan_segment */
     char              (*fonts)[65];     /* of each place, for texts */
 } planner;
-
-
-static int
-by_value(const void *a, const void *b)
-{
-    int64_t  x = *(const int64_t *) a, y = *(const int64_t *) b;
-
-    return x < y ? -1 : x > y;
-}
-
-
-static size_t
-unique(int64_t *v, size_t n)
-{
-    size_t  i, k;
-
-    for (i = 0, k = 0; i < n; i++) {
-        if (k == 0 || v[k - 1] != v[i]) {
-            v[k++] = v[i];
-        }
-    }
-
-    return k;
-}
-
-
-/* The lowest clip that moves at tick t, or NULL. */
-
-static const rn_place *
-moving_at(const planner *p, int64_t t)
-{
-    size_t           i;
-    const rn_place  *c;
-
-    for (i = 0; i < p->tl->n; i++) {
-        c = &p->tl->places[i];
-
-        if (p->doc->tracks[c->track].kind == RN_TRACK_VIDEO
-            && c->clip->asset.type == RN_ASSET_VIDEO
-            && c->start <= t && t < c->end)
-        {
-            return c;
-        }
-    }
-
-    return NULL;
-}
-
-
-/*
- * Edges of the lowest track's clips, where a transition begins and ends too;
- * long stretches on a grid that is counted in the source, so that it stays
- * where it was in the picture when something earlier is edited.
- */
-
-static rn_status
-find_cuts(planner *p)
-{
-    size_t           i, n, max, edges, base;
-    int64_t          a, b, t, origin, grid, longest, f;
-    const rn_place  *c, *moving;
-
-    f = p->tl->frames;
-    grid = rn_ticks(SEGMENT_GRID, p->doc->fps);
-    longest = rn_ticks(SEGMENT_LONG, p->doc->fps);
-
-    max = 2 * p->tl->n + 2 + (size_t) (f / grid) + 2 * p->tl->n + 2;
-    p->cuts = malloc(max * sizeof(int64_t));
-    if (p->cuts == NULL) {
-        return rn_fail(p->fault, RN_E_NOMEM, "out of memory");
-    }
-
-    n = 0;
-    p->cuts[n++] = 0;
-    p->cuts[n++] = f;
-
-    base = SIZE_MAX;
-    for (i = 0; i < p->tl->n; i++) {
-        c = &p->tl->places[i];
-
-        if (p->doc->tracks[c->track].kind != RN_TRACK_VIDEO) {
-            continue;
-        }
-
-        if (base == SIZE_MAX) {
-            base = c->track;
-        }
-
-        if (c->track == base) {
-            p->cuts[n++] = c->start < f ? c->start : f;
-            p->cuts[n++] = c->end < f ? c->end : f;
-        }
-    }
-
-    qsort(p->cuts, n, sizeof(int64_t), by_value);
-    edges = n = unique(p->cuts, n);
-
-    for (i = 0; i + 1 < edges; i++) {
-        a = p->cuts[i];
-        b = p->cuts[i + 1];
-
-        if (b - a <= longest) {
-            continue;
-        }
-
-        moving = moving_at(p, a);
-        origin = moving != NULL ? moving->start - moving->in : a;
-
-        t = a - (a - origin) % grid + grid;
-        for ( /* void */ ; t < b && n < max; t += grid) {
-            p->cuts[n++] = t;
-        }
-    }
-
-    qsort(p->cuts, n, sizeof(int64_t), by_value);
-    p->n_cuts = unique(p->cuts, n);
-
-    return RN_OK;
-}
-
-
-/* Joins what is shorter than a segment should be with its neighbour. */
-
-static void
-join_short(planner *p)
-{
-    size_t   i, k;
-    int64_t  min, max;
-
-    min = rn_ticks(SEGMENT_MIN, p->doc->fps);
-    max = rn_ticks(SEGMENT_MAX, p->doc->fps);
-
-    for (i = 1, k = 0; i < p->n_cuts; i++) {
-        if (i + 1 < p->n_cuts && p->cuts[i] - p->cuts[k] < min
-            && p->cuts[i + 1] - p->cuts[k] <= max)
-        {
-            continue;                   /* not here: take the next one in */
-        }
-        p->cuts[++k] = p->cuts[i];
-    }
-
-    if (k >= 2 && p->cuts[k] - p->cuts[k - 1] < min
-        && p->cuts[k] - p->cuts[k - 2] <= max)
-    {
-        p->cuts[k - 1] = p->cuts[k];
-        k--;
-    }
-
-    p->n_cuts = k + 1;
-}
 
 
 static json_t *
@@ -268,59 +115,135 @@ add_layers(planner *p, json_t *list, const rn_place *c, int64_t a, int64_t b)
  */
 
 static double
-cost_of(const planner *p, size_t layers, int64_t frames)
+cost_of(const planner *p, size_t layers, int64_t frames, bool still)
 {
-    return (double) frames * p->doc->width * p->doc->height / (1280.0 * 720)
-           * (0.006 + 0.003 * (double) layers);
+    double  area;
+
+    area = (double) p->doc->width * p->doc->height / (1280.0 * 720);
+
+    if (still) {
+        return area * (0.04 + 0.0001 * (double) frames);
+    }
+
+    return (double) frames * area * (0.006 + 0.003 * (double) layers);
+}
+
+
+/*
+ * The layers of a segment, in painter's order.  Segments come in order, too, so
+ * that what has ended is not looked at again.
+ */
+
+static json_t *
+layers_of(planner *p, int64_t a, int64_t b)
+{
+    size_t           i, t;
+    json_t          *layers;
+    const rn_place  *c;
+
+    layers = json_array();
+
+    for (t = 0; layers != NULL && t < p->doc->n_tracks; t++) {
+        if (p->doc->tracks[t].kind != RN_TRACK_VIDEO) {
+            continue;
+        }
+
+        while (p->next[t] < p->tl->n && p->tl->places[p->next[t]].track == t
+               && p->tl->places[p->next[t]].end <= a)
+        {
+            p->next[t]++;
+        }
+
+        for (i = p->next[t]; i < p->tl->n; i++) {
+            c = &p->tl->places[i];
+
+            if (c->track != t || c->start >= b) {
+                break;
+            }
+
+            if (c->end > a && !add_layers(p, layers, c, a, b)) {
+                json_decref(layers);
+                return NULL;
+            }
+        }
+    }
+
+    return layers;
+}
+
+
+/* Why a segment is not a still, in a word for a person. */
+
+static const char *
+reason_of(json_t *layers)
+{
+    size_t       i;
+    json_t      *l;
+    const char  *type, *why;
+
+    why = "something appears, goes or moves";
+
+    json_array_foreach(layers, i, l) {
+        type = json_string_value(json_object_get(l, "type"));
+
+        if (strcmp(type, "mix") == 0) {
+            return "a transition";
+        }
+
+        if (strcmp(type, "video") == 0) {
+            why = "a video is shown";
+        }
+    }
+
+    return why;
 }
 
 
 static bool
 plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
 {
-    char             key[65];
-    size_t           i;
-    json_t          *layers, *spec;
-    const rn_doc    *doc = p->doc;
-    const rn_place  *c;
+    bool           still;
+    char           key[65];
+    size_t         n;
+    json_t        *layers, *spec, *segment;
+    const char    *why;
+    const rn_doc  *doc = p->doc;
 
-    layers = json_array();
-
-    for (i = 0; layers != NULL && i < p->tl->n; i++) {
-        c = &p->tl->places[i];
-
-        if (doc->tracks[c->track].kind == RN_TRACK_VIDEO
-            && c->start < b && c->end > a
-            && !add_layers(p, layers, c, a, b))
-        {
-            json_decref(layers);
-            return false;
-        }
+    layers = layers_of(p, a, b);
+    if (layers == NULL) {
+        return append(p, segments, NULL);
     }
 
-    spec = json_pack("{s:i, s:s, s:i, s:[i, i, I, I], s:i, s:I, s:I, s:O}",
+    n = json_array_size(layers);
+    still = rn_plan_is_still(&p->cuts, a, b);
+    why = still ? "nothing moves" : reason_of(layers);
+
+    spec = json_pack("{s:i, s:s, s:i, s:[i, i, I, I], s:i, s:I, s:I, s:o}",
                      "v", 1, "kind", "video", "engine", RN_ENGINE,
                      "canvas", doc->width, doc->height,
                      (json_int_t) doc->fps.num, (json_int_t) doc->fps.den,
-                     "crf", crf_of[doc->quality],
+                     "crf", crf_of[doc->quality] - (still ? STILL_FINER : 0),
                      "frames", (json_int_t) (b - a),
                      "background", (json_int_t) doc->background,
                      "layers", layers);
 
+    if (spec != NULL && still) {
+        (void) json_object_set_new(spec, "still", json_true());
+    }
+
     if (spec == NULL || !rn_spec_key(spec, key)) {
         json_decref(spec);
-        json_decref(layers);
         return append(p, segments, NULL);
     }
 
-    i = json_array_size(layers);
-    json_decref(layers);
+    segment = json_pack("{s:i, s:s, s:I, s:f, s:s, s:s, s:o}",
+                        "number", (int) json_array_size(segments),
+                        "key", key, "frames", (json_int_t) (b - a),
+                        "cost", cost_of(p, n, b - a, still),
+                        "mode", still ? "still" : "render", "why", why,
+                        "spec", spec);
 
-    return append(p, segments,
-                  json_pack("{s:i, s:s, s:I, s:f, s:o}",
-                            "number", (int) json_array_size(segments),
-                            "key", key, "frames", (json_int_t) (b - a),
-                            "cost", cost_of(p, i, b - a), "spec", spec));
+    return append(p, segments, segment);
 }
 
 
@@ -392,10 +315,10 @@ poster_of(const planner *p)
     size_t   i;
     int64_t  t = p->tl->poster;
 
-    for (i = 0; p->cuts[i + 1] <= t; i++) { /* void */ }
+    for (i = 0; p->cuts.at[i + 1] <= t; i++) { /* void */ }
 
     return json_pack("{s:I, s:I}", "number", (json_int_t) i, "tick",
-                     (json_int_t) (t - p->cuts[i]));
+                     (json_int_t) (t - p->cuts.at[i]));
 }
 
 
@@ -422,19 +345,27 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     p.problems = problems;
     p.fault = fault;
 
+    p.next = calloc(doc->n_tracks + 1, sizeof(size_t));
+    if (p.next == NULL) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+        goto done;
+    }
+
+    for (i = tl.n; i > 0; i--) {
+        p.next[tl.places[i - 1].track] = i - 1;
+    }
+
     if (!check_transitions(&p) || find_fonts(&p) != RN_OK
-        || find_cuts(&p) != RN_OK)
+        || rn_plan_cuts(doc, &tl, &p.cuts, fault) != RN_OK)
     {
         goto done;
     }
 
-    join_short(&p);
-
     segments = json_array();
     samples = rn_sample_at(tl.frames, doc->fps, 48000);
 
-    for (i = 0; i + 1 < p.n_cuts; i++) {
-        if (!plan_segment(&p, segments, p.cuts[i], p.cuts[i + 1])) {
+    for (i = 0; i + 1 < p.cuts.n; i++) {
+        if (!plan_segment(&p, segments, p.cuts.at[i], p.cuts.at[i + 1])) {
             goto done;
         }
     }
@@ -465,7 +396,8 @@ done:
 
     json_decref(segments);
     json_decref(sound);
-    free(p.cuts);
+    rn_plan_cuts_free(&p.cuts);
+    free(p.next);
     free(p.fonts);
     rn_timeline_free(&tl);
 

@@ -52,27 +52,55 @@ plain_reference(const AVFrame *f)
 
 
 static rn_status
-render(rn_scene *s, rn_encoder *e, int64_t frames, const rn_env *env,
-    rn_fault *fault)
+send(rn_scene *s, rn_encoder *e, int64_t k, rn_fault *fault)
 {
-    int64_t         k;
     AVFrame        *ref;
     const AVFrame  *picture;
 
+    if (rn_scene_picture(s, k, &picture, fault) != RN_OK) {
+        return fault->status;
+    }
+
+    ref = plain_reference(picture);
+    if (ref == NULL) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    (void) rn_encoder_send(e, ref, fault);
+    av_frame_free(&ref);
+
+    return fault->status;
+}
+
+
+/* Nothing moves: one picture, and the rest repeats it. */
+
+static rn_status
+still(rn_scene *s, rn_encoder *e, int64_t frames, const rn_env *env,
+    rn_fault *fault)
+{
+    if (send(s, e, 0, fault) != RN_OK
+        || rn_encoder_repeat(e, frames, fault) != RN_OK)
+    {
+        return fault->status;
+    }
+
+    if (env->progress != NULL) {
+        env->progress(env->opaque, frames);
+    }
+
+    return RN_OK;
+}
+
+
+static rn_status
+render(rn_scene *s, rn_encoder *e, int64_t frames, const rn_env *env,
+    rn_fault *fault)
+{
+    int64_t  k;
+
     for (k = 0; k < frames; k++) {
-        if (rn_scene_picture(s, k, &picture, fault) != RN_OK) {
-            return fault->status;
-        }
-
-        ref = plain_reference(picture);
-        if (ref == NULL) {
-            return rn_fail(fault, RN_E_NOMEM, "out of memory");
-        }
-
-        (void) rn_encoder_send(e, ref, fault);
-        av_frame_free(&ref);
-
-        if (fault->status != RN_OK) {
+        if (send(s, e, k, fault) != RN_OK) {
             return fault->status;
         }
 
@@ -89,6 +117,7 @@ rn_status
 rn_segment_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     rn_fault *fault)
 {
+    bool         is_still;
     json_t      *canvas;
     int64_t      frames;
     rn_scene    *s;
@@ -103,6 +132,7 @@ rn_segment_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     fps.num = json_integer_value(json_array_get(canvas, 2));
     fps.den = json_integer_value(json_array_get(canvas, 3));
     frames = json_integer_value(json_object_get(spec, "frames"));
+    is_still = json_is_true(json_object_get(spec, "still"));
 
     if (rn_encoder_open(&e, out_fd,
                         (int) json_integer_value(json_array_get(canvas, 0)),
@@ -112,7 +142,7 @@ rn_segment_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
                         fault)
         == RN_OK)
     {
-        (void) render(s, &e, frames, env, fault);
+        (void) (is_still ? still : render)(s, &e, frames, env, fault);
         (void) rn_encoder_close(&e, frames, fault);
         *bytes = e.mux.bytes;
     }
