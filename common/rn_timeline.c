@@ -48,7 +48,7 @@ bool
 rn_facts_read(json_t *probe, const char *sha256, rn_facts *f)
 {
     double       duration;
-    json_t      *video;
+    json_t      *video, *audio;
     const char  *kind;
 
     memset(f, 0, sizeof(*f));
@@ -73,7 +73,9 @@ rn_facts_read(json_t *probe, const char *sha256, rn_facts *f)
         f->alpha = json_is_true(json_object_get(video, "alpha"));
     }
 
-    f->has_audio = json_is_object(json_object_get(probe, "audio"));
+    audio = json_object_get(probe, "audio");
+    f->has_audio = json_is_object(audio);
+    f->channels = (int) json_integer_value(json_object_get(audio, "channels"));
     f->known = true;
 
     return true;

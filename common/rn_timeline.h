@@ -20,6 +20,7 @@ typedef struct {
     bool             has_video, has_audio, alpha;
     double           duration;          /* seconds; 0 for an image */
     int              width, height;     /* as displayed: turned, square px */
+    int              channels;          /* of the sound; 0: none, or unknown */
 } rn_facts;
 
 typedef struct {

@@ -1185,7 +1185,7 @@ test_container(void **state)
         "color_primaries=bt709\n", "r_frame_rate=30000/1001\n",
         "avg_frame_rate=30000/1001\n", "start_time=0.000000\n",
         "nb_frames=45\n", "codec_name=aac\n", "sample_rate=48000\n",
-        "channels=2\n", "start_time=0.000000\n",
+        "channels=1\n", "start_time=0.000000\n",
         "TAG:title=A \"title\" \xc3\xa9\n",
     };
 

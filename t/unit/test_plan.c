@@ -855,10 +855,50 @@ test_refused(void **state)
 }
 
 
+/* One channel is coded where all that is heard has one, in every piece. */
+
+static void
+test_mono(void **state)
+{
+    size_t    i, k;
+    json_t   *p, *piece;
+    rn_doc   *doc;
+    rn_facts  facts[8];
+
+    static const char *const text =
+        DOC("", TRACK(COLOR("#000", ",\"duration\":100")) ","
+            SOUND("{\"asset\":{\"type\":\"audio\",\"src\":\"a\"}}") ","
+            SOUND("{\"asset\":{\"type\":\"audio\",\"src\":\"b\"},"
+                  "\"volume\":0.5}"));
+
+    (void) state;
+
+    for (k = 0; k < 3; k++) {
+        doc = parse_good(text, true);
+        make_facts(doc, facts);
+        facts[0].channels = k == 0 ? 2 : 1;
+        facts[1].channels = k == 1 ? 2 : 1;
+        rn_doc_free(doc);
+        p = plan_good(text, facts);
+        assert_int_equal(json_array_size(json_object_get(p, "sound")), 2);
+
+        json_array_foreach(json_object_get(p, "sound"), i, piece) {
+            assert_int_equal(number_of(json_object_get(piece, "spec"),
+                                       "channels"), k == 2);
+            assert_int_equal(number_of(json_object_get(piece, "spec"),
+                                       "bitrate"), k == 2 ? 64000 : 128000);
+        }
+
+        json_decref(p);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_mono),
         cmocka_unit_test(test_same_twice),
         cmocka_unit_test(test_names_change_nothing),
         cmocka_unit_test(test_pictures_change_keys),

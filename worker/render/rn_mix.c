@@ -41,6 +41,7 @@ typedef struct {
 typedef struct {
     const rn_env    *env;
     int64_t          skip, packets;     /* dropped in front; kept */
+    bool             mono;              /* both sides of the mix are the same */
     clip            *clips;
     size_t           n;
     AVCodecContext  *enc;
@@ -246,7 +247,8 @@ static rn_status
 mix_block(mixer *m, int64_t at, rn_fault *fault)
 {
     int     i;
-    float  *left, *right;
+    int     channel;
+    float  *out;
     size_t  k;
 
     memset(m->mix, 0, sizeof(m->mix));
@@ -261,12 +263,12 @@ mix_block(mixer *m, int64_t at, rn_fault *fault)
         return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
-    left = (float *) m->frame->extended_data[0];
-    right = (float *) m->frame->extended_data[1];
+    for (channel = 0; channel < (m->mono ? 1 : RN_CHANNELS); channel++) {
+        out = (float *) m->frame->extended_data[channel];
 
-    for (i = 0; i < RN_AAC_FRAME; i++) {
-        left[i] = bend(m->mix[2 * i]);
-        right[i] = bend(m->mix[2 * i + 1]);
+        for (i = 0; i < RN_AAC_FRAME; i++) {
+            out[i] = bend(m->mix[RN_CHANNELS * i + channel]);
+        }
     }
 
     m->frame->pts = at;
@@ -315,6 +317,14 @@ take_packets(mixer *m, rn_fault *fault)
 }
 
 
+static AVChannelLayout
+layout_of(const mixer *m)
+{
+    return m->mono ? (AVChannelLayout) AV_CHANNEL_LAYOUT_MONO
+                   : (AVChannelLayout) AV_CHANNEL_LAYOUT_STEREO;
+}
+
+
 static rn_status
 open_encoder(mixer *m, int64_t bitrate, rn_fault *fault)
 {
@@ -336,7 +346,7 @@ open_encoder(mixer *m, int64_t bitrate, rn_fault *fault)
 
     m->enc->sample_rate = RN_RATE;
     m->enc->sample_fmt = AV_SAMPLE_FMT_FLTP;
-    m->enc->ch_layout = (AVChannelLayout) AV_CHANNEL_LAYOUT_STEREO;
+    m->enc->ch_layout = layout_of(m);
     m->enc->bit_rate = bitrate;
     m->enc->time_base = (AVRational) { 1, RN_RATE };
     m->enc->thread_count = 1;
@@ -361,7 +371,7 @@ open_encoder(mixer *m, int64_t bitrate, rn_fault *fault)
     m->frame->format = AV_SAMPLE_FMT_FLTP;
     m->frame->nb_samples = RN_AAC_FRAME;
     m->frame->sample_rate = RN_RATE;
-    m->frame->ch_layout = (AVChannelLayout) AV_CHANNEL_LAYOUT_STEREO;
+    m->frame->ch_layout = layout_of(m);
 
     if (av_frame_get_buffer(m->frame, 0) < 0) {
         return rn_fail(fault, RN_E_NOMEM, "out of memory");
@@ -441,6 +451,7 @@ rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     m->env = env;
     m->skip = number(spec, "skip");
     m->packets = number(spec, "packets");
+    m->mono = number(spec, "channels") == 1;
     m->n = json_array_size(list);
     m->clips = calloc(m->n + 1, sizeof(clip));
 

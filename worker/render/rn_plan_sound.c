@@ -19,10 +19,12 @@
 
 
 static const int  bitrate_of[] = { 96000, 128000, 192000 };
+static const int  mono_bitrate_of[] = { 48000, 64000, 96000 };
 
 typedef struct {
     const rn_doc       *doc;
     const rn_timeline  *tl;
+    bool                mono;           /* all of what is heard is */
 } sounds;
 
 
@@ -215,9 +217,16 @@ piece(const sounds *s, int64_t first, int64_t packets, int number)
 
     spec = json_pack("{s:i, s:s, s:i, s:i, s:I, s:I, s:o}",
                      "v", 1, "kind", "sound", "engine", RN_ENGINE,
-                     "bitrate", bitrate_of[s->doc->quality],
+                     "bitrate", (s->mono ? mono_bitrate_of
+                                         : bitrate_of)[s->doc->quality],
                      "skip", (json_int_t) skip, "packets",
                      (json_int_t) packets, "clips", clips);
+
+    /* a second channel of the same costs the coder the most there is */
+
+    if (spec != NULL && s->mono) {
+        (void) json_object_set_new(spec, "channels", json_integer(1));
+    }
 
     if (spec == NULL || !rn_spec_key(spec, key)) {
         json_decref(spec);
@@ -247,9 +256,13 @@ rn_plan_sound(const rn_doc *doc, const rn_timeline *tl, int64_t samples,
 
     list = json_array();
     heard = false;
+    s.mono = true;
 
     for (i = 0; i < tl->n; i++) {
-        heard = heard || is_heard(&s, &tl->places[i]);
+        if (is_heard(&s, &tl->places[i])) {
+            heard = true;
+            s.mono = s.mono && tl->places[i].facts->channels == 1;
+        }
     }
 
     if (!heard) {
