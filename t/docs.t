@@ -107,6 +107,39 @@ is_deeply $plan->{canvas}, [1280, 720, 30, 1], 'canvas by default';
 is $plan->{frames}, 150, 'a colour lasts 5 s by default';
 is $plan->{output}, 'final', 'the output is called final';
 
+# What `render plan` makes of a clip on a canvas of 320 x 180: the specifications' digests, or what it refuses, a line each.
+sub planned {
+    my ($clip, @more) = @_;
+    my $line = join ',', $clip, @more;
+    my $more = $clip =~ /"type":"audio"/ ? ',"kind":"audio"' : '';
+    spew("$dir/clip.json", "{\"timeline\":{\"width\":320,\"height\":180,\"tracks\":[{\"clips\":[$line]$more}]}}");
+    my $said = `$build/render plan $dir/clip.json 2>&1`;
+    return $said =~ s{^\Q$dir\E/clip\.json: }{}gmr if $? != 0;
+    my $plan = decode_json($said);
+    return join ' ', map { $_->{key} } @{ $plan->{segments} }, @{ $plan->{sound} };
+}
+
+my %clip_of = (
+    video => '{"asset":{"type":"video","src":"clip.mp4"}',
+    image => '{"asset":{"type":"image","src":"still.png"}',
+    audio => '{"asset":{"type":"audio","src":"music.wav"}',
+    color => '{"asset":{"type":"color","color":"#fff"}',
+    text  => '{"asset":{"type":"text","text":"T"}',
+    shape => '{"asset":{"type":"shape","shape":"star"}',
+);
+
+sub clip { my ($type, @fields) = @_; return join(',', $clip_of{$type}, @fields) . '}' }
+
+# of a crop what reaches beyond the source is left out: here a picture of 320 x 180
+my $half = planned(clip('image', '"crop":{"x":"50%","width":"50%"}'));
+is planned(clip('image', "\"crop\":$_")), $half, "a crop of $_ is the right half"
+    for '{"x":"50%"}', '{"x":160}', '{"x":160,"width":"80%"}', '{"x":"50%","width":999,"height":180}';
+is planned(clip('image', "\"keyframes\":{\"crop\":[{\"time\":0,\"value\":{\"y\":45$_}}]}")), planned(clip('image',
+    '"keyframes":{"crop":[{"time":0,"value":{"y":"25%","height":"75%"}}]}')), "and one that moves ends there, too: $_"
+    for '', ',"height":"100%"';
+like planned(clip('image', $_)), qr{^/timeline/tracks/0/clips/0/(?:keyframes/)?crop: lies outside of the source, which is 320 x 180 px$},
+    "$_ is refused" for '"crop":{"x":"100%"}', '"crop":{"y":180}', '"keyframes":{"crop":[{"time":0,"value":{}},{"time":1,"value":{"x":320}}]}';
+
 for my $sample (glob "$top/conf/sample/*.json") {
     ok eval { decode_json(slurp($sample)) }, "$sample is JSON";
 }
