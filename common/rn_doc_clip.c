@@ -259,6 +259,21 @@ refuse_meaningless(rn_reader *r, json_t *value, rn_asset_type type)
 }
 
 
+/* The lines of a text are broken once; its width cannot move. */
+
+static void
+refuse_text_width(rn_reader *r, json_t *keyframes, rn_asset_type type)
+{
+    size_t  len;
+
+    if (type == RN_ASSET_TEXT && json_object_get(keyframes, "width") != NULL) {
+        len = rn_enter(r, "width");
+        rn_report(r, "of a text does not move; \"scale\" does");
+        rn_leave(r, len);
+    }
+}
+
+
 static void
 read_speed(rn_reader *r, json_t *value, void *out)
 {
@@ -383,6 +398,7 @@ rn_read_clip(rn_reader *r, json_t *value, rn_clip *c, rn_track_kind kind)
     if (v != NULL) {
         len = rn_enter(r, "keyframes");
         refuse_meaningless(r, v, type);
+        refuse_text_width(r, v, type);
         rn_leave(r, len);
     }
 }

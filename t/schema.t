@@ -32,6 +32,7 @@ my $color = '{"asset":{"type":"color","color":"#fff"}';
 my $video = '{"asset":{"type":"video","src":"clip.mp4"}';
 my $image = '{"asset":{"type":"image","src":"still.png"}';
 my $text  = '{"asset":{"type":"text","text":"T"}';
+my $shape = '{"asset":{"type":"shape","shape":"star"}';
 my $audio = '{"asset":{"type":"audio","src":"music.wav"}';
 
 sub clips    { return '{"timeline":{"tracks":[{"clips":[' . join(',', @_) . ']}]}}' }
@@ -40,8 +41,19 @@ sub root     { return '{"timeline":{"tracks":[{"clips":[' . $color . '}]}]}' . j
 sub timeline { return '{"timeline":{"tracks":[{"clips":[' . $color . '}]}],' . $_[0] . '}}' }
 sub track    { return '{"timeline":{"tracks":[{"clips":[' . $color . '}],' . $_[0] . '}]}}' }
 sub sound    { return '{"timeline":{"tracks":[{"clips":[' . $color . '}]},{"kind":"audio","clips":[' . $_[0] . ']}]}}' }
+sub moving   { my ($clip, $name, @keys) = @_; return clips("$clip,\"duration\":3,\"keyframes\":{\"$name\":[" . join(',', @keys) . ']}}') }
 sub output   { return root("\"outputs\":[$_[0]]") }
 my $fade = '{"type":"transition","transition_type":"fade","duration":0.5}';
+
+# What moves, and a value of it.
+my %moves = (opacity => 0.5, volume => 0.5, rotate => 45, scale => 1.5, width => '"50%"', height => 90, position => '{"x":1}',
+    offset => '{"y":"5%"}', crop => '{"x":1,"width":"50%"}');
+
+# Effects and the bounds of their parameters.
+my @effects = (['blur', ['radius', 0.1, 500]], ['color', ['brightness', -1, 1], ['contrast', 0, 4], ['saturation', 0, 3], ['gamma', 0.1, 10],
+    ['hue', -360, 360]], ['sharpen', ['amount', 0, 5]], ['vignette', ['amount', 0, 1]], ['chroma-key', ['similarity', 0.01, 1], ['blend', 0, 1]],
+    ['noise', ['amount', 0, 1]]);
+my ($least, $most) = map { my $i = $_; join ',', map { my ($type, @p) = @$_; "{\"type\":\"$type\"" . join('', map {",\"$_->[0]\":$_->[$i]"} @p) . '}' } @effects } 1, 2;
 
 # Taken by both.
 my %good = (
@@ -61,7 +73,7 @@ my %good = (
     'in and out'              => clips("$video,\"in_point\":0.5,\"out_point\":3}"),
     'sound of a film'         => clips("$video,\"volume\":0.5,\"fade_in\":0.1,\"fade_out\":\"3f\"}"),
     'louder by 12 dB'         => clips("$video,\"volume\":\"+12dB\"}"),
-    'every fit'               => clips(map { "$image,\"fit\":\"$_\",\"duration\":1}" } qw(cover contain fill none)),
+    'every fit'               => clips(map { "$image,\"fit\":\"$_\",\"duration\":1}" } qw(cover contain fill none contain-blur)),
     'every place'             => clips(map { "$image,\"position\":\"$_\",\"duration\":1}" } qw(top-left top top-right left center
         right bottom-left bottom bottom-right)),
     'a place in px'           => clips("$image,\"position\":{\"x\":-10,\"y\":\"12.5%\"},\"offset\":{\"x\":\"-5%\"}}"),
@@ -69,6 +81,31 @@ my %good = (
     'a size'                  => clips("$image,\"width\":\"50%\",\"height\":36.5}"),
     'a text with a width'     => clips("$text,\"width\":300,\"opacity\":0.5}"),
     'how a picture comes'     => clips("$image,\"transition\":{\"in\":\"fade\",\"out\":\"fade\",\"duration\":\"6f\"}}"),
+    'speeds'                  => clips(map { "$video,\"speed\":$_,\"duration\":1}" } 0.25, 1, 4),
+    'a sound at a speed'      => sound("$audio,\"speed\":1.5}"),
+    'turns'                   => clips(map { ("$_,\"rotate\":-36000,\"duration\":1}", "$_,\"rotate\":36000,\"duration\":1}") } $image, $text, $color, $shape),
+    'scales'                  => clips(map { ("$_,\"scale\":0,\"duration\":1}", "$_,\"scale\":20,\"duration\":1}") } $image, $text, $color, $shape),
+    'round corners'           => clips(map { ("$_,\"radius\":0}", "$_,\"radius\":12.5,\"duration\":1}", "$_,\"radius\":\"50%\",\"duration\":1}") } $image, $video, $color),
+    'crops'                   => clips(map { "$image,\"crop\":$_,\"duration\":1}" } '{}', '{"x":0,"y":10,"width":0.5,"height":"100%"}', '{"x":"25%"}'),
+    'no effects'              => clips("$image,\"effects\":[]}"),
+    'every effect'            => clips(map { "$image,\"effects\":[{\"type\":\"$_\"}],\"duration\":1}" } qw(blur grayscale sepia invert color
+        sharpen vignette mirror chroma-key noise)),
+    'the least of effects'    => clips("$video,\"effects\":[$least]}"),
+    'the most of effects'     => clips("$video,\"effects\":[$most]}"),
+    'words of effects'        => clips("$image,\"effects\":[{\"type\":\"mirror\",\"axis\":\"horizontal\"},{\"type\":\"mirror\",\"axis\":\"vertical\"},{\"type\":\"chroma-key\",\"color\":\"#0f0\"}]}"),
+    'no keyframes'            => clips("$image,\"keyframes\":{}}"),
+    'all that moves'          => clips("$image,\"duration\":9,\"keyframes\":{" . join(',', map { "\"$_\":[{\"time\":0,\"value\":$moves{$_}}]" } grep { $_ ne 'volume' } sort keys %moves) . '}}'),
+    'a volume that moves'     => clips("$video,\"keyframes\":{\"volume\":[{\"time\":0,\"value\":0},{\"time\":1,\"value\":\"-6dB\"}]}}"),
+    'a sound that moves'      => sound("$audio,\"keyframes\":{\"volume\":[{\"time\":\"end\",\"value\":1}]}}"),
+    'a text that moves'       => moving($text, 'scale', '{"time":0,"value":20}'),
+    'times of keys'           => moving($image, 'rotate', '{"time":0,"value":-36000}', '{"time":0.5,"value":36000}', '{"time":"30f","value":0}', '{"time":"end","value":1}'),
+    'every easing'            => moving($image, 'opacity', map { "{\"time\":\"$_->[0]f\",\"value\":1,\"easing\":$_->[1]}" } [1, '"linear"'], [2, '"ease"'],
+        [3, '"ease-in"'], [4, '"ease-out"'], [5, '"ease-in-out"'], [6, '"step"'], [7, '[0,-10,1,10]'], [8, '[0.25,0.1,0.25,1]']),
+    'points that move'        => moving($image, 'position', '{"time":0,"value":{}}', '{"time":1,"value":{"x":-5,"y":"50%"}}'),
+    'every shape'             => clips(map { "{\"asset\":{\"type\":\"shape\",\"shape\":\"$_\"},\"duration\":1}" } qw(rectangle ellipse triangle star line)),
+    'a star'                  => asset('{"type":"shape","shape":"star","fill":"#ff000000","stroke":{"color":"#0f0","width":500},"points":100}'),
+    'a stroke of nothing'     => asset('{"type":"shape","shape":"star","stroke":{},"points":3}'),
+    'a place of a shape'      => clips("$shape,\"width\":\"50%\",\"height\":20,\"position\":\"top\",\"opacity\":0.5,\"transition\":{\"in\":\"fade\"}}"),
     'a transition'            => clips("$image,\"duration\":2}", $fade, "$color,\"duration\":2}"),
     'a cut'                   => clips("$image,\"duration\":2}", '{"type":"transition","transition_type":"cut","id":5}', "$color}"),
     'a font'                  => asset('{"type":"text","text":"T","font":{"family":"Noto Sans","size":4.5,"color":"#f008","weight":"bold","style":"italic"},"background":"#0008","align":"right"}' =~ s/#f008/#ff000088/r =~ s/#0008/#00000088/r),
@@ -109,7 +146,6 @@ my %bad = (
     'a clip that is none'              => [clips('5'), '/timeline/tracks/0/clips/0'],
     'a clip of nothing'                => [clips('{"start":1}'), '/timeline/tracks/0/clips/0'],
     'an unknown field of a clip'       => [clips("$color,\"durration\":1}"), '/timeline/tracks/0/clips/0/durration'],
-    'a speed'                          => [clips("$video,\"speed\":2}"), '/timeline/tracks/0/clips/0/speed'],
     'a start below 0'                  => [clips("$color,\"start\":-1}"), '/timeline/tracks/0/clips/0/start'],
     'a start of null'                  => [clips("$color,\"start\":null}"), '/timeline/tracks/0/clips/0/start'],
     'a start at the end'               => [clips("$color,\"start\":\"end\"}"), '/timeline/tracks/0/clips/0/start'],
@@ -127,7 +163,8 @@ my %bad = (
     'a place of a sound'               => [sound("$audio,\"position\":\"top\"}"), '/timeline/tracks/1/clips/0/position'],
     'a sound on a track of pictures'   => [clips("$audio}"), '/timeline/tracks/0/clips/0/asset'],
     'a picture on a track of sounds'   => [sound("$image}"), '/timeline/tracks/1/clips/0/asset'],
-    'a transition of another name'     => [clips("$color}", '{"type":"transition","transition_type":"wipeleft"}', "$color}"), '/timeline/tracks/0/clips/1/transition_type'],
+    'a transition of another name'     => [clips("$color}", '{"type":"transition","transition_type":"swirl"}', "$color}"), '/timeline/tracks/0/clips/1/transition_type'],
+    'a transition by an expression'    => [clips("$color}", '{"type":"transition","transition_type":"custom"}', "$color}"), '/timeline/tracks/0/clips/1/transition_type'],
     'a transition without a name'      => [clips("$color}", '{"type":"transition"}', "$color}"), '/timeline/tracks/0/clips/1'],
     'an unknown field of a transition' => [clips("$color}", '{"type":"transition","transition_type":"fade","asset":{}}', "$color}"), '/timeline/tracks/0/clips/1/asset'],
     'a transition until the end'       => [clips("$color}", '{"type":"transition","transition_type":"fade","duration":"end"}', "$color}"), '/timeline/tracks/0/clips/1/duration'],
@@ -152,6 +189,96 @@ my %bad = (
     'an output called Final'           => [output('{"name":"Final"}'), '/outputs/0/name'],
     'an unknown field of an output'    => [output('{"bitrate":5}'), '/outputs/0/bitrate'],
 );
+
+my $at = '/timeline/tracks/0/clips/0';
+
+# Fields of a clip, a value a little too much, and where.
+$bad{"a clip with $_->[1]"} = [clips("$_->[0],$_->[1]}"), "$at/$_->[2]"] for (
+    [$video, '"speed":0.24', 'speed'], [$video, '"speed":4.01', 'speed'], [$video, '"speed":"2x"', 'speed'],
+    [$image, '"rotate":36001', 'rotate'], [$image, '"rotate":-36001', 'rotate'], [$image, '"rotate":"90"', 'rotate'],
+    [$image, '"scale":-0.1', 'scale'], [$image, '"scale":20.1', 'scale'], [$image, '"scale":"50%"', 'scale'],
+    [$image, '"radius":-1', 'radius'], [$image, '"radius":"-1%"', 'radius'], [$image, '"radius":100001', 'radius'],
+    [$image, '"crop":[0,0,1,1]', 'crop'], [$image, '"crop":{"x":-1}', 'crop/x'], [$image, '"crop":{"y":"-1%"}', 'crop/y'],
+    [$image, '"crop":{"width":0}', 'crop/width'], [$image, '"crop":{"height":-1}', 'crop/height'], [$image, '"crop":{"w":1}', 'crop/w'],
+    [$image, '"effects":{}', 'effects'], [$image, '"effects":["blur"]', 'effects/0'], [$image, '"effects":[{}]', 'effects/0'],
+    [$image, '"effects":[{"type":"glow"}]', 'effects/0/type'], [$image, '"effects":[' . join(',', ('{"type":"sepia"}') x 9) . ']', 'effects'],
+    [$image, '"effects":[{"type":"sepia","amount":1}]', 'effects/0/amount'], [$image, '"effects":[{"type":"blur","axis":"vertical"}]', 'effects/0/axis'],
+    [$image, '"effects":[{"type":"mirror","axis":"both"}]', 'effects/0/axis'], [$image, '"effects":[{"type":"mirror","color":"#fff"}]', 'effects/0/color'],
+    [$image, '"effects":[{"type":"chroma-key","color":"green"}]', 'effects/0/color'],
+    [$image, '"keyframes":[]', 'keyframes'], [$image, '"keyframes":{"speed":[{"time":0,"value":1}]}', 'keyframes/speed'],
+    [$image, '"keyframes":{"opacity":[]}', 'keyframes/opacity'], [$image, '"keyframes":{"opacity":0.5}', 'keyframes/opacity'],
+    [$image, '"keyframes":{"scale":[' . join(',', map { "{\"time\":\"${_}f\",\"value\":1}" } 0 .. 1000) . ']}', 'keyframes/scale'],
+    [$image, '"keyframes":{"scale":[5]}', 'keyframes/scale/0'],
+);
+for (['time', '{"value":1}', ''], ['value', '{"time":0}', ''], ['time', '{"time":"auto","value":1}', '/time'], ['time', '{"time":-1,"value":1}', '/time'],
+     ['easing', '{"time":0,"value":1,"easing":"bounce"}', '/easing'], ['easing', '{"time":0,"value":1,"easing":[0,0,1]}', '/easing'],
+     ['easing', '{"time":0,"value":1,"easing":[0,0,1,1,1]}', '/easing'], ['easing', '{"time":0,"value":1,"easing":[-0.1,0,1,1]}', '/easing'],
+     ['easing', '{"time":0,"value":1,"easing":[0,0,1.1,1]}', '/easing'], ['easing', '{"time":0,"value":1,"easing":[0,-11,1,1]}', '/easing'],
+     ['easing', '{"time":0,"value":1,"easing":[0,0,1,11]}', '/easing'], ['field', '{"time":0,"value":1,"ease":"linear"}', '/ease']) {
+    $bad{"a key's $_->[0]: $_->[1]"} = [moving($image, 'rotate', $_->[1]), "$at/keyframes/rotate/0$_->[2]"];
+}
+for (['opacity', 1.1], ['opacity', '"50%"'], ['rotate', 36001], ['rotate', -36001], ['scale', -1], ['scale', 20.1], ['width', 0], ['height', '"x"'],
+     ['position', '"center"'], ['position', '{"z":1}'], ['offset', 5], ['crop', '{"width":0}'], ['crop', '"50%"']) {
+    $bad{"a key of $_->[0]: $_->[1]"} = [moving($image, $_->[0], "{\"time\":0,\"value\":$_->[1]}"), "$at/keyframes/$_->[0]/0/value"];
+}
+$bad{"a key of volume: $_"} = [moving($video, 'volume', "{\"time\":0,\"value\":$_}"), "$at/keyframes/volume/0/value"] for 1.1, -1, '"6"';
+
+# Parameters of effects, a step beyond their bounds.
+for (map { my ($type, @p) = @$_; map { [$type, @$_] } @p } @effects) {
+    my ($type, $name, $lo, $hi) = @$_;
+    for my $v ($lo - 0.01, $hi + 0.01, '"1"') {
+        $bad{"$type with a $name of $v"} = [clips("$image,\"effects\":[{\"type\":\"$type\",\"$name\":$v}]}"), "$at/effects/0/$name"];
+    }
+}
+
+# Which fields, and keys of which fields, clips of which types have.
+my %has = (
+    video => [qw(speed rotate scale crop radius effects opacity volume position offset width height)],
+    image => [qw(rotate scale crop radius effects opacity position offset width height)],
+    color => [qw(rotate scale radius opacity position offset width height)],
+    shape => [qw(rotate scale opacity position offset width height)],
+    text  => [qw(rotate scale opacity position offset width)],
+    audio => [qw(speed volume)],
+);
+my %some = (%moves, speed => 2, radius => 9, effects => '[{"type":"sepia"}]');
+for my $type (sort keys %has) {
+    my $clip = { video => $video, image => $image, color => $color, shape => $shape, text => $text, audio => $audio }->{$type};
+    my $film = $type eq 'audio' ? \&sound : \&clips;
+    my $of = $type eq 'audio' ? '/timeline/tracks/1/clips/0' : $at;
+    for my $name (sort keys %some) {
+        my $has = grep { $_ eq $name } @{ $has{$type} };
+        my $field = $film->("$clip,\"$name\":$some{$name}}");
+        $has ? ($good{"$name of $type"} = $field) : ($bad{"$name of $type"} = [$field, "$of/$name"]);
+        next if !$moves{$name};
+        my $keys = $film->("$clip,\"keyframes\":{\"$name\":[{\"time\":0,\"value\":$moves{$name}}]}}");
+        $has && "$type $name" ne 'text width' ? ($good{"keys of $name of $type"} = $keys)
+            : ($bad{"keys of $name of $type"} = [$keys, "$of/keyframes/$name"]);
+    }
+}
+
+# Shapes.
+$bad{"a shape: $_->[0]"} = [asset("{\"type\":\"shape\",$_->[0]}"), "$at/asset$_->[1]"] for (
+    ['"fill":"#fff"', ''], ['"shape":"hexagon"', '/shape'], ['"shape":"star","fill":"red"', '/fill'], ['"shape":"star","color":"#fff"', '/color'],
+    ['"shape":"star","points":2', '/points'], ['"shape":"star","points":101', '/points'], ['"shape":"star","points":5.5', '/points'],
+    ['"shape":"star","stroke":"#fff"', '/stroke'], ['"shape":"star","stroke":{"width":501}', '/stroke/width'],
+    ['"shape":"star","stroke":{"width":-1}', '/stroke/width'], ['"shape":"star","stroke":{"color":5}', '/stroke/color'],
+    ['"shape":"star","stroke":{"dash":1}', '/stroke/dash'], ['"shape":"star","text":"T"', '/text'], ['"shape":"star","src":"still.png"', '/src'],
+);
+for my $name (qw(shape fill stroke points)) {
+    my $value = { shape => '"star"', fill => '"#fff"', stroke => '{}', points => 5 }->{$name};
+    $bad{"$name of $_->[0]"} = [asset("{\"type\":$_->[1],\"$name\":$value}"), "$at/asset/$name"]
+        for ['an image', '"image","src":"still.png"'], ['a colour', '"color","color":"#fff"'], ['a text', '"text","text":"T"'];
+}
+
+# Every transition that the schema has: the parser knows it, too, though this machine's FFmpeg may not.
+my $schema = $json->decode(slurp("$top/docs/composition.schema.json"));
+my %known = map { $_ => 1 } @{ $schema->{'$defs'}{transition}{properties}{transition_type}{enum} };
+cmp_ok scalar(keys %known), '>', 50, 'transitions are known';
+for my $name (sort keys %known) {
+    spew("$dir/film.json", clips("$color,\"duration\":2}", "{\"type\":\"transition\",\"transition_type\":\"$name\"}", "$color,\"duration\":2}"));
+    my $told = `'$build/render' plan '$dir/film.json' 2>&1 >/dev/null`;
+    like $told, qr{\A(?:.*/clips/1/transition_type: "$name" is not known to the FFmpeg of this machine\n)?\z}, "$name: the parser takes it";
+}
 
 # The schema's answer to all of them at once: { name => [[pointer, why], ...] }
 my %documents = ((map { $_ => $good{$_} } keys %good), (map { $_ => $bad{$_}[0] } keys %bad));
@@ -184,6 +311,13 @@ sub parser {
     my $told = `'$build/render' plan '$dir/film.json' 2>&1 >/dev/null`;
     return () if $? == 0;
     return map { m{\A\Q$dir/film.json\E: (.*?): } ? $1 : "?$_" } split /\n/, $told;
+}
+
+sub slurp {
+    my ($file) = @_;
+    open my $f, '<', $file or die "$file: $!";
+    local $/;
+    return scalar <$f>;
 }
 
 sub spew {

@@ -879,6 +879,9 @@ test_meaning(void **state)
 
     bad("{\"timeline\":{\"tracks\":[{\"clips\":[{\"asset\":{\"type\":\"text\","
         "\"text\":\"T\"},\"height\":10}]}]}}", CLIP_AT "/height", "no meaning");
+    bad("{\"timeline\":{\"tracks\":[{\"clips\":[{\"asset\":{\"type\":\"text\","
+        "\"text\":\"T\"},\"keyframes\":{\"width\":[{\"time\":0,"
+        "\"value\":10}]}}]}]}}", CLIP_AT "/keyframes/width", "does not move");
     bad("{\"timeline\":{\"tracks\":[{\"kind\":\"audio\",\"clips\":[" VIDEO
         "}]}]}}", CLIP_AT "/asset", "audio clips only, not a video");
     bad(WITH_ASSET("{\"type\":\"audio\",\"src\":\"asset:" UUID_A "\"}"),

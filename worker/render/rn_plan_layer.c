@@ -5,6 +5,7 @@
 #include "rn_effects.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 
@@ -17,6 +18,7 @@ typedef struct {
     const rn_place  *c;
     rn_problems     *problems;
     int64_t          zero, from, to;
+    double           crop[4];                   /* of the source, 0 to 1 */
     double           source_w, source_h;        /* what of it is used, px */
     int              w, h;                      /* the box */
 } planner;
@@ -47,6 +49,56 @@ part(const rn_length *l, int side)
 }
 
 
+static void
+outside(const planner *p, const char *member)
+{
+    char  pointer[160];
+
+    (void) snprintf(pointer, sizeof(pointer), "%s%s", p->c->clip->pointer,
+                    member);
+    rn_problem_add(p->problems, pointer, "lies outside of the source, which "
+                   "is %d x %d px", p->c->facts->width, p->c->facts->height);
+}
+
+
+/* What of the source is used; of a crop that moves at least something. */
+
+static bool
+find_crop(planner *p)
+{
+    size_t               i;
+    double               unused[4];
+    const rn_clip       *clip = p->c->clip;
+    const rn_facts      *f = p->c->facts;
+    const rn_keyframes  *keys = &clip->moves[RN_MOVE_CROP];
+
+    p->crop[0] = p->crop[1] = 0;
+    p->crop[2] = p->crop[3] = 1;
+    p->source_w = p->source_h = 0;
+
+    if (f == NULL || f->width <= 0 || f->height <= 0) {
+        return true;
+    }
+
+    if (clip->crop[0].set && !rn_plan_crop(clip->crop, f, p->crop)) {
+        outside(p, "/crop");
+        return false;
+    }
+
+    for (i = 0; i < keys->n; i++) {
+        if (!rn_plan_crop(keys->keys[i].v, f, unused)) {
+            outside(p, "/keyframes/crop");
+            return false;
+        }
+    }
+
+    p->source_w = p->crop[2] * f->width;
+    p->source_h = p->crop[3] * f->height;
+
+    return true;
+}
+
+
 /*
  * The clip's box: as asked; one side alone keeps the shape of the source; none
  * is the whole canvas.
@@ -58,16 +110,6 @@ find_box(planner *p)
     double          aspect;
     const rn_doc   *doc = p->doc;
     const rn_clip  *clip = p->c->clip;
-    const rn_facts *f = p->c->facts;
-
-    p->source_w = p->source_h = 0;
-
-    if (f != NULL && f->width > 0 && f->height > 0) {
-        p->source_w = clip->crop[2].set ? part(&clip->crop[2], f->width)
-                                        : f->width;
-        p->source_h = clip->crop[3].set ? part(&clip->crop[3], f->height)
-                                        : f->height;
-    }
 
     aspect = p->source_h > 0 ? p->source_w / p->source_h : 0;
     p->w = doc->width;
@@ -164,20 +206,19 @@ is_free(const rn_clip *c)
 }
 
 
-/* The largest, or of a crop the smallest, value of what moves. */
+/* The largest value of what moves. */
 
 static double
-extreme(const rn_keyframes *k, int value, int canvas, bool smallest,
-    double dflt)
+largest_of(const rn_keyframes *k, int canvas, double dflt)
 {
     size_t  i;
     double  v, best;
 
-    best = k->n > 0 ? part(&k->keys[0].v[value], canvas) : dflt;
+    best = k->n > 0 ? part(&k->keys[0].v[0], canvas) : dflt;
 
     for (i = 1; i < k->n; i++) {
-        v = part(&k->keys[i].v[value], canvas);
-        if (smallest ? v < best : v > best) {
+        v = part(&k->keys[i].v[0], canvas);
+        if (v > best) {
             best = v;
         }
     }
@@ -186,12 +227,33 @@ extreme(const rn_keyframes *k, int value, int canvas, bool smallest,
 }
 
 
+/* The least that is used of the source, px. */
+
+static void
+smallest_crop(const planner *p, double *w, double *h)
+{
+    size_t               i;
+    double               crop[4];
+    const rn_facts      *f = p->c->facts;
+    const rn_keyframes  *k = &p->c->clip->moves[RN_MOVE_CROP];
+
+    *w = k->n > 0 ? f->width : p->source_w;
+    *h = k->n > 0 ? f->height : p->source_h;
+
+    for (i = 0; i < k->n; i++) {
+        (void) rn_plan_crop(k->keys[i].v, f, crop);
+        *w = fmin(*w, crop[2] * f->width);
+        *h = fmin(*h, crop[3] * f->height);
+    }
+}
+
+
 /* A plain number of a key is no px: of scale, say. */
 
 static double
 largest(const rn_keyframes *k, double dflt)
 {
-    return extreme(k, 0, 0, false, dflt);
+    return largest_of(k, 0, dflt);
 }
 
 
@@ -206,13 +268,11 @@ size_of(const planner *p)
 {
     double           w, h, cw, ch, sx, sy, s, scale, most;
     const rn_clip   *c = p->c->clip;
-    const rn_facts  *f = p->c->facts;
 
     scale = largest(&c->moves[RN_MOVE_SCALE], c->scale);
-    w = extreme(&c->moves[RN_MOVE_WIDTH], 0, p->doc->width, false, p->w);
-    h = extreme(&c->moves[RN_MOVE_HEIGHT], 0, p->doc->height, false, p->h);
-    cw = extreme(&c->moves[RN_MOVE_CROP], 2, f->width, true, p->source_w);
-    ch = extreme(&c->moves[RN_MOVE_CROP], 3, f->height, true, p->source_h);
+    w = largest_of(&c->moves[RN_MOVE_WIDTH], p->doc->width, p->w);
+    h = largest_of(&c->moves[RN_MOVE_HEIGHT], p->doc->height, p->h);
+    smallest_crop(p, &cw, &ch);
 
     sx = cw > 0 ? w * scale / cw : 1;
     sy = ch > 0 ? h * scale / ch : 1;
@@ -330,20 +390,17 @@ add_picture(const planner *p, json_t *l)
 {
     bool             ok;
     const rn_clip   *c = p->c->clip;
-    const rn_facts  *f = p->c->facts;
 
-    ok = add(l, "input", json_string(f->sha256))
+    ok = add(l, "input", json_string(p->c->facts->sha256))
          && add(l, "fit", json_integer(c->fit))
          && add(l, "box", json_pack("[i, i]", p->w, p->h));
 
     if (c->crop[0].set) {
         ok = ok && add(l, "crop", json_pack("[I, I, I, I]",
-                   (json_int_t) llround(part(&c->crop[0], f->width) / f->width
-                                        * 1e6),
-                   (json_int_t) llround(part(&c->crop[1], f->height)
-                                        / f->height * 1e6),
-                   (json_int_t) llround(p->source_w / f->width * 1e6),
-                   (json_int_t) llround(p->source_h / f->height * 1e6)));
+                   (json_int_t) llround(p->crop[0] * 1e6),
+                   (json_int_t) llround(p->crop[1] * 1e6),
+                   (json_int_t) llround(p->crop[2] * 1e6),
+                   (json_int_t) llround(p->crop[3] * 1e6)));
     }
 
     if (c->n_effects > 0) {
@@ -418,7 +475,7 @@ rn_plan_layer(const rn_doc *doc, const rn_place *c, const char *fonts,
     p.from = from;
     p.to = to;
 
-    if (!find_box(&p)) {
+    if (!find_crop(&p) || !find_box(&p)) {
         return NULL;
     }
 

@@ -29,5 +29,11 @@ json_t *rn_plan_layer(const rn_doc *doc, const rn_place *c, const char *fonts,
 json_t *rn_plan_motion(const rn_doc *doc, const rn_place *c, rn_move move,
     int64_t zero, int64_t from, int64_t to, bool samples);
 
+/*
+ * The part of a source that a crop (see rn_clip) is: x, y, width and height
+ * from 0 to 1.  What reaches beyond the source is left out; false: all of it.
+ */
+bool rn_plan_crop(const rn_length *v, const rn_facts *f, double *out);
+
 
 #endif /* RN_PLAN_LAYER_H */

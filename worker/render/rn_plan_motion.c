@@ -15,16 +15,22 @@ px(const rn_length *l, int canvas)
 }
 
 
-/* Part of a source's side, in millionths. */
-
-static int64_t
+static double
 part(const rn_length *l, int side)
 {
-    double  v;
+    return l->percent ? l->value / 100 : side > 0 ? l->value / side : 0;
+}
 
-    v = l->percent ? l->value / 100 : side > 0 ? l->value / side : 0;
 
-    return llround(v * 1e6);
+bool
+rn_plan_crop(const rn_length *v, const rn_facts *f, double *out)
+{
+    out[0] = part(&v[0], f->width);
+    out[1] = part(&v[1], f->height);
+    out[2] = fmin(part(&v[2], f->width), 1 - out[0]);
+    out[3] = fmin(part(&v[3], f->height), 1 - out[1]);
+
+    return out[2] > 0 && out[3] > 0;
 }
 
 
@@ -34,7 +40,8 @@ static void
 values_of(const rn_doc *doc, const rn_place *c, rn_move move,
     const rn_length *v, int64_t *out)
 {
-    int  w, h;
+    int     i;
+    double  crop[4];
 
     switch (move) {
 
@@ -60,12 +67,10 @@ values_of(const rn_doc *doc, const rn_place *c, rn_move move,
         break;
 
     case RN_MOVE_CROP:
-        w = c->facts->width;
-        h = c->facts->height;
-        out[0] = part(&v[0], w);
-        out[1] = part(&v[1], h);
-        out[2] = part(&v[2], w);
-        out[3] = part(&v[3], h);
+        (void) rn_plan_crop(v, c->facts, crop);
+        for (i = 0; i < 4; i++) {
+            out[i] = llround(crop[i] * 1e6);
+        }
         break;
 
     default:
