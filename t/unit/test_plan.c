@@ -883,8 +883,9 @@ test_mono(void **state)
         assert_int_equal(json_array_size(json_object_get(p, "sound")), 2);
 
         json_array_foreach(json_object_get(p, "sound"), i, piece) {
-            assert_int_equal(number_of(json_object_get(piece, "spec"),
-                                       "channels"), k == 2);
+            assert_int_equal(json_integer_value(json_object_get(
+                             json_object_get(piece, "spec"), "channels")),
+                             k == 2);
             assert_int_equal(number_of(json_object_get(piece, "spec"),
                                        "bitrate"), k == 2 ? 64000 : 128000);
         }
