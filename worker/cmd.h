@@ -18,6 +18,7 @@ int cmd_migrate(int argc, char **argv);
 typedef struct {
     const char  *file;
     char         dir[4096];             /* of the document */
+    const char  *cache;                 /* where facts are kept, or NULL */
     json_t      *assets;                /* {src: {"sha256", "probe", "path"}},
                                            owned, also after a failure */
     json_t      *plan;                  /* owned */

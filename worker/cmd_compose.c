@@ -541,14 +541,19 @@ cmd_compose(int argc, char **argv)
 
     c.bar = isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL;
 
-    if (!cmd_make_plan(&c.film)) {
+    ok = true;
+
+    if (c.keep) {
+        ok = mkdir(c.cache, 0777) == 0 || errno == EEXIST;
+        c.film.cache = c.cache;
+    }
+
+    if (ok && !cmd_make_plan(&c.film)) {
         json_decref(c.film.assets);
         return 1;
     }
 
-    if (c.keep) {
-        ok = mkdir(c.cache, 0777) == 0 || errno == EEXIST;
-    } else {
+    if (ok && !c.keep) {
         tmp = getenv("TMPDIR");
         (void) snprintf(c.cache, sizeof(c.cache), "%.4000s/render-XXXXXX",
                         tmp != NULL && tmp[0] ? tmp : "/tmp");

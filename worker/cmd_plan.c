@@ -4,6 +4,7 @@
  */
 
 #include "cmd.h"
+#include "rn_encode.h"
 #include "rn_id.h"
 #include "rn_timeline.h"
 
@@ -116,6 +117,47 @@ print_problems(const char *file, json_t *problems)
 }
 
 
+/*
+ * Facts of a source, from the cache where it holds them: they follow from the
+ * bytes and the engine alone.
+ */
+
+static json_t *
+facts_of(const cmd_film *f, const char *path, const char *sha256, char *err,
+    size_t err_len)
+{
+    char     kept[4400], fresh[4500];
+    json_t  *probe;
+
+    if (f->cache == NULL) {
+        return probe_path(path, err, err_len);
+    }
+
+    (void) snprintf(kept, sizeof(kept), "%s/%s.%d.facts", f->cache, sha256,
+                    RN_ENGINE);
+
+    probe = json_load_file(kept, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_string(json_object_get(probe, "kind"))) {
+        return probe;
+    }
+
+    json_decref(probe);
+    probe = probe_path(path, err, err_len);
+
+    if (probe != NULL) {
+        (void) snprintf(fresh, sizeof(fresh), "%s.%ld", kept, (long) getpid());
+
+        if (json_dump_file(probe, fresh, JSON_COMPACT) != 0
+            || rename(fresh, kept) != 0)
+        {
+            (void) unlink(fresh);           /* then it is probed again */
+        }
+    }
+
+    return probe;
+}
+
+
 /* Digest and facts of every source the document names. */
 
 static bool
@@ -154,7 +196,7 @@ read_assets(cmd_film *f, const char *text, size_t len)
         if (!file_sha256(path, hex)) {
             (void) snprintf(err, sizeof(err), "%s", strerror(errno));
         } else {
-            probe = probe_path(path, err, sizeof(err));
+            probe = facts_of(f, path, hex, err, sizeof(err));
         }
 
         (void) json_object_set_new(f->assets, doc->refs[i].src,
