@@ -264,6 +264,9 @@ test_as_blend(void **state)
         fill_random(src);
         fill_random(a);
         copy_of(b, a);
+        if (i % 4 < 2) {
+            src->f.chroma_location = AVCHROMA_LOC_CENTER;
+        }
 
         sx = 2 * (rand() % (src->f.width / 2));
         sy = 2 * (rand() % (src->f.height / 2));
@@ -359,6 +362,7 @@ static void
 test_chroma_turns(void **state)
 {
     int       i, x, y, k, quarters;
+    bool      middle;
     double    along, want;
     picture  *src, *dst;
     rn_warp   w;
@@ -368,18 +372,24 @@ test_chroma_turns(void **state)
     src = new_picture(64, 64, false, false);
     dst = new_picture(64, 64, false, false);
 
-    /* v = 2 x + 20 at the place of the px, which is left of four for chroma */
+    for (quarters = 0; quarters < 8; quarters++) {
 
-    for (i = 0; i < 3; i++) {
-        for (y = 0; y < plane_h(&src->f, i); y++) {
-            for (x = 0; x < plane_w(&src->f, i); x++) {
-                *at(&src->f, i, x, y) = (uint8_t) (20 + (i ? 4 * x + 1
-                                                           : 2 * x + 1));
+        /* v = 2 x + 20 at the place of the px: of chroma left of its four */
+
+        middle = quarters >= 4;
+        src->f.chroma_location = middle ? AVCHROMA_LOC_CENTER
+                                        : AVCHROMA_LOC_UNSPECIFIED;
+
+        for (i = 0; i < 3; i++) {
+            for (y = 0; y < plane_h(&src->f, i); y++) {
+                for (x = 0; x < plane_w(&src->f, i); x++) {
+                    *at(&src->f, i, x, y) =
+                        (uint8_t) (20 + (i == 0 ? 2 * x + 1
+                                         : 4 * x + (middle ? 2 : 1)));
+                }
             }
         }
-    }
 
-    for (quarters = 0; quarters < 4; quarters++) {
         w = whole(src, 0, 0);
         w.angle = quarters * M_PI / 2;
         draw(dst, src, &w);
@@ -388,10 +398,10 @@ test_chroma_turns(void **state)
             for (y = 4; y < plane_h(&dst->f, i) - 4; y++) {
                 for (x = 4; x < plane_w(&dst->f, i) - 4; x++) {
                     k = i ? 2 : 1;
-                    along = quarters % 2 == 0 ? (i ? k * x + 0.5 : x + 0.5)
-                                              : (i ? k * y + 1 : y + 0.5);
-                    want = 20 + 2 * (quarters == 0 || quarters == 1
-                                     ? along : 64 - along);
+                    along = quarters % 2 == 0
+                            ? k * x + (i && middle ? 1 : 0.5)
+                            : k * y + (i ? 1 : 0.5);
+                    want = 20 + 2 * (quarters % 4 < 2 ? along : 64 - along);
 
                     if (fabs(*at(&dst->f, i, x, y) - want) > 1) {
                         fail_msg("%d quarters: plane %d at %d,%d is %d, not "

@@ -3,8 +3,9 @@
  * drawn in three steps, which the compiler can make vectors of: what the source
  * shows there, how much of each px it covers, and the mixing of the two.
  *
- * Places are in px, whose centres lie at halves.  Chroma of 4:2:0 lies on the
- * left column of its four px and between their rows, as MPEG-2 has it.
+ * Places are in px, whose centres lie at halves.  Chroma of 4:2:0 lies between
+ * the rows of its four px, and on their left column, as MPEG-2 has it, or in
+ * their middle: the picture says which.
  */
 
 #include "rn_warp.h"
@@ -360,9 +361,9 @@ fixed(double v)
 
 
 /*
- * One plane: 0 luma, 1 and 2 chroma.  Of four px of luma a px of chroma has
- * the colour of their left side, but covers them all: that is told from their
- * middle.
+ * One plane: 0 luma, 1 and 2 chroma.  Of four px of luma a px of chroma may
+ * have the colour of their left side, but covers them all: that is told from
+ * their middle.
  */
 
 static void
@@ -377,7 +378,7 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
 
     sub = i != 0;
     unit = sub ? 2 : 1;
-    left = sub ? 0.5 : 0;
+    left = sub && src->chroma_location != AVCHROMA_LOC_CENTER ? 0.5 : 0;
     n = sub ? dst->width / 2 : dst->width;
     rows = sub ? dst->height / 2 : dst->height;
     p = plane_of(src, i);
@@ -414,7 +415,7 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
 
         u -= left * w->cos * kx;
         v += left * w->sin * ky;
-        u = sub ? (u - 0.5) / 2 : u - 0.5;
+        u = sub ? (u - 1 + left) / 2 : u - 0.5;
         v = sub ? (v - 1) / 2 : v - 0.5;
 
         if (has_alpha) {
@@ -530,6 +531,7 @@ rn_halve(const AVFrame *src)
 
     has_alpha = src->format == AV_PIX_FMT_YUVA420P;
     f->format = src->format;
+    f->chroma_location = src->chroma_location;
     f->width = (src->width / 2 + 1) & ~1;
     f->height = (src->height / 2 + 1) & ~1;
 
