@@ -225,7 +225,9 @@ read_key(rn_reader *r, json_t *item, rn_move move, rn_keyframe *k)
 
     len = rn_enter(r, "time");
     rn_read_time(r, m.time, &k->time);
-    if (k->time.kind == RN_TIME_AUTO && json_is_string(m.time)) {
+    if (json_is_string(m.time)
+        && strcmp(json_string_value(m.time), "auto") == 0)
+    {
         rn_report(r, "must be seconds such as 1.5, frames such as \"90f\", or "
                      "\"end\"");
     }

@@ -210,7 +210,7 @@ length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
 
     len = seconds_of(&c->duration, fps);
 
-    if (len > out - in + SLACK_SECONDS) {
+    if (len > out - in + SLACK_SECONDS / c->speed) {
         (void) snprintf(text, sizeof(text), "asks for %.3f s, but the source "
                         "holds only %.3f s from its in_point%s", len, out - in,
                         c->speed != 1 ? " at this speed" : "");

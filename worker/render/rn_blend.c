@@ -308,6 +308,8 @@ rn_from_argb(AVFrame *dst, const uint8_t *argb, int stride)
     uint32_t         px;
     const uint8_t   *row;
 
+    dst->chroma_location = AVCHROMA_LOC_CENTER;
+
     for (y = 0; y < dst->height; y += 2) {
         for (x = 0; x < dst->width; x += 2) {
             sa = sr = sg = sb = 0;

@@ -80,22 +80,35 @@ make_grayscale(maker *m)
 static void
 make_sepia(maker *m)
 {
+    static const char *const from[] = {
+        "in_color_matrix", "bt709", "in_range", "limited", NULL
+    };
+    static const char *const to[] = {
+        "out_color_matrix", "bt709", "out_range", "limited", NULL
+    };
     static const char *const rgb[] = { "pix_fmts", "gbrap|gbrp", NULL };
+    static const char *const yuv[] = { "pix_fmts", "yuva420p|yuv420p", NULL };
     static const char *const opts[] = {
         "rr", "0.393", "rg", "0.769", "rb", "0.189",
         "gr", "0.349", "gg", "0.686", "gb", "0.168",
         "br", "0.272", "bg", "0.534", "bb", "0.131", NULL
     };
 
+    add_words(m, "scale", from);
     add_words(m, "format", rgb);
     add_words(m, "colorchannelmixer", opts);
+    add_words(m, "scale", to);
+    add_words(m, "format", yuv);
 }
 
+
+/* Not negate, to which black is 0 and white 255. */
 
 static void
 make_invert(maker *m)
 {
-    add_words(m, "negate", NULL);
+    add_words(m, "lutyuv", (const char *const []) {
+              "y", "negval", "u", "negval", "v", "negval", NULL });
 }
 
 

@@ -352,7 +352,8 @@ is_ready(const rn_fitter *p, const AVFrame *f)
 rn_status
 rn_fitter_fit(rn_fitter *p, AVFrame *in, AVFrame *out, rn_fault *fault)
 {
-    int  rc;
+    int                        rc;
+    const AVPixFmtDescriptor  *desc;
 
     av_frame_unref(out);
 
@@ -378,6 +379,12 @@ rn_fitter_fit(rn_fitter *p, AVFrame *in, AVFrame *out, rn_fault *fault)
     if (rc >= 0 && p->back_sink != NULL) {
         av_frame_unref(p->back);
         rc = av_buffersink_get_frame(p->back_sink, p->back);
+    }
+
+    desc = av_pix_fmt_desc_get(in->format);
+
+    if (desc != NULL && desc->log2_chroma_w == 0) {     /* so does swscale */
+        out->chroma_location = AVCHROMA_LOC_CENTER;
     }
 
     return rc < 0 ? rn_fail_av(fault, rc, "a picture cannot be scaled") : RN_OK;

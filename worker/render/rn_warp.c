@@ -3,8 +3,9 @@
  * drawn in three steps, which the compiler can make vectors of: what the source
  * shows there, how much of each px it covers, and the mixing of the two.
  *
- * Places are in px, whose centres lie at halves.  Chroma of 4:2:0 lies on the
- * left column of its four px and between their rows, as MPEG-2 has it.
+ * Places are in px, whose centres lie at halves.  Chroma of 4:2:0 lies between
+ * the rows of its four px, and on their left column, as MPEG-2 has it, or in
+ * their middle: the picture says which.
  */
 
 #include "rn_warp.h"
@@ -165,52 +166,84 @@ alpha_of(const plane *a, int x, int y, int sub)
 }
 
 
-static void
-sample_row_weighted(const plane *p, const plane *a, int sub, uint8_t *out,
-    int n, int64_t u, int64_t v, int64_t du, int64_t dv)
+static bool
+weighted(const plane *p, const plane *a, int sub, int64_t u, int64_t v,
+    uint8_t *out)
 {
-    int      i, x, y;
+    int      x, y;
     quad     q;
     int64_t  w[4], sum, total;
 
-    for (i = 0; i < n; i++, u += du, v += dv) {
-        q = quad_at(p, (int) u, (int) v);
-        x = (int) (u >> 16);
-        y = (int) (v >> 16);
-        w[0] = (256 - q.fx) * (256 - q.fy) * alpha_of(a, x, y, sub);
-        w[1] = q.fx * (256 - q.fy) * alpha_of(a, x + 1, y, sub);
-        w[2] = (256 - q.fx) * q.fy * alpha_of(a, x, y + 1, sub);
-        w[3] = q.fx * q.fy * alpha_of(a, x + 1, y + 1, sub);
-        total = w[0] + w[1] + w[2] + w[3];
+    q = quad_at(p, (int) u, (int) v);
+    x = (int) (u >> 16);
+    y = (int) (v >> 16);
+    w[0] = (256 - q.fx) * (256 - q.fy) * alpha_of(a, x, y, sub);
+    w[1] = q.fx * (256 - q.fy) * alpha_of(a, x + 1, y, sub);
+    w[2] = (256 - q.fx) * q.fy * alpha_of(a, x, y + 1, sub);
+    w[3] = q.fx * q.fy * alpha_of(a, x + 1, y + 1, sub);
+    total = w[0] + w[1] + w[2] + w[3];
 
-        if (total == 0) {
-            out[i] = q.a[q.x0];
-            continue;
-        }
-
-        sum = w[0] * q.a[q.x0] + w[1] * q.a[q.x1] + w[2] * q.b[q.x0]
-              + w[3] * q.b[q.x1];
-        out[i] = (uint8_t) ((sum + total / 2) / total);
+    if (total == 0) {
+        *out = q.a[q.x0];
+        return false;
     }
+
+    sum = w[0] * q.a[q.x0] + w[1] * q.a[q.x1] + w[2] * q.b[q.x0]
+          + w[3] * q.b[q.x1];
+    *out = (uint8_t) ((sum + total / 2) / total);
+
+    return true;
+}
+
+
+/* ou, ov: from there to where its alpha is told, which may find a colour. */
+
+static void
+sample_row_weighted(const plane *p, const plane *a, int sub, uint8_t *out,
+    int n, int64_t u, int64_t v, int64_t du, int64_t dv, int64_t ou,
+    int64_t ov)
+{
+    int  i;
+
+    for (i = 0; i < n; i++, u += du, v += dv) {
+        if (!weighted(p, a, sub, u, v, &out[i]) && sub) {
+            (void) weighted(p, a, sub, u + ou, v + ov, &out[i]);
+        }
+    }
+}
+
+
+/* How much of a px at x from the centre lies between sides at -half, half. */
+
+static inline double
+between_sides(double x, double half, double unit)
+{
+    double  c, most;
+
+    c = 0.5 + (half - fabs(x)) / unit;
+    most = 2 * half / unit;                 /* thinner than the px */
+    most = most < 1 ? most : 1;
+
+    return c <= 0 ? 0 : c >= most ? most : c;
 }
 
 
 /*
  * How much of a px at (x, y) from the centre lies inside the rounded box; unit
- * is the side of the px.  By the distance to the edge, as is usual.
+ * is the side of the px.  Of corners by the distance to the edge, as is usual.
  */
 
 static int
 coverage(const warper *w, double x, double y, double unit)
 {
-    double  qx, qy, d, c;
+    double  qx, qy, c;
 
     qx = fabs(x) - (w->hw - w->radius);
     qy = fabs(y) - (w->hh - w->radius);
 
-    d = qx > 0 && qy > 0 && w->radius > 0 ? hypot(qx, qy)
-                                          : (qx > qy ? qx : qy);
-    c = 0.5 - (d - w->radius) / unit;
+    c = qx > 0 && qy > 0 && w->radius > 0
+        ? 0.5 - (hypot(qx, qy) - w->radius) / unit
+        : between_sides(x, w->hw, unit) * between_sides(y, w->hh, unit);
 
     return c <= 0 ? 0 : c >= 1 ? RN_OPAQUE : (int) lround(c * RN_OPAQUE);
 }
@@ -225,7 +258,7 @@ between(double p, double d, double m, double *from, double *to)
 {
     double  a, b, t;
 
-    if (fabs(d) < 1e-9) {
+    if (m < 0 || fabs(d) < 1e-9) {
         if (fabs(p) > m) {
             *to = *from - 1;
         }
@@ -327,7 +360,11 @@ fixed(double v)
 }
 
 
-/* One plane: 0 luma, 1 and 2 chroma. */
+/*
+ * One plane: 0 luma, 1 and 2 chroma.  Of four px of luma a px of chroma may
+ * have the colour of their left side, but covers them all: that is told from
+ * their middle.
+ */
 
 static void
 draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
@@ -335,12 +372,13 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
     int             x, y, n, rows, from, to, sub;
     bool            has_alpha, upright;
     plane           p, a;
-    double          px, py, lx, ly, dx, dy, kx, ky, u, v, unit;
+    double          px, py, lx, ly, dx, dy, kx, ky, u, v, unit, left;
     uint8_t        *d;
     const rn_warp  *s = w->warp;
 
     sub = i != 0;
     unit = sub ? 2 : 1;
+    left = sub && src->chroma_location != AVCHROMA_LOC_CENTER ? 0.5 : 0;
     n = sub ? dst->width / 2 : dst->width;
     rows = sub ? dst->height / 2 : dst->height;
     p = plane_of(src, i);
@@ -354,8 +392,8 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
     upright = fabs(w->sin) < 1e-9;
 
     for (y = 0; y < rows; y++) {
-        px = 0.5;                           /* where the row begins */
-        py = sub ? 2 * y + 1 : y + 0.5;
+        px = unit / 2;                      /* where the row begins */
+        py = (y + 0.5) * unit;
         lx = w->cos * (px - s->cx) + w->sin * (py - s->cy);
         ly = -w->sin * (px - s->cx) + w->cos * (py - s->cy);
 
@@ -375,13 +413,17 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
 
         /* as places of the plane, whose first px lies at 0 */
 
-        u = sub ? (u - 0.5) / 2 : u - 0.5;
+        u -= left * w->cos * kx;
+        v += left * w->sin * ky;
+        u = sub ? (u - 1 + left) / 2 : u - 0.5;
         v = sub ? (v - 1) / 2 : v - 0.5;
 
         if (has_alpha) {
             sample_row_weighted(&p, &a, sub, w->row, to - from, fixed(u),
                                 fixed(v), fixed(dx * kx / unit),
-                                fixed(dy * ky / unit));
+                                fixed(dy * ky / unit),
+                                fixed(left * w->cos * kx / unit),
+                                fixed(-left * w->sin * ky / unit));
 
         } else if (upright && w->cos > 0) {
             sample_row_upright(&p, w->row, to - from, fixed(u),
@@ -489,6 +531,7 @@ rn_halve(const AVFrame *src)
 
     has_alpha = src->format == AV_PIX_FMT_YUVA420P;
     f->format = src->format;
+    f->chroma_location = src->chroma_location;
     f->width = (src->width / 2 + 1) & ~1;
     f->height = (src->height / 2 + 1) & ~1;
 
