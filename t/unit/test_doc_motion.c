@@ -288,6 +288,13 @@ test_meaning(void **state)
                             names[t]);
 
             for (k = 0; k < (fields[i].moves ? 2 : 1); k++) {
+                if (k == 1 && t == 4 && strcmp(fields[i].name, "width") == 0) {
+                    bad(TEXT, ",\"keyframes\":{\"width\":[{\"time\":0,"
+                        "\"value\":30}]}", "/keyframes/width",
+                        "of a text does not move");
+                    continue;
+                }
+
                 (void) snprintf(members, sizeof(members), k
                                 ? ",\"keyframes\":{\"%s\":[{\"time\":0,"
                                   "\"value\":%s}]}" : ",\"%s\":%s",

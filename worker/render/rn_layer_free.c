@@ -10,6 +10,10 @@
 #include <math.h>
 
 
+#define SHARP  0.25                     /* of an octave: so much smaller a
+                                           picture is not mixed with its half */
+
+
 /*
  * Draws by rn_warp.h.  A source much larger than it is drawn is halved first,
  * and between two halves both are mixed, so that a slow zoom does not jump.
@@ -27,7 +31,8 @@ warp(rn_layer *l, AVFrame *dst, const AVFrame *src, const rn_warp *at,
 
     ratio = fmax(at->sw / fmax(at->w, 0.01), at->sh / fmax(at->h, 0.01));
     level = ratio > 1 ? (int) floor(log2(ratio)) : 0;
-    mix = ratio > 1 ? log2(ratio) - level : 0;
+    mix = ratio > 1 ? log2(ratio) - level - SHARP : 0;
+    mix = mix > 0 ? mix / (1 - SHARP) : 0;
 
     if (level >= HALVES) {
         level = HALVES - 1;

@@ -25,6 +25,9 @@ typedef struct {
     double          hw, hh, radius;
     uint8_t        *row, *alpha;        /* of the width of dst */
     uint16_t       *cover;
+    int            *x0, *x1, *fx;       /* upright: columns, and their mix */
+    int             left, right;        /* of the source's columns */
+    uint16_t       *rows;               /* two rows of them, mixed */
 } warper;
 
 /* One plane of a picture, with what stands for its px in luma's measure. */
@@ -112,32 +115,66 @@ sample_row(const plane *p, uint8_t *out, int n, int64_t u, int64_t v,
 }
 
 
-/* Upright: the two rows are the same all along, and so are their weights. */
+/*
+ * Upright: the two rows are the same all along, and so are the columns in all
+ * rows.  Rows are mixed first, then columns; the sum is the same to the bit.
+ */
 
 static void
-sample_row_upright(const plane *p, uint8_t *out, int n, int64_t u, int v,
-    int64_t du)
+find_columns(warper *w, const plane *p, int n, int64_t u, int64_t du)
 {
-    int             i, x, fx, fy, top, bottom;
-    const uint8_t  *a, *b;
+    int  i, x;
 
-    a = p->p + (ptrdiff_t) clampi(v >> 16, p->h - 1) * p->stride;
-    b = p->p + (ptrdiff_t) clampi((v >> 16) + 1, p->h - 1) * p->stride;
-    fy = v >> 8 & 255;
+    w->left = p->w;
+    w->right = 0;
 
     for (i = 0; i < n; i++, u += du) {
         x = (int) (u >> 16);
-        fx = (int) (u >> 8) & 255;
+        w->x0[i] = clampi(x, p->w - 1);
+        w->x1[i] = clampi(x + 1, p->w - 1);
+        w->fx[i] = (int) (u >> 8) & 255;
+        w->left = w->x0[i] < w->left ? w->x0[i] : w->left;
+        w->right = w->x1[i] > w->right ? w->x1[i] : w->right;
+    }
 
-        if (x < 0 || x >= p->w - 1) {       /* beyond an edge: its px */
-            x = clampi(x, p->w - 1);
-            out[i] = (uint8_t) ((a[x] * (256 - fy) + b[x] * fy + 128) >> 8);
-            continue;
-        }
+    for (i = 0; i < n; i++) {               /* as they lie in w->rows */
+        w->x0[i] -= w->left;
+        w->x1[i] -= w->left;
+    }
+}
 
-        top = a[x] * (256 - fx) + a[x + 1] * fx;
-        bottom = b[x] * (256 - fx) + b[x + 1] * fx;
-        out[i] = (uint8_t) ((top * (256 - fy) + bottom * fy + 32768) >> 16);
+
+static void
+mix_rows(uint16_t *restrict out, const uint8_t *restrict a,
+    const uint8_t *restrict b, int fy, int n)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        out[i] = (uint16_t) (a[i] * (256 - fy) + b[i] * fy);
+    }
+}
+
+
+static void
+sample_row_upright(const warper *w, const plane *p, uint8_t *restrict out,
+    int n, int v)
+{
+    int                     i;
+    const int              *restrict x0 = w->x0, *restrict x1 = w->x1;
+    const int              *restrict fx = w->fx;
+    const uint8_t          *a, *b;
+    const uint16_t         *restrict rows = w->rows;
+
+    a = p->p + (ptrdiff_t) clampi(v >> 16, p->h - 1) * p->stride + w->left;
+    b = p->p + (ptrdiff_t) clampi((v >> 16) + 1, p->h - 1) * p->stride
+        + w->left;
+
+    mix_rows(w->rows, a, b, v >> 8 & 255, w->right - w->left + 1);
+
+    for (i = 0; i < n; i++) {
+        out[i] = (uint8_t) ((rows[x0[i]] * (256 - fx[i]) + rows[x1[i]] * fx[i]
+                             + 32768) >> 16);
     }
 }
 
@@ -314,7 +351,21 @@ mix_covered(uint8_t *restrict d, const uint8_t *restrict s,
 }
 
 
-/* What of each px of the row is covered; false: all of all. */
+/* The same with one cover for all. */
+
+static void
+mix_evenly(uint8_t *restrict d, const uint8_t *restrict s, int cover, int n)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        d[i] = (uint8_t) ((d[i] * (RN_OPAQUE - cover) + s[i] * cover
+                           + RN_OPAQUE / 2) >> SHIFT);
+    }
+}
+
+
+/* What of each px of the row is covered; false: all of all, by the opacity. */
 
 static bool
 cover_row(const warper *w, const uint8_t *alpha, double lx, double ly,
@@ -323,11 +374,12 @@ cover_row(const warper *w, const uint8_t *alpha, double lx, double ly,
     int     i, a, b;
     double  grow;
 
-    grow = -(w->radius * 0.2929 + 0.5 * unit + 1e-6);   /* 1 - 1 / sqrt(2) */
+    /* 1 - 1 / sqrt(2); what is missing of a px at its edge rounds away */
+
+    grow = -(w->radius * 0.2929 + 0.5 * unit) + 1e-6;
     span(w, lx, ly, dx, dy, grow, n, &a, &b);
 
-    if (alpha == NULL && w->warp->opacity == RN_OPAQUE && a <= from && b >= to)
-    {
+    if (alpha == NULL && a <= from && b >= to) {
         return false;
     }
 
@@ -370,7 +422,7 @@ static void
 draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
 {
     int             x, y, n, rows, from, to, sub;
-    bool            has_alpha, upright;
+    bool            has_alpha, upright, found;
     plane           p, a;
     double          px, py, lx, ly, dx, dy, kx, ky, u, v, unit, left;
     uint8_t        *d;
@@ -389,7 +441,8 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
     ky = s->sh / s->h;
     dx = w->cos * unit;
     dy = -w->sin * unit;
-    upright = fabs(w->sin) < 1e-9;
+    upright = fabs(w->sin) < 1e-9 && w->cos > 0;
+    found = false;
 
     for (y = 0; y < rows; y++) {
         px = unit / 2;                      /* where the row begins */
@@ -425,9 +478,12 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
                                 fixed(left * w->cos * kx / unit),
                                 fixed(-left * w->sin * ky / unit));
 
-        } else if (upright && w->cos > 0) {
-            sample_row_upright(&p, w->row, to - from, fixed(u),
-                               (int) fixed(v), fixed(dx * kx / unit));
+        } else if (upright) {
+            if (!found) {
+                find_columns(w, &p, to - from, fixed(u), fixed(dx * kx / unit));
+                found = true;
+            }
+            sample_row_upright(w, &p, w->row, to - from, (int) fixed(v));
 
         } else {
             sample_row(&p, w->row, to - from, fixed(u), fixed(v),
@@ -440,6 +496,8 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
                       from, to, n))
         {
             mix_covered(d, w->row, w->cover, to - from);
+        } else if (s->opacity != RN_OPAQUE) {
+            mix_evenly(d, w->row, s->opacity, to - from);
         } else {
             memcpy(d, w->row, (size_t) (to - from));
         }
@@ -468,19 +526,25 @@ rn_warp_draw(AVFrame *dst, const AVFrame *src, const rn_warp *warp)
     w.hh = warp->h / 2;
     w.radius = warp->radius < w.hw ? warp->radius : w.hw;
     w.radius = w.radius < w.hh ? w.radius : w.hh;
-    w.row = malloc(4 * n);
-    if (w.row == NULL) {
+
+    w.x0 = malloc(n * (3 * sizeof(int) + sizeof(uint16_t) + 2)
+                  + (size_t) src->width * sizeof(uint16_t));
+    if (w.x0 == NULL) {
         return false;
     }
 
+    w.x1 = w.x0 + n;                        /* the widest come first */
+    w.fx = w.x1 + n;
+    w.cover = (uint16_t *) (void *) (w.fx + n);
+    w.rows = w.cover + n;
+    w.row = (uint8_t *) (w.rows + src->width);
     w.alpha = w.row + n;
-    w.cover = (uint16_t *) (void *) (w.row + 2 * n);    /* n is even */
 
     for (i = 0; i < 3; i++) {
         draw_plane(&w, dst, src, i);
     }
 
-    free(w.row);
+    free(w.x0);
 
     return true;
 }
