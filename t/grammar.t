@@ -147,7 +147,7 @@ sub reference {
 my %media = (
     'a.png'     => [qw(-f lavfi -i testsrc2=s=160x90 -frames:v 1)],
     'b.png'     => [qw(-f lavfi -i mandelbrot=s=160x90:start_scale=2 -frames:v 1)],
-    'soft.png'  => [qw(-f lavfi -i testsrc2=s=160x90,format=rgb24,gblur=sigma=1.5 -frames:v 1)],
+    'soft.png'  => [qw(-f lavfi -i), 'testsrc2=s=160x90,format=rgb24,gblur=sigma=1.5', qw(-frames:v 1)],
     'half.png'  => [qw(-f lavfi -i), q(color=red:s=160x90,format=rgba,geq=r=255:g=0:b=0:a='if(lt(X,80),0,255)'), qw(-frames:v 1)],
     'large.png' => [qw(-f lavfi -i testsrc2=s=640x360 -frames:v 1)],
     'tall.png'  => [qw(-f lavfi -i), 'color=0xc0e0a0:s=60x160,drawbox=x=20:y=40:w=20:h=80:c=0xe0a0f0:t=fill', qw(-frames:v 1)],
