@@ -362,17 +362,6 @@ read_version(rn_reader *r, json_t *value, void *out)
 }
 
 
-static void
-read_merge(rn_reader *r, json_t *value, void *out)
-{
-    (void) out;
-
-    if (!json_is_object(value) || json_object_size(value) != 0) {
-        rn_report(r, "merge fields are not rendered by this version");
-    }
-}
-
-
 /* A moment of the film; what only a clip has, "auto" and "end", is none. */
 
 static void
@@ -412,7 +401,7 @@ read_root(rn_reader *r)
     static const rn_field fields[] = {
         { "version",  read_version,    0 },
         { "title",    rn_read_text,    AT(rn_doc, title) },
-        { "merge",    read_merge,      0 },
+        { "merge",    rn_read_ignored, 0 },     /* has been merged */
         { "timeline", read_timeline,   0 },
         { "outputs",  rn_read_ignored, 0 },     /* after the time line */
         { "metadata", rn_read_ignored, 0 },
@@ -487,7 +476,9 @@ rn_doc_parse(const char *text, size_t len, const rn_limits *limits,
     r.doc = doc;
     r.allow_paths = allow_paths;
 
-    read_root(&r);
+    if (!json_is_object(doc->root) || rn_doc_merge(&r)) {
+        read_root(&r);
+    }
 
     if (problems->total != 0) {
         goto fail;

@@ -18,6 +18,9 @@ void rn_read_transition(rn_reader *r, json_t *value, rn_clip *c);
 void rn_read_clip(rn_reader *r, json_t *value, rn_clip *c,
     rn_track_kind kind);
 
+/* rn_doc_merge.c: resolves merge fields; false with problems reported. */
+bool rn_doc_merge(rn_reader *r);
+
 /* rn_doc_motion.c; out is an rn_length[4], an rn_clip */
 void rn_read_crop(rn_reader *r, json_t *value, void *out);
 void rn_read_keyframes(rn_reader *r, json_t *value, void *out);

@@ -188,6 +188,7 @@ is_deeply { map { $_ => count($_) } keys %before }, \%before, 'nothing of these 
 
 # ---------------------------------------------------------------- films of films
 
+my $rendered;
 my $plain = sub { return { timeline => { width => 64, height => 48, fps => 10, tracks => [{ clips => \@_ }] } } };
 for my $color ('#f00', '#0f0') {
     $r = $s->req(POST => '/compositions', token => $token, json => $plain->({ asset => { type => 'color', color => $color }, duration => 1 }));
@@ -195,9 +196,22 @@ for my $color ('#f00', '#0f0') {
     my $film = $s->req(GET => "/compositions/$r->{json}{composition_id}", token => $token)->{json}{output_asset};
     $r = $s->req(POST => '/compositions', token => $token, json => $plain->({ asset => { type => 'video', src => "asset:$film" }, duration => 0.5 }));
     my $of = $s->wait_job($token, $r->{json}{job_id});
+    $rendered = "asset:$film";
     is $of->{status}, 'completed', "$color: what was rendered is a clip like any other" or diag explain $of->{error};
     is_deeply $of->{segments}{by_mode}, { render => 1 }, "$color: and not taken for another";
 }
+
+# A source that is merged is one of the account's like any other.
+my $merge = { merge => { CLIP => $rendered, SECONDS => 0.5 }, %{ $plain->({ asset => { type => 'video', src => '{{CLIP}}' },
+    duration => '{{SECONDS}}' }) } };
+$r = $s->req(POST => '/compositions', token => $token, json => $merge);
+is $r->{status}, 202, 'merge fields: taken' or diag $r->{body};
+my $merged = $s->wait_job($token, $r->{json}{job_id});
+is $merged->{status}, 'completed', 'merge fields: rendered' or diag explain $merged->{error};
+is_problem $s->req(POST => '/compositions', token => $other, json => $merge), 422, "another's source, merged",
+    pointer => '/timeline/tracks/0/clips/0/asset/src';
+is_problem $s->req(POST => '/compositions', token => $token, json => { %$merge, merge => { SECONDS => 1 } }), 422, 'a name that is not there',
+    pointer => '/timeline/tracks/0/clips/0/asset/src', detail => qr/CLIP/;
 
 $s->stop;
 done_testing;

@@ -68,13 +68,18 @@ LANGUAGE sql STABLE AS $$
         || c.title || c.visibility::text, 'UTF8')), 'hex'), 12) || '"'
 $$;
 
--- The assets that a document's time line names.
+-- The assets that a document's time line names, or its merge fields do.
 CREATE OR REPLACE FUNCTION render.assets_of(config jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-    RETURN (SELECT coalesce(jsonb_agg(DISTINCT substr(s #>> '{}', 7)), '[]')
-              FROM jsonb_path_query(config->'timeline', 'strict $.**.src') s
-             WHERE s #>> '{}' LIKE 'asset:%');
+    RETURN (SELECT coalesce(jsonb_agg(DISTINCT regexp_replace(s #>> '{}',
+                       '^asset:', '')), '[]')
+              FROM (SELECT s FROM jsonb_path_query(config->'timeline',
+                                                   'strict $.**.src') s
+                     WHERE s #>> '{}' LIKE 'asset:%'
+                    UNION ALL
+                    SELECT s FROM jsonb_path_query(config->'merge', '$.*') s
+                     WHERE s #>> '{}' ~ '^(asset:)?[0-9a-f-]{36}$') x(s));
 END $$;
 
 -- A job for the composition as it is, and the answer that says so.  The job has

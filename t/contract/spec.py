@@ -11,6 +11,7 @@ import jsonschema
 
 METHODS = ('get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace')
 
+FIELD = re.compile(r'\{\{([A-Za-z0-9_.-]{1,64})\}\}')
 formats = jsonschema.FormatChecker(formats=())
 
 
@@ -43,6 +44,30 @@ def is_uri_reference(value):
         return True
     letters = r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]"
     return re.fullmatch(f'(?:{letters}|%[0-9A-Fa-f]{{2}})*', value) is not None
+
+
+def merge(value, fields):
+    """A document with its merge fields resolved, as docs/composition.md has it."""
+    if isinstance(value, list):
+        return [merge(v, fields) for v in value]
+    if isinstance(value, dict):
+        return {k: merge(v, fields) for k, v in value.items()}
+    if not isinstance(value, str):
+        return value
+    whole = FIELD.fullmatch(value)
+    if whole:
+        return fields.get(whole[1], value)
+    return FIELD.sub(lambda m: str(fields.get(m[1], m[0])), value)
+
+
+def merged(value):
+    """The same where a document is a member of the body; its schema is that of the result."""
+    if not isinstance(value, dict):
+        return value
+    fields = value.get('merge')
+    if 'timeline' in value and isinstance(fields, dict) and fields:
+        return {k: v if k == 'merge' else merge(v, fields) for k, v in value.items()}
+    return {k: merged(v) if k in ('composition', 'config') else v for k, v in value.items()}
 
 
 class Broken(Exception):
@@ -137,7 +162,7 @@ class Spec:
             made = jsonschema.Draft202012Validator(schema, format_checker=formats)
             self.validators[id(schema)] = (made, schema)        # kept, so that the id stays its
         found = []
-        for e in self.validators[id(schema)][0].iter_errors(value):
+        for e in self.validators[id(schema)][0].iter_errors(merged(value)):
             if e.context:
                 e = jsonschema.exceptions.best_match([e])
             found.append(('/' + '/'.join(map(str, e.absolute_path)), e.message[:300]))

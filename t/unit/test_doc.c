@@ -733,7 +733,6 @@ test_known_later(void **state)
 
     bad("{\"timeline\":{\"tracks\":[{\"ducking\":{},\"clips\":[" CLIP
         "}]}]}}", "/timeline/tracks/0/ducking", LATER);
-    bad(IN_ROOT("\"merge\":{\"A\":\"b\"}"), "/merge", "not rendered by this");
     bad(IN_ROOT("\"outputs\":[{},{}]"), "/outputs/1", "not rendered by this");
 }
 
