@@ -201,6 +201,22 @@ for my $color ('#f00', '#0f0') {
     is_deeply $of->{segments}{by_mode}, { render => 1 }, "$color: and not taken for another";
 }
 
+# All that moves, by a worker: the engine's children hold little more than their descriptors.
+$r = $s->req(POST => '/compositions', token => $token, json => { timeline => { width => 160, height => 90, fps => 25, tracks => [
+    { clips => [
+        { asset => { type => 'shape', shape => 'star' }, duration => 3, keyframes => { rotate => [{ time => 0, value => 0 },
+            { time => 'end', value => 90, easing => 'ease-in-out' }] } },
+        { type => 'transition', transition_type => 'circleopen', duration => 0.4 },
+        { asset => { type => 'video', src => $rendered }, duration => 1, speed => 0.5, fit => 'contain-blur', radius => '20%',
+            effects => [{ type => 'blur' }, { type => 'sepia' }], crop => { width => '50%' } },
+        { asset => { type => 'color', color => '#123' }, duration => 4 }] },
+    { clips => [{ asset => { type => 'text', text => 'T' }, duration => 2, keyframes => { scale => [{ time => 0, value => 0.5 },
+        { time => 1, value => 2 }] } }] }] } });
+is $r->{status}, 202, 'what moves: taken' or diag $r->{body};
+my $moving = $s->wait_job($token, $r->{json}{job_id});
+is $moving->{status}, 'completed', 'what moves: rendered' or diag explain $moving->{error};
+is $moving->{segments}{by_mode}{still}, 1, 'what moves: and what does not is a still' or diag explain $moving->{segments};
+
 # A source that is merged is one of the account's like any other.
 my $merge = { merge => { CLIP => $rendered, SECONDS => 0.5 }, %{ $plain->({ asset => { type => 'video', src => '{{CLIP}}' },
     duration => '{{SECONDS}}' }) } };
