@@ -1,5 +1,5 @@
 /*
- * The composition document: tracks, time line, outputs and the whole; clips and
+ * The composition document: time line, outputs and the whole; tracks, clips and
  * assets have files of their own.  How a value of a shape is read: rn_fields.c.
  * Defaults stand here, once, and in docs/composition.md, which a test holds
  * against this file.
@@ -35,139 +35,6 @@ rn_asset_type_name(rn_asset_type type)
 
 
 static void
-read_clips(rn_reader *r, json_t *value, void *out)
-{
-    size_t     i, len, n;
-    json_t    *item, *type;
-    rn_clip   *c;
-    rn_track  *track = out;
-
-    if (!json_is_array(value)) {
-        rn_report(r, "must be an array of clips");
-        return;
-    }
-
-    n = json_array_size(value);
-    r->doc->n_clips += n;
-
-    if (r->doc->n_clips > r->limits->max_clips) {
-        rn_report(r, "a composition may hold at most %zu clips",
-                  r->limits->max_clips);
-        return;
-    }
-
-    track->clips = calloc(n ? n : 1, sizeof(rn_clip));
-    if (track->clips == NULL) {
-        rn_report(r, "out of memory");
-        return;
-    }
-    track->n = n;
-
-    json_array_foreach(value, i, item) {
-        c = &track->clips[i];
-        len = rn_enter_index(r, i);
-        (void) snprintf(c->pointer, sizeof(c->pointer), "%.95s", r->path);
-
-        type = json_object_get(item, "type");
-
-        if (json_is_string(type)
-            && strcmp(json_string_value(type), "transition") == 0)
-        {
-            rn_read_transition(r, item, c);
-
-            if (i == 0 || i == n - 1 || track->clips[i - 1].transition) {
-                rn_report(r, "a transition stands between two clips");
-            }
-
-        } else if (!json_is_object(item)) {
-            rn_report(r, "must be an object");
-
-        } else {
-            rn_read_clip(r, item, c, track->kind);
-        }
-
-        rn_leave(r, len);
-    }
-}
-
-
-static void
-read_track(rn_reader *r, json_t *value, rn_track *track)
-{
-    int      kind;
-    size_t   len;
-    json_t  *v;
-
-    static const rn_word kinds[] = {
-        { "video", RN_TRACK_VIDEO }, { "audio", RN_TRACK_AUDIO }, { NULL, 0 }
-    };
-
-    static const rn_field fields[] = {
-        { "id",      rn_read_ignored, 0 },
-        { "title",   rn_read_ignored, 0 },
-        { "kind",    rn_read_ignored, 0 },  /* read first, see below */
-        { "volume",  rn_read_volume,  AT(rn_track, volume) },
-        { "clips",   read_clips,      0 },
-        { "ducking", NULL, 0 },
-        { NULL, NULL, 0 }
-    };
-
-    track->volume = 1;
-
-    v = json_object_get(value, "kind");     /* what the clips may be */
-    if (v != NULL) {
-        len = rn_enter(r, "kind");
-        kind = rn_read_word(r, v, kinds);
-        rn_leave(r, len);
-        if (kind >= 0) {
-            track->kind = (rn_track_kind) kind;
-        }
-    }
-
-    if (rn_read_object(r, value, fields, track)
-        && json_object_get(value, "clips") == NULL)
-    {
-        rn_report(r, "a track needs \"clips\"");
-    }
-}
-
-
-static void
-read_tracks(rn_reader *r, json_t *value, void *out)
-{
-    size_t   i, len, n;
-    json_t  *item;
-    rn_doc  *doc = out;
-
-    n = json_array_size(value);
-
-    if (!json_is_array(value) || n == 0) {
-        rn_report(r, "must be an array of at least one track");
-        return;
-    }
-
-    if (n > r->limits->max_tracks) {
-        rn_report(r, "a composition may hold at most %zu tracks",
-                  r->limits->max_tracks);
-        return;
-    }
-
-    doc->tracks = calloc(n, sizeof(rn_track));
-    if (doc->tracks == NULL) {
-        rn_report(r, "out of memory");
-        return;
-    }
-    doc->n_tracks = n;
-
-    json_array_foreach(value, i, item) {
-        len = rn_enter_index(r, i);
-        read_track(r, item, &doc->tracks[i]);
-        rn_leave(r, len);
-    }
-}
-
-
-static void
 read_side(rn_reader *r, json_t *value, void *out)
 {
     json_int_t  n;
@@ -192,7 +59,7 @@ read_timeline(rn_reader *r, json_t *value, void *out)
         { "height",     read_side,     AT(rn_doc, height) },
         { "fps",        rn_read_fps,   AT(rn_doc, fps) },
         { "background", rn_read_color, AT(rn_doc, background) },
-        { "tracks",     read_tracks,   0 },
+        { "tracks",     rn_read_tracks, 0 },
         { "fonts", NULL, 0 }, { "markers", NULL, 0 },
         { NULL, NULL, 0 }
     };

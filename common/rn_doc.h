@@ -135,9 +135,20 @@ typedef struct {
     size_t          n_effects;
 } rn_clip;
 
+/* A track that steps back while another one sounds. */
+
+typedef struct {
+    const char     *name;               /* the other's id */
+    int             by;                 /* its index, -1: none */
+    double          amount_db;
+    double          attack, release, hold;      /* s */
+} rn_ducking;
+
 typedef struct {
     rn_track_kind   kind;
+    const char     *id;
     double          volume;
+    rn_ducking      ducking;
     rn_clip        *clips;
     size_t          n;
 } rn_track;

@@ -13,6 +13,9 @@
 /* rn_doc_asset.c; out is an rn_asset */
 void rn_read_asset(rn_reader *r, json_t *value, void *out);
 
+/* rn_doc_track.c; out is an rn_doc */
+void rn_read_tracks(rn_reader *r, json_t *value, void *out);
+
 /* rn_doc_clip.c */
 void rn_read_transition(rn_reader *r, json_t *value, rn_clip *c);
 void rn_read_clip(rn_reader *r, json_t *value, rn_clip *c,

@@ -731,8 +731,6 @@ test_known_later(void **state)
         bad(text, "/outputs/0/format", LATER);
     }
 
-    bad("{\"timeline\":{\"tracks\":[{\"ducking\":{},\"clips\":[" CLIP
-        "}]}]}}", "/timeline/tracks/0/ducking", LATER);
     bad(IN_ROOT("\"outputs\":[{},{}]"), "/outputs/1", "not rendered by this");
 }
 

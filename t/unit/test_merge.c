@@ -76,14 +76,14 @@ test_types(void **state)
 
     (void) state;
 
-    d = parse_good("{\"merge\":{\"D\":\"2\",\"N\":1.5,\"F\":\"30f\",\"B\":false,"
+    d = parse_good("{\"merge\":{\"N\":1.5,\"F\":\"30f\",\"B\":false,"
                    "\"SRC\":\"asset:" UUID_A "\",\"C\":\"#102030\",\"T\":\"Me\"}"
                    ",\"title\":\"{{T}}\",\"blurhash\":\"{{B}}\","
-                   "\"timeline\":{\"background\":\"{{C}}\",\"tracks\":[{\"clips\":"
-                   "[{\"asset\":{\"type\":\"video\",\"src\":\"{{SRC}}\"},"
-                   "\"duration\":\"{{N}}\",\"in_point\":\"{{F}}\","
-                   "\"keyframes\":{\"rotate\":[{\"time\":0,\"value\":\"{{N}}\"}]}"
-                   "}]}]}}", false);
+                   "\"timeline\":{\"background\":\"{{C}}\",\"tracks\":["
+                   "{\"clips\":[{\"asset\":{\"type\":\"video\",\"src\":"
+                   "\"{{SRC}}\"},\"duration\":\"{{N}}\",\"in_point\":"
+                   "\"{{F}}\",\"keyframes\":{\"rotate\":[{\"time\":0,"
+                   "\"value\":\"{{N}}\"}]}}]}]}}", false);
     c = &d->tracks[0].clips[0];
 
     assert_string_equal(d->title, "Me");

@@ -31,7 +31,7 @@ typedef struct {
     float        gain;
     ramp         ramps[RAMPS_MAX];
     size_t       n_ramps;
-    rn_motion    volume;                /* in millionths; of n 0: `gain` */
+    rn_motion    volume, duck;          /* in millionths; n 0: none */
     double       speed;                 /* 1: as it is */
     int64_t      in;                    /* of another speed: where it begins */
     rn_sound    *sound;
@@ -78,6 +78,12 @@ read_clip(clip *c, json_t *o, rn_fault *fault)
     list = json_object_get(o, "volume");
 
     if (list != NULL && !rn_motion_read(&c->volume, list, 1)) {
+        return rn_fail(fault, RN_E_INTERNAL, "a volume of another engine");
+    }
+
+    list = json_object_get(o, "duck");
+
+    if (list != NULL && !rn_motion_read(&c->duck, list, 1)) {
         return rn_fail(fault, RN_E_INTERNAL, "a volume of another engine");
     }
 
@@ -130,7 +136,7 @@ open_clip(const mixer *m, clip *c, rn_fault *fault)
  */
 
 static void
-apply_volume(const clip *c, int64_t at, int n, float *gain)
+apply_volume(const rn_motion *m, int64_t at, int n, float *gain)
 {
     int      i;
     double   a, b;
@@ -144,8 +150,8 @@ apply_volume(const clip *c, int64_t at, int n, float *gain)
 
         if (k < from || k >= from + VOLUME_STEP || i == 0) {
             from = k - (k % VOLUME_STEP + VOLUME_STEP) % VOLUME_STEP;
-            rn_motion_at(&c->volume, (double) from, &a);
-            rn_motion_at(&c->volume, (double) (from + VOLUME_STEP), &b);
+            rn_motion_at(m, (double) from, &a);
+            rn_motion_at(m, (double) (from + VOLUME_STEP), &b);
         }
 
         gain[i] *= (float) ((a + (b - a) * (double) (k - from) / VOLUME_STEP)
@@ -210,7 +216,11 @@ add_clip(mixer *m, clip *c, int64_t at, rn_fault *fault)
     }
 
     if (c->volume.n > 0) {
-        apply_volume(c, first, n, gain);
+        apply_volume(&c->volume, first, n, gain);
+    }
+
+    if (c->duck.n > 0) {
+        apply_volume(&c->duck, first, n, gain);
     }
 
     mix = m->mix + (size_t) skip * RN_CHANNELS;
@@ -473,6 +483,7 @@ rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     for (i = 0; i < m->n; i++) {
         close_clip(&m->clips[i]);
         rn_motion_free(&m->clips[i].volume);
+        rn_motion_free(&m->clips[i].duck);
     }
 
     free(m->clips);

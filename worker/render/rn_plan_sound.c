@@ -6,6 +6,7 @@
 #include "rn_plan_sound.h"
 #include "rn_encode.h"
 #include "rn_mix.h"
+#include "rn_plan_duck.h"
 #include "rn_plan_layer.h"
 #include "rn_segment.h"
 #include "rn_sound.h"
@@ -110,11 +111,28 @@ add_speed(const sounds *s, const rn_place *c, json_t *o, int64_t gone)
 }
 
 
+/* Keys at places that count from zero. */
+
+static json_t *
+rebased(json_t *keys, int64_t zero)
+{
+    size_t   i;
+    json_t  *k;
+
+    json_array_foreach(keys, i, k) {
+        (void) json_array_set_new(k, 0, json_integer(
+                   json_integer_value(json_array_get(k, 0)) - zero));
+    }
+
+    return keys;
+}
+
+
 static json_t *
 clip_sound(const sounds *s, size_t i, int64_t zero, int64_t end)
 {
     bool             ok;
-    json_t          *ramps, *o, *volume;
+    json_t          *ramps, *o, *volume, *duck;
     int64_t          from, to, a, b, lead, tail, fade, w;
     rn_rational      fps = s->doc->fps;
     const rn_place  *c = &s->tl->places[i];
@@ -161,7 +179,9 @@ clip_sound(const sounds *s, size_t i, int64_t zero, int64_t end)
     volume = rn_plan_motion(s->doc, c, RN_MOVE_VOLUME, zero,
                             tick_before(s, a), tick_before(s, b) + 1, true);
 
-    o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o*}",
+    duck = rebased(rn_plan_duck(s->doc, s->tl, c->track, a, b), zero);
+
+    o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o*, s:o*}",
                   "input", c->facts->sha256,
                   "from", (json_int_t) (a - zero),
                   "len", (json_int_t) (b - a),
@@ -170,7 +190,7 @@ clip_sound(const sounds *s, size_t i, int64_t zero, int64_t end)
                   "gain", (json_int_t) llround(1e6
                               * (volume != NULL ? 1 : c->clip->volume)
                               * s->doc->tracks[c->track].volume),
-                  "ramps", ramps, "volume", volume);
+                  "ramps", ramps, "volume", volume, "duck", duck);
 
     if (o != NULL && c->clip->speed != 1 && !add_speed(s, c, o, a - from)) {
         json_decref(o);
