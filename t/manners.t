@@ -121,7 +121,7 @@ like $r->{headers}{etag}, qr/\A"2-/, 'whose tag says so';
 is $r->{headers}{location}, "/jobs/$r->{json}{job_id}", 'and where its job is';
 is $r->{json}{composition_id}, $id, 'of the same composition';
 my $second = rendered($r);
-is_deeply $second->{segments}{by_mode}, { reuse => 2, render => 1 }, 'only what has changed was rendered';
+is_deeply $second->{segments}{by_mode}, { reuse => 2, still => 1 }, 'only what has changed was rendered';
 isnt get($path)->{json}{output_asset}, $film, 'there is another film';
 is get("/videos/$film")->{status}, 200, 'and the old one';
 is get($path)->{json}{config}{timeline}{tracks}[0]{clips}[1]{asset}{color}, '#250', 'the document is the new one';

@@ -57,7 +57,7 @@ my %before = map { $_ => $s->psql("SELECT count(*) FROM render.$_") } qw(composi
 my $r = validate(doc('#100', '#200'));
 is $r->{status}, 200, 'a document that is right';
 is_deeply { map { $_ => $r->{json}{$_} } qw(valid duration frames segments sound warnings) },
-    { valid => JSON::PP::true, duration => 2, frames => 20, segments => { total => 2, by_mode => { render => 2 } },
+    { valid => JSON::PP::true, duration => 2, frames => 20, segments => { total => 2, by_mode => { still => 2 } },
       sound => JSON::PP::false, warnings => [] }, 'what would be rendered';
 my $large = doc('#101', '#202');
 @{ $large->{timeline} }{qw(width height fps)} = (1280, 720, 30);
@@ -102,9 +102,9 @@ while (time < $until) {
 $ws->close;
 is_deeply \%seen, { $id => 'completed' }, 'only the job that was made is seen there';
 $r = validate(doc('#100', '#200', '#300'));
-is_deeply $r->{json}{segments}, { total => 3, by_mode => { reuse => 2, render => 1 } }, 'what is rendered by now would be used again';
+is_deeply $r->{json}{segments}, { total => 3, by_mode => { reuse => 2, still => 1 } }, 'what is rendered by now would be used again';
 is validate(doc('#100', '#200'))->{json}{cost}, 0, 'where all is there it costs nothing';
-is_deeply validate(doc('#100'), $other)->{json}{segments}{by_mode}, { render => 1 }, 'to the account that has rendered it';
+is_deeply validate(doc('#100'), $other)->{json}{segments}{by_mode}, { still => 1 }, 'to the account that has rendered it';
 
 is $s->psql("SELECT count(*) FROM render.job WHERE kind = 'validate'"), 0, 'no job of these is left';
 is $s->psql('SELECT count(*) FROM render.composition') - $before{composition}, 1, 'nor a composition';
