@@ -5,6 +5,7 @@
 
 #include "rn_doc_parts.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -274,10 +275,16 @@ refuse_text_width(rn_reader *r, json_t *keyframes, rn_asset_type type)
 }
 
 
+/* In thousandths, as specifications have it: all are to reckon with the same. */
+
 static void
 read_speed(rn_reader *r, json_t *value, void *out)
 {
-    (void) rn_read_between(r, value, 0.25, 4, out);
+    double  *speed = out;
+
+    if (rn_read_between(r, value, 0.25, 4, speed)) {
+        *speed = round(*speed * 1000) / 1000;
+    }
 }
 
 

@@ -153,16 +153,17 @@ test_numbers(void **state)
         ",\"speed\":0.25,\"rotate\":-36000,\"scale\":0,\"radius\":0",
         ",\"speed\":4,\"rotate\":36000,\"scale\":20,\"radius\":\"50%\"",
         ",\"speed\":1.375,\"rotate\":-0.5,\"scale\":1e-3,\"radius\":12.5",
+        ",\"speed\":1.0004,\"radius\":1",   /* in thousandths */
     };
 
-    static const double  values[3][4] = {
+    static const double  values[4][4] = {
         { 0.25, -36000, 0, 0 }, { 4, 36000, 20, 50 },
-        { 1.375, -0.5, 0.001, 12.5 },
+        { 1.375, -0.5, 0.001, 12.5 }, { 1, 0, 1, 1 },
     };
 
     (void) state;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 4; i++) {
         d = good(VIDEO, edges[i]);
         c = clip_of(d);
         assert_near(c->speed, values[i][0], 0);

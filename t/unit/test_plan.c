@@ -849,6 +849,8 @@ test_refused(void **state)
         "/timeline/tracks/0/clips/0", "at most 8192 are drawn");
     bad(ONE(VIDEO(",\"duration\":2,\"height\":6000")),
         "/timeline/tracks/0/clips/0", "10666 x 6000 px");
+    bad(ONE(VIDEO(",\"width\":4000,\"crop\":{\"width\":2e-8}")),
+        "/timeline/tracks/0/clips/0", "at most 8192 are drawn");
     bad(ONE(COLOR("#fff", ",\"duration\":99999")), "/timeline", "at most");
     bad(ONE(VIDEO(",\"in_point\":500")),
         "/timeline/tracks/0/clips/0/in_point", "behind the end");

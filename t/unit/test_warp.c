@@ -240,6 +240,48 @@ test_identity(void **state)
 }
 
 
+/*
+ * Whole turns are none, wherever the box begins; sines that are all but 0 must
+ * not move its edge from row to row.
+ */
+
+static void
+test_whole_turns(void **state)
+{
+    int       i;
+    picture  *src, *a, *b;
+    rn_warp   w;
+
+    (void) state;
+
+    srand(5);
+    src = new_picture(98, 54, false, false);
+    a = new_picture(160, 120, false, true);
+    b = new_picture(160, 120, false, true);
+    fill_random(src);
+
+    for (i = 0; i < 400; i++) {
+        fill_random(a);
+        copy_of(b, a);
+
+        w = whole(src, rand() % 80 - 10, rand() % 80 - 10);
+        w.w = 2 + rand() % 120;
+        w.h = 2 + rand() % 100;
+        draw(a, src, &w);
+
+        w.angle = (rand() % 201 - 100) * 2 * M_PI;
+        draw(b, src, &w);
+
+        check_same(&b->f, &a->f, 0, "whole turns");
+        check_guards(b);
+    }
+
+    free_picture(src);
+    free_picture(a);
+    free_picture(b);
+}
+
+
 /* On even px the picture is the one that rn_blend lays, half outside too. */
 
 static void
@@ -997,6 +1039,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_whole_turns),
         cmocka_unit_test(test_as_blend),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_chroma_turns),

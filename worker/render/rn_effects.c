@@ -60,7 +60,7 @@ add_words(maker *m, const char *name, const char *const *opts)
 static void
 make_blur(maker *m)
 {
-    double  sigma = m->v[0] / m->px_scale;
+    double  sigma = fmin(m->v[0] / m->px_scale, 1024);  /* gblur's most */
 
     add(m, "gblur", (const char *const []) { "sigma", NULL }, &sigma);
 }
@@ -86,8 +86,9 @@ make_sepia(maker *m)
     static const char *const to[] = {
         "out_color_matrix", "bt709", "out_range", "limited", NULL
     };
-    static const char *const rgb[] = { "pix_fmts", "gbrap|gbrp", NULL };
-    static const char *const yuv[] = { "pix_fmts", "yuva420p|yuv420p", NULL };
+    const char *const rgb[] = { "pix_fmts", m->alpha ? "gbrap" : "gbrp", NULL };
+    const char *const yuv[] = { "pix_fmts", m->alpha ? "yuva420p" : "yuv420p",
+                                NULL };
     static const char *const opts[] = {
         "rr", "0.393", "rg", "0.769", "rb", "0.189",
         "gr", "0.349", "gg", "0.686", "gb", "0.168",

@@ -162,6 +162,7 @@ void
 rn_layer_close(rn_layer *l)
 {
     rn_picture_close(&l->picture);
+    av_frame_free(&l->drawn);
     rn_layer_forget_halves(l);
 
     if (l->type == LAYER_MIX) {
@@ -252,8 +253,8 @@ open_picture(rn_layer *l, rn_fault *fault)
     }
 
     if (l->fit == RN_FIT_CONTAIN_BLUR) {
-        spec.back_w = (l->w / 8 + 1) & ~1;
-        spec.back_h = (l->h / 8 + 1) & ~1;
+        spec.back_w = l->w < 8 ? 2 : (l->w / 8 + 1) & ~1;
+        spec.back_h = l->h < 8 ? 2 : (l->h / 8 + 1) & ~1;
     }
 
     return rn_picture_open(&l->picture, fd, &spec, fault);

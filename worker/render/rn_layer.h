@@ -33,7 +33,7 @@ void rn_layer_free(rn_layer **l);
 bool rn_layer_active(const rn_layer *l, int64_t k);
 bool rn_layer_over(const rn_layer *l, int64_t k);
 
-/* Closes its files. */
+/* Closes its files, and drops its pictures. */
 void rn_layer_close(rn_layer *l);
 
 /*

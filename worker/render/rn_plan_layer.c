@@ -12,6 +12,7 @@
 #define BOX_MAX    8192
 #define UP_MAX     4.0                  /* what is drawn is drawn so much larger
                                            at most, to be sharp when it grows */
+#define AREA_MAX   33e6                 /* px of it, then */
 
 typedef struct {
     const rn_doc    *doc;
@@ -36,7 +37,7 @@ even(double v)
 {
     int  n;
 
-    n = (int) lround(v / 2) * 2;
+    n = (int) lround(fmin(v, 1e6) / 2) * 2;
 
     return n < 2 ? 2 : n;
 }
@@ -293,7 +294,7 @@ size_of(const planner *p)
     s = s > most ? most : s;
 
     while (s > 0.01 && (p->source_w * s > BOX_MAX || p->source_h * s > BOX_MAX
-                        || p->source_w * s * p->source_h * s > 33e6))
+                        || p->source_w * s * p->source_h * s > AREA_MAX))
     {
         s *= 0.9;
     }
@@ -305,12 +306,20 @@ size_of(const planner *p)
 /* How much larger than asked something drawn is drawn, in thousandths. */
 
 static int
-up_of(const rn_clip *c)
+up_of(const planner *p)
 {
-    double  scale;
+    double          scale, most;
+    const rn_clip  *c = p->c->clip;
+
+    /* of a text, whose size is not known yet, by what it is drawn on */
+
+    most = c->asset.type == RN_ASSET_SHAPE
+           ? (double) p->w * p->h : (double) p->doc->width * p->doc->height;
+    most = fmin(sqrt(AREA_MAX / most), UP_MAX);
 
     scale = largest(&c->moves[RN_MOVE_SCALE], c->scale);
-    scale = scale < 1 ? 1 : scale > UP_MAX ? UP_MAX : scale;
+    scale = scale > most ? most : scale;
+    scale = scale < 1 ? 1 : scale;
 
     return (int) lround(scale * 1000);
 }
@@ -373,12 +382,13 @@ add_free(const planner *p, json_t *l)
 
     if (type == RN_ASSET_VIDEO || type == RN_ASSET_IMAGE) {
         return ok && add(l, "size", size_of(p))
-               && add(l, "natural", json_pack("[i, i]", (int) p->source_w,
-                                              (int) p->source_h));
+               && add(l, "natural", json_pack("[i, i]",
+                   (int) fmax(1, round(p->source_w)),
+                   (int) fmax(1, round(p->source_h))));
     }
 
     if (type == RN_ASSET_TEXT || type == RN_ASSET_SHAPE) {
-        return ok && add(l, "up", json_integer(up_of(c)));
+        return ok && add(l, "up", json_integer(up_of(p)));
     }
 
     return ok;

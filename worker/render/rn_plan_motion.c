@@ -8,6 +8,9 @@
 #include <string.h>
 
 
+#define LEAST  1e-6                     /* of a side; 0 would stand for all */
+
+
 static double
 px(const rn_length *l, int canvas)
 {
@@ -30,7 +33,14 @@ rn_plan_crop(const rn_length *v, const rn_facts *f, double *out)
     out[2] = fmin(part(&v[2], f->width), 1 - out[0]);
     out[3] = fmin(part(&v[3], f->height), 1 - out[1]);
 
-    return out[2] > 0 && out[3] > 0;
+    if (out[2] <= 0 || out[3] <= 0) {
+        return false;
+    }
+
+    out[2] = fmax(out[2], LEAST);
+    out[3] = fmax(out[3], LEAST);
+
+    return true;
 }
 
 

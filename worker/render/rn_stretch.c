@@ -178,13 +178,13 @@ rn_status
 rn_stretch_add(rn_stretch *s, int64_t at, int n, const float *gain, float *mix,
     rn_fault *fault)
 {
-    int           i, first, last;
+    int64_t       i, first, last;
     const float  *p;
 
     for ( ;; ) {
-        first = at > s->pos ? (int) (at - s->pos) : 0;
+        first = at > s->pos ? at - s->pos : 0;
         last = at + n - s->pos < s->frame->nb_samples
-               ? (int) (at + n - s->pos) : s->frame->nb_samples;
+               ? at + n - s->pos : s->frame->nb_samples;
 
         for (i = first; i < last; i++) {
             p = (const float *) s->frame->data[0] + (size_t) i * RN_CHANNELS;

@@ -17,6 +17,7 @@
 
 
 #define PADDING  0.25                   /* of the size, around the letters */
+#define PX_MAX   (4 * 3840LL * 4 * 2160)    /* of a text that is enlarged */
 
 
 static PangoLayout *
@@ -110,7 +111,9 @@ rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
     w = (logical.width + 2 * pad + 1) & ~1;
     h = (logical.height + 2 * pad + 1) & ~1;
 
-    if (w > 4 * spec->max_width || h > 4 * spec->max_height || w < 2 || h < 2) {
+    if (w > 4 * spec->max_width || h > 4 * spec->max_height || w < 2 || h < 2
+        || (int64_t) w * h > PX_MAX)
+    {
         rn_fail(fault, RN_E_INVALID, "the text would be %d x %d px, far more "
                 "than the canvas; give it a width to wrap at, or a smaller "
                 "font", w, h);

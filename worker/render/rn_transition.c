@@ -18,10 +18,11 @@
 #include <string.h>
 
 
-#define HALF  1000                      /* us of xfade's clock a half picture */
+#define HALF      1000                  /* us of xfade's clock a half picture */
+#define LONGEST   60000000              /* us that it takes */
 
 struct rn_transition {
-    int64_t           n;
+    int64_t           n, half;
     AVFilterGraph    *graph;            /* NULL: a plain fade */
     AVFilterContext  *from, *to, *sink;
     AVFrame          *out;
@@ -48,7 +49,7 @@ build(rn_transition *t, const char *name, int w, int h, rn_fault *fault)
 {
     int               rc;
     char              length[32];
-    AVRational        tb = { 1, 1000000 }, rate = { 1000000, 2 * HALF };
+    AVRational        tb = { 1, 1000000 }, rate;
     AVFilterContext  *a, *b, *x;
 
     static const char *const full[] = { "pix_fmts", "yuv444p", NULL };
@@ -56,7 +57,8 @@ build(rn_transition *t, const char *name, int w, int h, rn_fault *fault)
     static const char *const soft[] = { "flags", "bilinear", NULL };
 
     (void) snprintf(length, sizeof(length), "%lldus",
-                    (long long) (2 * HALF * t->n));
+                    (long long) (2 * t->half * t->n));
+    rate = (AVRational) { 1000000, (int) (2 * t->half) };
 
     t->graph = rn_filter_graph(fault);
     if (t->graph == NULL) {
@@ -128,6 +130,7 @@ rn_transition_open(rn_transition **out, const char *name, int w, int h,
     }
 
     t->n = n;
+    t->half = 2 * HALF * n <= LONGEST ? HALF : LONGEST / (2 * n);
 
     if (strcmp(name, "fade") != 0) {
         t->out = av_frame_alloc();
@@ -188,7 +191,7 @@ rn_transition_draw(rn_transition *t, AVFrame *dst, AVFrame *src, int64_t i,
     }
     t->begun = true;
 
-    if (step(t, dst, src, (2 * i + 1) * HALF, fault) != RN_OK) {
+    if (step(t, dst, src, (2 * i + 1) * t->half, fault) != RN_OK) {
         return fault->status;
     }
 

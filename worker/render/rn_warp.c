@@ -441,7 +441,7 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
     ky = s->sh / s->h;
     dx = w->cos * unit;
     dy = -w->sin * unit;
-    upright = fabs(w->sin) < 1e-9 && w->cos > 0;
+    upright = w->cos == 1 && w->sin == 0;
     found = false;
 
     for (y = 0; y < rows; y++) {
@@ -522,6 +522,12 @@ rn_warp_draw(AVFrame *dst, const AVFrame *src, const rn_warp *warp)
     w.warp = warp;
     w.cos = cos(warp->angle);
     w.sin = sin(warp->angle);
+
+    if (fabs(w.sin) < 1e-9 && w.cos > 0) {  /* whole turns, to the bit: all */
+        w.cos = 1;                          /* rows have the same columns */
+        w.sin = 0;
+    }
+
     w.hw = warp->w / 2;
     w.hh = warp->h / 2;
     w.radius = warp->radius < w.hw ? warp->radius : w.hw;
