@@ -180,10 +180,55 @@ test_dropped(void **state)
 }
 
 
+/* Sound at another speed goes on over the minutes at which it begins anew. */
+
+static void
+test_long_speed(void **state)
+{
+    film    f;
+    double  sum, full;
+    size_t  i, k, crossings;
+
+    (void) state;
+
+    assert_true(sh("ffmpeg -v error -y -f lavfi -i sine=f=440:d=70 -ac 1 "
+                   "-ar 48000 sine.wav"));
+    render_film("{\"timeline\":{\"width\":64,\"height\":48,\"fps\":25,"
+                "\"tracks\":[{\"clips\":[{\"asset\":{\"type\":\"color\","
+                "\"color\":\"#000\"},\"duration\":130}]},{\"kind\":\"audio\","
+                "\"clips\":[{\"asset\":{\"type\":\"audio\",\"src\":"
+                "\"sine.wav\"},\"speed\":0.5,\"duration\":130}]}]}}", &f);
+
+    full = 0;
+
+    for (k = 10; k < 1290; k++) {           /* tenths of a second */
+        sum = 0;
+        crossings = 0;
+
+        for (i = k * 4800; i < (k + 1) * 4800; i++) {
+            sum += f.pcm[2 * i] * f.pcm[2 * i];
+            crossings += (f.pcm[2 * i] < 0) != (f.pcm[2 * i + 2] < 0);
+        }
+
+        full = k == 10 ? sum : full;
+
+        if (sum < full * 0.5 || sum > full * 1.2
+            || crossings < 84 || crossings > 92)
+        {
+            fail_msg("at %.1f s: %.2f as loud, %zu crossings", (double) k / 10,
+                     sqrt(sum / full), crossings);
+        }
+    }
+
+    free_film(&f);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_long_speed),
         cmocka_unit_test(test_rendered),
         cmocka_unit_test(test_drawn_large),
         cmocka_unit_test(test_long_transition),

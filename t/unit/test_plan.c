@@ -857,6 +857,49 @@ test_refused(void **state)
 }
 
 
+/* What lies over one another is bounded, also where the canvas is small. */
+
+static void
+test_area(void **state)
+{
+    char         text[8000];
+    size_t       i, n, k;
+    json_t      *p;
+    rn_doc      *doc;
+    rn_fault     fault;
+    rn_facts     facts[8];
+    rn_problems  problems;
+
+    (void) state;
+
+    for (k = 2; k <= 3; k++) {              /* 134 million px, then 201 */
+        n = (size_t) sprintf(text, "{\"timeline\":{\"width\":64,\"height\":48,"
+                             "\"tracks\":[");
+        for (i = 0; i < k; i++) {
+            n += (size_t) sprintf(text + n, "%s" TRACK(VIDEO(",\"width\":8192,"
+                                  "\"height\":8192")), i > 0 ? "," : "");
+        }
+        (void) sprintf(text + n, "]}}");
+
+        doc = parse_good(text, true);
+        make_facts(doc, facts);
+        memset(&problems, 0, sizeof(problems));
+        memset(&fault, 0, sizeof(fault));
+
+        assert_int_equal(rn_plan(doc, facts, &rn_limits_default, &problems, &p,
+                                 &fault), k == 2 ? RN_OK : RN_E_INVALID);
+        if (k == 3) {
+            assert_string_equal(problems.items[0].pointer, "/timeline/tracks");
+            assert_non_null(strstr(problems.items[0].detail, "201 million"));
+        }
+
+        json_decref(p);
+        rn_problems_free(&problems);
+        rn_doc_free(doc);
+    }
+}
+
+
 /* One channel is coded where all that is heard has one, in every piece. */
 
 static void
@@ -902,6 +945,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_mono),
+        cmocka_unit_test(test_area),
         cmocka_unit_test(test_same_twice),
         cmocka_unit_test(test_names_change_nothing),
         cmocka_unit_test(test_pictures_change_keys),

@@ -17,6 +17,7 @@
 #define RAMPS_MAX   8
 #define KNEE        0.85f               /* above it peaks are bent, not cut */
 #define VOLUME_STEP 64                  /* samples between two of its places */
+#define VOLUME_MAX  4.0                 /* 12 dB: an easing may overshoot */
 
 
 typedef struct {
@@ -139,7 +140,7 @@ static void
 apply_volume(const rn_motion *m, int64_t at, int n, float *gain)
 {
     int      i;
-    double   a, b;
+    double   a, b, v;
     int64_t  k, from;
 
     from = INT64_MIN;
@@ -154,8 +155,8 @@ apply_volume(const rn_motion *m, int64_t at, int n, float *gain)
             rn_motion_at(m, (double) (from + VOLUME_STEP), &b);
         }
 
-        gain[i] *= (float) ((a + (b - a) * (double) (k - from) / VOLUME_STEP)
-                            / 1e6);
+        v = (a + (b - a) * (double) (k - from) / VOLUME_STEP) / 1e6;
+        gain[i] *= (float) (v < 0 ? 0 : v > VOLUME_MAX ? VOLUME_MAX : v);
     }
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 
+#define AREA_MAX     160000000          /* px of all pictures of a segment */
 #define STILL_FINER  6                  /* CRF: all of a still is seen of it */
 
 static const int  crf_of[] = { 28, 23, 18 };
@@ -172,6 +173,65 @@ layers_of(planner *p, int64_t a, int64_t b)
 }
 
 
+/* What the pictures of layers take, in px: the larger of box and picture. */
+
+static int64_t
+area_of(json_t *layer)
+{
+    size_t   i;
+    json_t  *pair;
+    int64_t  area, most;
+
+    static const char *const names[] = { "box", "size" };
+
+    if (json_object_get(layer, "a") != NULL) {
+        return area_of(json_object_get(layer, "a"))
+               + area_of(json_object_get(layer, "b"));
+    }
+
+    most = 0;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        pair = json_object_get(layer, names[i]);
+        area = json_integer_value(json_array_get(pair, 0))
+               * json_integer_value(json_array_get(pair, 1));
+        most = area > most ? area : most;
+    }
+
+    return most;
+}
+
+
+/* A small canvas does not bound what is laid on it: this does. */
+
+static bool
+check_area(planner *p, json_t *layers, int64_t a, int64_t b)
+{
+    size_t   i;
+    double   fps;
+    json_t  *l;
+    int64_t  area;
+
+    area = 0;
+
+    json_array_foreach(layers, i, l) {
+        area += area_of(l);
+    }
+
+    if (area <= AREA_MAX) {
+        return true;
+    }
+
+    fps = (double) p->doc->fps.num / (double) p->doc->fps.den;
+    rn_problem_add(p->problems, "/timeline/tracks", "from %.3f s to %.3f s "
+                   "pictures of %lld million px lie over one another; at most "
+                   "%d are drawn", (double) a / fps, (double) b / fps,
+                   (long long) (area / 1000000), AREA_MAX / 1000000);
+
+    return false;
+}
+
+
 /* Why a segment is not a still, in a word for a person. */
 
 static const char *
@@ -212,6 +272,11 @@ plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
     layers = layers_of(p, a, b);
     if (layers == NULL) {
         return append(p, segments, NULL);
+    }
+
+    if (!check_area(p, layers, a, b)) {
+        json_decref(layers);
+        return false;
     }
 
     n = json_array_size(layers);

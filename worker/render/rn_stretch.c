@@ -1,7 +1,9 @@
 /*
- * Time stretching by libavfilter's atempo; see rn_stretch.h.  The source is fed
- * in blocks from its in-point on, silence behind its end, and never drained: so
- * the filter's result depends on nothing but in-point and speed.
+ * Time stretching by libavfilter's atempo; see rn_stretch.h.  The filter begins
+ * anew each minute of the result, and one run fades into the next: so what is
+ * heard at a place depends on in-point and speed alone, and costs no more for
+ * lying late in the clip.  The source is fed in blocks, silence behind its end,
+ * and never drained.
  */
 
 #include "rn_stretch.h"
@@ -10,6 +12,7 @@
 #include <libavfilter/buffersink.h>
 #include <libavfilter/buffersrc.h>
 #include <libavutil/channel_layout.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +20,27 @@
 
 #define BLOCK   4096                    /* samples of the source at a time */
 #define STARVE  256                     /* blocks that may yield nothing */
+#define GRID    (60 * RN_RATE)          /* of the result: a run begins anew */
+#define LEAD    RN_RATE                 /* before it is heard */
+#define FADE    (RN_RATE / 50)          /* of one run into the next */
 
-struct rn_stretch {
+/* One pass of the filter, from a place of the result on. */
+
+typedef struct {
     rn_sound         *sound;
     AVFilterGraph    *graph;
     AVFilterContext  *source, *sink;
     AVFrame          *frame;            /* what came out last */
     int64_t           in;               /* next sample of the source */
     int64_t           pos;              /* in the result, of frame's first */
+} run;
+
+struct rn_stretch {
+    int               fd;
+    int64_t           in;               /* where the result begins */
+    double            speed;
+    int64_t           k;                /* the run that is heard */
+    run               now, before;      /* it, and the one that fades out */
 };
 
 
@@ -50,7 +66,7 @@ add_tempo(AVFilterGraph *g, AVFilterContext *last, double speed,
 
 
 static rn_status
-build(rn_stretch *s, double speed, rn_fault *fault)
+build(run *s, double speed, rn_fault *fault)
 {
     int               rc;
     char              args[120];
@@ -101,7 +117,7 @@ build(rn_stretch *s, double speed, rn_fault *fault)
 /* A block of the source, as it sounds. */
 
 static rn_status
-feed(rn_stretch *s, rn_fault *fault)
+feed(run *s, rn_fault *fault)
 {
     int       rc, i;
     float     one[BLOCK];
@@ -148,7 +164,7 @@ feed(rn_stretch *s, rn_fault *fault)
 /* The next samples of the result are in s->frame. */
 
 static rn_status
-next(rn_stretch *s, rn_fault *fault)
+next(run *s, rn_fault *fault)
 {
     int  rc, i;
 
@@ -174,32 +190,149 @@ next(rn_stretch *s, rn_fault *fault)
 }
 
 
+static void
+close_run(run *r)
+{
+    avfilter_graph_free(&r->graph);
+    rn_sound_close(&r->sound);
+    av_frame_free(&r->frame);
+    memset(r, 0, sizeof(*r));
+}
+
+
+/* The k-th run begins a little before its place, to have settled by then. */
+
+static rn_status
+open_run(const rn_stretch *s, run *r, int64_t k, rn_fault *fault)
+{
+    close_run(r);
+
+    r->pos = k == 0 ? 0 : k * GRID - LEAD;
+    r->in = s->in + llround((double) r->pos * s->speed);
+    r->frame = av_frame_alloc();
+
+    if (r->frame == NULL) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    if (rn_sound_open(&r->sound, s->fd, fault) != RN_OK) {
+        return fault->status;
+    }
+
+    return build(r, s->speed, fault);
+}
+
+
+/* Adds what a run yields, times the gain of each place. */
+
+static rn_status
+add_run(run *r, int64_t at, int n, const float *gain, float *mix,
+    rn_fault *fault)
+{
+    int64_t       i, first, last, end;
+    const float  *p;
+
+    for ( ;; ) {
+        end = r->pos + r->frame->nb_samples;
+        first = at > r->pos ? at : r->pos;
+        last = at + n < end ? at + n : end;
+
+        for (i = first; i < last; i++) {
+            p = (const float *) r->frame->data[0] + (i - r->pos) * RN_CHANNELS;
+            mix[2 * (i - at)] += p[0] * gain[i - at];
+            mix[2 * (i - at) + 1] += p[1] * gain[i - at];
+        }
+
+        if (end >= at + n) {
+            return RN_OK;
+        }
+
+        if (next(r, fault) != RN_OK) {
+            return fault->status;
+        }
+    }
+}
+
+
+/* What lies in one run's stretch of the result, with the fade at its start. */
+
+static rn_status
+add_stretch(rn_stretch *s, int64_t at, int n, const float *gain, float *mix,
+    rn_fault *fault)
+{
+    int      i, fading;
+    float    in[FADE], out[FADE], x;
+    int64_t  k, gone;
+
+    k = at / GRID;
+    gone = at - k * GRID;
+
+    if (s->now.graph == NULL || k != s->k) {
+        if (s->now.graph != NULL && k == s->k + 1) {
+            close_run(&s->before);
+            s->before = s->now;
+            memset(&s->now, 0, sizeof(s->now));
+        }
+
+        if (open_run(s, &s->now, k, fault) != RN_OK) {
+            return fault->status;
+        }
+
+        s->k = k;
+    }
+
+    fading = k > 0 && gone < FADE ? (int) (FADE - gone) : 0;
+    fading = fading < n ? fading : n;
+
+    if (fading > 0) {
+        if (s->before.graph == NULL
+            && open_run(s, &s->before, k - 1, fault) != RN_OK)
+        {
+            return fault->status;
+        }
+
+        for (i = 0; i < fading; i++) {
+            x = ((float) (gone + i) + 0.5f) / FADE;
+            in[i] = gain[i] * x;
+            out[i] = gain[i] * (1 - x);
+        }
+
+        if (add_run(&s->before, at, fading, out, mix, fault) != RN_OK
+            || add_run(&s->now, at, fading, in, mix, fault) != RN_OK)
+        {
+            return fault->status;
+        }
+
+    } else {
+        close_run(&s->before);
+    }
+
+    return n == fading ? RN_OK
+           : add_run(&s->now, at + fading, n - fading, gain + fading,
+                     mix + (size_t) fading * RN_CHANNELS, fault);
+}
+
+
 rn_status
 rn_stretch_add(rn_stretch *s, int64_t at, int n, const float *gain, float *mix,
     rn_fault *fault)
 {
-    int64_t       i, first, last;
-    const float  *p;
+    int  part;
 
-    for ( ;; ) {
-        first = at > s->pos ? at - s->pos : 0;
-        last = at + n - s->pos < s->frame->nb_samples
-               ? at + n - s->pos : s->frame->nb_samples;
+    while (n > 0) {
+        part = GRID - at % GRID < n ? (int) (GRID - at % GRID) : n;
 
-        for (i = first; i < last; i++) {
-            p = (const float *) s->frame->data[0] + (size_t) i * RN_CHANNELS;
-            mix[2 * (s->pos + i - at)] += p[0] * gain[s->pos + i - at];
-            mix[2 * (s->pos + i - at) + 1] += p[1] * gain[s->pos + i - at];
-        }
-
-        if (s->pos + s->frame->nb_samples >= at + n) {
-            return RN_OK;
-        }
-
-        if (next(s, fault) != RN_OK) {
+        if (add_stretch(s, at, part, gain, mix, fault) != RN_OK) {
             return fault->status;
         }
+
+        at += part;
+        n -= part;
+        gain += part;
+        mix += (size_t) part * RN_CHANNELS;
     }
+
+    return RN_OK;
 }
 
 
@@ -216,22 +349,11 @@ rn_stretch_open(rn_stretch **out, int fd, int64_t in, double speed,
         return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
+    s->fd = fd;
     s->in = in;
-    s->frame = av_frame_alloc();
-
-    if (s->frame == NULL) {
-        rn_fail(fault, RN_E_NOMEM, "out of memory");
-
-    } else if (rn_sound_open(&s->sound, fd, fault) == RN_OK) {
-        (void) build(s, speed, fault);
-    }
-
-    if (fault->status != RN_OK) {
-        rn_stretch_close(&s);
-        return fault->status;
-    }
-
+    s->speed = speed;
     *out = s;
+
     return RN_OK;
 }
 
@@ -245,9 +367,8 @@ rn_stretch_close(rn_stretch **sp)
         return;
     }
 
-    avfilter_graph_free(&s->graph);
-    rn_sound_close(&s->sound);
-    av_frame_free(&s->frame);
+    close_run(&s->now);
+    close_run(&s->before);
     free(s);
     *sp = NULL;
 }

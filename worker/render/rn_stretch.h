@@ -13,15 +13,16 @@ typedef struct rn_stretch  rn_stretch;
 
 
 /*
- * Opens the file on the descriptor (which stays the caller's).  in: the sample
- * of the source at which the result begins; speed: 0.25 to 4.
+ * For the file on the descriptor, which stays the caller's and must outlive it;
+ * it is opened when it is first heard.  in: the sample of the source at which
+ * the result begins; speed: 0.25 to 4.
  */
 rn_status rn_stretch_open(rn_stretch **out, int fd, int64_t in, double speed,
     rn_fault *fault);
 
 /*
- * Like rn_sound_add, with `at` counted in the result, from 0.  What comes
- * before it is stretched, too, so that pieces of a film agree at their seams.
+ * Like rn_sound_add, with `at` counted in the result, from 0.  Pieces of a film
+ * agree at their seams, wherever each begins.
  */
 rn_status rn_stretch_add(rn_stretch *s, int64_t at, int n, const float *gain,
     float *mix, rn_fault *fault);
