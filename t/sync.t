@@ -118,4 +118,22 @@ my $again = compose('again', sixty('Another title'), "--cache $dir/cache");
 is $again->{rendered}, 0, 'nothing changed: nothing rendered';
 is `cmp $dir/second.mp4 $dir/again.mp4`, '', 'and the film is the same to the byte';
 
+# What was found out about sources is kept beside the pieces, by their bytes.
+
+my @facts = glob "$dir/cache/*.facts";
+is scalar @facts, 1, 'the facts of the one source are kept';
+my $kept = do { local $/; open my $f, '<', $facts[0] or die $!; <$f> };
+for my $bad ('', '{"kind":', '{"kind":3}', '[]') {
+    open my $f, '>', $facts[0] or die $!;
+    print {$f} $bad;
+    close $f;
+    is compose('damaged', sixty('Another title'), "--cache $dir/cache")->{rendered}, 0, "facts \"$bad\" are found out again";
+    is do { local $/; open my $g, '<', $facts[0] or die $!; <$g> }, $kept, 'and written down anew';
+}
+unlink "$dir/clip.mp4";
+symlink $source, "$dir/clip.mp4" or die $!;
+my $short = `$build/render compose $dir/second.json -o $dir/short.mp4 --cache $dir/cache 2>&1`;
+isnt $?, 0, 'another file of the same name is not taken for the first';
+like $short, qr{/in_point: is at or behind the end}, 'as is said';
+
 done_testing;
