@@ -900,6 +900,42 @@ test_area(void **state)
 }
 
 
+/* Each text that is far too large is told before anything is rendered. */
+
+static void
+test_large_texts(void **state)
+{
+    json_t      *p;
+    rn_doc      *doc;
+    rn_fault     fault;
+    rn_problems  problems;
+
+    (void) state;
+
+    doc = parse_good(DOC("\"width\":64,\"height\":48,", TRACK(
+        "{\"asset\":{\"type\":\"text\",\"text\":\"one that is too long\","
+        "\"font\":{\"size\":200}},\"duration\":1}," TEXT("ok",
+        ",\"duration\":1") ",{\"asset\":{\"type\":\"text\",\"text\":"
+        "\"another\",\"font\":{\"size\":200}},\"duration\":1}")), true);
+    memset(&problems, 0, sizeof(problems));
+    memset(&fault, 0, sizeof(fault));
+
+    assert_int_equal(rn_plan(doc, NULL, &rn_limits_default, &problems, &p,
+                             &fault), RN_E_INVALID);
+    assert_null(p);
+    assert_int_equal(problems.total, 2);
+    assert_string_equal(problems.items[0].pointer,
+                        "/timeline/tracks/0/clips/0/asset/text");
+    assert_string_equal(problems.items[1].pointer,
+                        "/timeline/tracks/0/clips/2/asset/text");
+    assert_non_null(strstr(problems.items[1].detail, "far more than the "
+                           "canvas"));
+
+    rn_problems_free(&problems);
+    rn_doc_free(doc);
+}
+
+
 /* One channel is coded where all that is heard has one, in every piece. */
 
 static void
@@ -945,6 +981,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_mono),
+        cmocka_unit_test(test_large_texts),
         cmocka_unit_test(test_area),
         cmocka_unit_test(test_same_twice),
         cmocka_unit_test(test_names_change_nothing),

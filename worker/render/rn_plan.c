@@ -12,6 +12,7 @@
 #include "rn_text.h"
 #include "rn_transition.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,8 +316,11 @@ plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
 static rn_status
 find_fonts(planner *p)
 {
+    char             pointer[120];
     size_t           i;
+    rn_fault         ours;
     rn_text_spec     t;
+    const rn_clip   *c;
     const rn_asset  *a;
 
     p->fonts = calloc(p->tl->n + 1, sizeof(*p->fonts));
@@ -327,7 +331,8 @@ find_fonts(planner *p)
     memset(&t, 0, sizeof(t));
 
     for (i = 0; i < p->tl->n; i++) {
-        a = &p->tl->places[i].clip->asset;
+        c = p->tl->places[i].clip;
+        a = &c->asset;
 
         if (a->type == RN_ASSET_TEXT) {
             t.text = a->text;
@@ -335,6 +340,20 @@ find_fonts(planner *p)
             t.size = a->size;
             t.bold = a->bold;
             t.italic = a->italic;
+
+            t.width = c->width.set ? (int) lround(c->width.percent
+                          ? c->width.value * p->doc->width / 100
+                          : c->width.value) : 0;
+            t.max_width = p->doc->width;
+            t.max_height = p->doc->height;
+
+            memset(&ours, 0, sizeof(ours));
+            if (rn_text_check(&t, &ours) == RN_E_INVALID) {
+                (void) snprintf(pointer, sizeof(pointer), "%s/asset/text",
+                                c->pointer);
+                rn_problem_add(p->problems, pointer, "%s", ours.text);
+                continue;
+            }
 
             if (rn_text_fonts(&t, p->fonts[i], p->fault) != RN_OK) {
                 return p->fault->status;
@@ -421,6 +440,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     }
 
     if (!check_transitions(&p) || find_fonts(&p) != RN_OK
+        || problems->total != 0
         || rn_plan_cuts(doc, &tl, &p.cuts, fault) != RN_OK)
     {
         goto done;

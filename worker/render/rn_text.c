@@ -88,6 +88,51 @@ set_color(cairo_t *cr, uint32_t rgba)
 }
 
 
+/* The size of a text with its padding, even; a fault where that is too much. */
+
+static rn_status
+measure_layout(const rn_text_spec *spec, PangoLayout *layout,
+    PangoRectangle *logical, int *w, int *h, rn_fault *fault)
+{
+    int             pad;
+    PangoRectangle  ink;
+
+    pango_layout_get_pixel_extents(layout, &ink, logical);
+
+    pad = (int) lround(spec->size * PADDING);
+    *w = (logical->width + 2 * pad + 1) & ~1;
+    *h = (logical->height + 2 * pad + 1) & ~1;
+
+    if (*w > 4 * spec->max_width || *h > 4 * spec->max_height || *w < 2
+        || *h < 2 || (int64_t) *w * *h > PX_MAX)
+    {
+        return rn_fail(fault, RN_E_INVALID, "the text would be %d x %d px, far "
+                       "more than the canvas; give it a width to wrap at, or a "
+                       "smaller font", *w, *h);
+    }
+
+    return RN_OK;
+}
+
+
+rn_status
+rn_text_check(const rn_text_spec *spec, rn_fault *fault)
+{
+    int              w, h;
+    cairo_t         *measure;
+    PangoLayout     *layout;
+    PangoRectangle   logical;
+
+    measure = measuring();
+    layout = layout_of(measure, spec);
+    (void) measure_layout(spec, layout, &logical, &w, &h, fault);
+    g_object_unref(layout);
+    cairo_destroy(measure);
+
+    return fault->status;
+}
+
+
 rn_status
 rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
 {
@@ -95,7 +140,7 @@ rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
     cairo_t          *cr, *measure;
     AVFrame          *frame;
     PangoLayout      *layout;
-    PangoRectangle    ink, logical;
+    PangoRectangle    logical;
     cairo_surface_t  *surface;
 
     *out = NULL;
@@ -105,18 +150,9 @@ rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
 
     measure = measuring();
     layout = layout_of(measure, spec);
-    pango_layout_get_pixel_extents(layout, &ink, &logical);
-
     pad = (int) lround(spec->size * PADDING);
-    w = (logical.width + 2 * pad + 1) & ~1;
-    h = (logical.height + 2 * pad + 1) & ~1;
 
-    if (w > 4 * spec->max_width || h > 4 * spec->max_height || w < 2 || h < 2
-        || (int64_t) w * h > PX_MAX)
-    {
-        rn_fail(fault, RN_E_INVALID, "the text would be %d x %d px, far more "
-                "than the canvas; give it a width to wrap at, or a smaller "
-                "font", w, h);
+    if (measure_layout(spec, layout, &logical, &w, &h, fault) != RN_OK) {
         goto done;
     }
 

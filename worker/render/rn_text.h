@@ -33,5 +33,8 @@ rn_status rn_text_draw(const rn_text_spec *spec, AVFrame **frame,
 rn_status rn_text_fonts(const rn_text_spec *spec, char hex[65],
     rn_fault *fault);
 
+/* RN_E_INVALID: it would be far larger than the canvas, and is not drawn. */
+rn_status rn_text_check(const rn_text_spec *spec, rn_fault *fault);
+
 
 #endif /* RN_TEXT_H */
