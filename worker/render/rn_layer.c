@@ -462,8 +462,8 @@ draw(rn_layer *l, int64_t k, AVFrame *dst, rn_fault *fault)
         return RN_OK;
     }
 
-    if (rn_layer_draw_back(l, dst, x + l->w / 2.0, y + l->h / 2.0, l->w, l->h,
-                           0, 0, rn_layer_opacity(l, k), fault) != RN_OK)
+    if (rn_layer_draw_around(l, f, x, y, rn_layer_opacity(l, k), dst, fault)
+        != RN_OK)
     {
         return fault->status;
     }

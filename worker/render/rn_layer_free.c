@@ -8,6 +8,7 @@
 #include "rn_warp.h"
 
 #include <math.h>
+#include <string.h>
 
 
 #define SHARP  0.25                     /* of an octave: so much smaller a
@@ -95,11 +96,14 @@ warp(rn_layer *l, AVFrame *dst, const AVFrame *src, const rn_warp *at,
 }
 
 
-/* The blurred copy that fills the box behind its picture. */
+/*
+ * A part (x, y, w, h of 1) of the blurred copy behind the picture; of `to` the
+ * source is not looked at.
+ */
 
-rn_status
-rn_layer_draw_back(rn_layer *l, AVFrame *dst, double cx, double cy, double w,
-    double h, double angle, double radius, int opacity, rn_fault *fault)
+static rn_status
+draw_back(rn_layer *l, AVFrame *dst, const rn_warp *to,
+    const double part[4], rn_fault *fault)
 {
     rn_warp         at;
     const AVFrame  *back;
@@ -109,22 +113,85 @@ rn_layer_draw_back(rn_layer *l, AVFrame *dst, double cx, double cy, double w,
         return RN_OK;
     }
 
-    at.sx = at.sy = 0;
-    at.sw = back->width;
-    at.sh = back->height;
-    at.cx = cx;
-    at.cy = cy;
-    at.w = w;
-    at.h = h;
-    at.angle = angle;
-    at.radius = radius;
-    at.opacity = opacity;
+    at = *to;
+    at.sx = part[0] * back->width;
+    at.sy = part[1] * back->height;
+    at.sw = part[2] * back->width;
+    at.sh = part[3] * back->height;
 
     if (!rn_warp_draw(dst, back, &at)) {
         return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
     return RN_OK;
+}
+
+
+/* One strip of the blurred copy: px from the box's corner. */
+
+static rn_status
+draw_strip(rn_layer *l, int x, int y, int dx, int dy, int w, int h,
+    int opacity, AVFrame *dst, rn_fault *fault)
+{
+    rn_warp  to;
+    double   part[4];
+
+    if (w <= 0 || h <= 0) {
+        return RN_OK;
+    }
+
+    memset(&to, 0, sizeof(to));
+    to.cx = x + dx + w / 2.0;
+    to.cy = y + dy + h / 2.0;
+    to.w = w;
+    to.h = h;
+    to.opacity = opacity;
+
+    part[0] = (double) dx / l->w;
+    part[1] = (double) dy / l->h;
+    part[2] = (double) w / l->w;
+    part[3] = (double) h / l->h;
+
+    return draw_back(l, dst, &to, part, fault);
+}
+
+
+/*
+ * The blurred copy in the box at (x, y), where f, which is laid in its middle
+ * afterwards, will not hide it.
+ */
+
+rn_status
+rn_layer_draw_around(rn_layer *l, const AVFrame *f, int x, int y, int opacity,
+    AVFrame *dst, rn_fault *fault)
+{
+    int  dx, dy;
+
+    if (rn_picture_back(l->picture) == NULL) {
+        return RN_OK;
+    }
+
+    if (opacity != RN_OPAQUE || f->format != AV_PIX_FMT_YUV420P) {
+        return draw_strip(l, x, y, 0, 0, l->w, l->h, opacity, dst, fault);
+    }
+
+    dx = f->width < l->w ? ((l->w - f->width) / 2) & ~1 : 0;
+    dy = f->height < l->h ? ((l->h - f->height) / 2) & ~1 : 0;
+
+    if (dx > 0 && dy > 0) {                 /* rounding left both open */
+        return draw_strip(l, x, y, 0, 0, l->w, l->h, opacity, dst, fault);
+    }
+
+    if (dx > 0) {
+        (void) draw_strip(l, x, y, 0, 0, dx, l->h, opacity, dst, fault);
+        return draw_strip(l, x, y, dx + f->width, 0, l->w - dx - f->width,
+                          l->h, opacity, dst, fault);
+    }
+
+    (void) draw_strip(l, x, y, 0, 0, l->w, dy, opacity, dst, fault);
+
+    return draw_strip(l, x, y, 0, dy + f->height, l->w,
+                      l->h - dy - f->height, opacity, dst, fault);
 }
 
 
@@ -193,6 +260,8 @@ rn_layer_draw_free(rn_layer *l, const AVFrame *f, int64_t k, AVFrame *dst,
     double   bw, bh, x, y, scale, radius;
     rn_warp  at;
 
+    static const double whole[4] = { 0, 0, 1, 1 };
+
     scale = rn_layer_moved(l, RN_MOVE_SCALE, 0, k, 1e6, l->scale);
 
     if (l->type == LAYER_TEXT) {
@@ -233,9 +302,11 @@ rn_layer_draw_free(rn_layer *l, const AVFrame *f, int64_t k, AVFrame *dst,
         at.opacity = (int) ((int64_t) at.opacity * (l->color & 255) / 255);
     }
 
-    if (rn_layer_draw_back(l, dst, at.cx, at.cy, bw, bh, at.angle, radius,
-                           at.opacity, fault) != RN_OK)
-    {
+    at.w = bw;
+    at.h = bh;
+    at.radius = radius;
+
+    if (draw_back(l, dst, &at, whole, fault) != RN_OK) {
         return fault->status;
     }
 

@@ -60,10 +60,12 @@ void rn_layer_forget_halves(rn_layer *l);
 rn_status rn_layer_draw_free(rn_layer *l, const AVFrame *f, int64_t k,
     AVFrame *dst, rn_fault *fault);
 
-/* The blurred copy that fills the box behind a picture, if it has one. */
-rn_status rn_layer_draw_back(rn_layer *l, AVFrame *dst, double cx, double cy,
-    double w, double h, double angle, double radius, int opacity,
-    rn_fault *fault);
+/*
+ * Lays the blurred copy behind a picture, if it has one, into the box at
+ * (x, y), where f, which is laid in its middle afterwards, will not hide it.
+ */
+rn_status rn_layer_draw_around(rn_layer *l, const AVFrame *f, int x, int y,
+    int opacity, AVFrame *dst, rn_fault *fault);
 
 
 #endif /* RN_LAYER_PARTS_H */
