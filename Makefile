@@ -48,6 +48,7 @@ $(BUILD)/obj/%.o: %.c
 
 # the pixel loops are written for the vectoriser
 $(BUILD)/obj/worker/render/rn_blend.o \
+$(BUILD)/obj/worker/render/rn_halve.o \
 $(BUILD)/obj/worker/render/rn_warp.o: CFLAGS += -O3
 
 # worker/render must stand without network and SQL: nothing of either is in

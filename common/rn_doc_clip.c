@@ -275,7 +275,7 @@ refuse_text_width(rn_reader *r, json_t *keyframes, rn_asset_type type)
 }
 
 
-/* In thousandths, as specifications have it: all are to reckon with the same. */
+/* In thousandths, as specifications have it: all reckon with the same. */
 
 static void
 read_speed(rn_reader *r, json_t *value, void *out)

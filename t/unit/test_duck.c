@@ -3,8 +3,8 @@
 #include "helpers.h"
 
 
-#define FILM      "{\"timeline\":{\"width\":64,\"height\":48,\"fps\":25,"       \
-                  "\"tracks\":["
+#define FILM      "{\"timeline\":{\"width\":64,\"height\":48,"              \
+                  "\"fps\":25,\"tracks\":["
 #define PICTURE   "{\"clips\":[{\"asset\":{\"type\":\"color\",\"color\":"      \
                   "\"#000\"},\"duration\":%d}]}"
 #define MUSIC     "{\"kind\":\"audio\"%s,\"clips\":[{\"asset\":{\"type\":"     \

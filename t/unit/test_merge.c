@@ -77,7 +77,8 @@ test_types(void **state)
     (void) state;
 
     d = parse_good("{\"merge\":{\"N\":1.5,\"F\":\"30f\",\"B\":false,"
-                   "\"SRC\":\"asset:" UUID_A "\",\"C\":\"#102030\",\"T\":\"Me\"}"
+                   "\"SRC\":\"asset:" UUID_A "\",\"C\":\"#102030\","
+                   "\"T\":\"Me\"}"
                    ",\"title\":\"{{T}}\",\"blurhash\":\"{{B}}\","
                    "\"timeline\":{\"background\":\"{{C}}\",\"tracks\":["
                    "{\"clips\":[{\"asset\":{\"type\":\"video\",\"src\":"

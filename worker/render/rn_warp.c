@@ -10,6 +10,7 @@
 
 #include "rn_warp.h"
 #include "rn_blend.h"
+#include "rn_plane.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,35 +31,6 @@ typedef struct {
     uint16_t       *rows;               /* two rows of them, mixed */
 } warper;
 
-/* One plane of a picture, with what stands for its px in luma's measure. */
-
-typedef struct {
-    const uint8_t  *p;
-    int             stride, w, h;
-} plane;
-
-
-static plane
-plane_of(const AVFrame *f, int i)
-{
-    plane  p;
-
-    p.p = f->data[i];
-    p.stride = f->linesize[i];
-    p.w = i == 1 || i == 2 ? (f->width + 1) / 2 : f->width;
-    p.h = i == 1 || i == 2 ? (f->height + 1) / 2 : f->height;
-
-    return p;
-}
-
-
-static inline int
-clampi(int v, int hi)
-{
-    return v < 0 ? 0 : v > hi ? hi : v;
-}
-
-
 /* Four px of a plane and their weights at a place of it. */
 
 typedef struct {
@@ -69,7 +41,7 @@ typedef struct {
 
 
 static inline quad
-quad_at(const plane *p, int u, int v)
+quad_at(const rn_plane *p, int u, int v)
 {
     int   x, y;
     quad  q;
@@ -78,10 +50,10 @@ quad_at(const plane *p, int u, int v)
     y = v >> 16;
     q.fx = u >> 8 & 255;
     q.fy = v >> 8 & 255;
-    q.x0 = clampi(x, p->w - 1);
-    q.x1 = clampi(x + 1, p->w - 1);
-    q.a = p->p + (ptrdiff_t) clampi(y, p->h - 1) * p->stride;
-    q.b = p->p + (ptrdiff_t) clampi(y + 1, p->h - 1) * p->stride;
+    q.x0 = rn_clamp(x, p->w - 1);
+    q.x1 = rn_clamp(x + 1, p->w - 1);
+    q.a = p->p + (ptrdiff_t) rn_clamp(y, p->h - 1) * p->stride;
+    q.b = p->p + (ptrdiff_t) rn_clamp(y + 1, p->h - 1) * p->stride;
 
     return q;
 }
@@ -100,7 +72,7 @@ bilinear(const quad *q)
 
 
 static void
-sample_row(const plane *p, uint8_t *out, int n, int64_t u, int64_t v,
+sample_row(const rn_plane *p, uint8_t *out, int n, int64_t u, int64_t v,
     int64_t du, int64_t dv)
 {
     int   i;
@@ -121,7 +93,7 @@ sample_row(const plane *p, uint8_t *out, int n, int64_t u, int64_t v,
  */
 
 static void
-find_columns(warper *w, const plane *p, int n, int64_t u, int64_t du)
+find_columns(warper *w, const rn_plane *p, int n, int64_t u, int64_t du)
 {
     int  i, x;
 
@@ -130,8 +102,8 @@ find_columns(warper *w, const plane *p, int n, int64_t u, int64_t du)
 
     for (i = 0; i < n; i++, u += du) {
         x = (int) (u >> 16);
-        w->x0[i] = clampi(x, p->w - 1);
-        w->x1[i] = clampi(x + 1, p->w - 1);
+        w->x0[i] = rn_clamp(x, p->w - 1);
+        w->x1[i] = rn_clamp(x + 1, p->w - 1);
         w->fx[i] = (int) (u >> 8) & 255;
         w->left = w->x0[i] < w->left ? w->x0[i] : w->left;
         w->right = w->x1[i] > w->right ? w->x1[i] : w->right;
@@ -157,7 +129,7 @@ mix_rows(uint16_t *restrict out, const uint8_t *restrict a,
 
 
 static void
-sample_row_upright(const warper *w, const plane *p, uint8_t *restrict out,
+sample_row_upright(const warper *w, const rn_plane *p, uint8_t *restrict out,
     int n, int v)
 {
     int                     i;
@@ -166,8 +138,8 @@ sample_row_upright(const warper *w, const plane *p, uint8_t *restrict out,
     const uint8_t          *a, *b;
     const uint16_t         *restrict rows = w->rows;
 
-    a = p->p + (ptrdiff_t) clampi(v >> 16, p->h - 1) * p->stride + w->left;
-    b = p->p + (ptrdiff_t) clampi((v >> 16) + 1, p->h - 1) * p->stride
+    a = p->p + (ptrdiff_t) rn_clamp(v >> 16, p->h - 1) * p->stride + w->left;
+    b = p->p + (ptrdiff_t) rn_clamp((v >> 16) + 1, p->h - 1) * p->stride
         + w->left;
 
     mix_rows(w->rows, a, b, v >> 8 & 255, w->right - w->left + 1);
@@ -179,32 +151,8 @@ sample_row_upright(const warper *w, const plane *p, uint8_t *restrict out,
 }
 
 
-/*
- * Colours of a picture with alpha are weighted by it: what is transparent has
- * no colour to give.  sub: the plane is chroma, of four px of alpha each.
- */
-
-static inline int
-alpha_of(const plane *a, int x, int y, int sub)
-{
-    const uint8_t  *p, *q;
-
-    if (!sub) {
-        return a->p[(ptrdiff_t) clampi(y, a->h - 1) * a->stride
-                    + clampi(x, a->w - 1)];
-    }
-
-    p = a->p + (ptrdiff_t) clampi(2 * y, a->h - 1) * a->stride;
-    q = a->p + (ptrdiff_t) clampi(2 * y + 1, a->h - 1) * a->stride;
-    x = clampi(2 * x, a->w - 1);
-
-    return (p[x] + p[clampi(x + 1, a->w - 1)]
-            + q[x] + q[clampi(x + 1, a->w - 1)] + 2) / 4;
-}
-
-
 static bool
-weighted(const plane *p, const plane *a, int sub, int64_t u, int64_t v,
+weighted(const rn_plane *p, const rn_plane *a, int sub, int64_t u, int64_t v,
     uint8_t *out)
 {
     int      x, y;
@@ -214,10 +162,10 @@ weighted(const plane *p, const plane *a, int sub, int64_t u, int64_t v,
     q = quad_at(p, (int) u, (int) v);
     x = (int) (u >> 16);
     y = (int) (v >> 16);
-    w[0] = (256 - q.fx) * (256 - q.fy) * alpha_of(a, x, y, sub);
-    w[1] = q.fx * (256 - q.fy) * alpha_of(a, x + 1, y, sub);
-    w[2] = (256 - q.fx) * q.fy * alpha_of(a, x, y + 1, sub);
-    w[3] = q.fx * q.fy * alpha_of(a, x + 1, y + 1, sub);
+    w[0] = (256 - q.fx) * (256 - q.fy) * rn_plane_alpha(a, x, y, sub);
+    w[1] = q.fx * (256 - q.fy) * rn_plane_alpha(a, x + 1, y, sub);
+    w[2] = (256 - q.fx) * q.fy * rn_plane_alpha(a, x, y + 1, sub);
+    w[3] = q.fx * q.fy * rn_plane_alpha(a, x + 1, y + 1, sub);
     total = w[0] + w[1] + w[2] + w[3];
 
     if (total == 0) {
@@ -236,7 +184,7 @@ weighted(const plane *p, const plane *a, int sub, int64_t u, int64_t v,
 /* ou, ov: from there to where its alpha is told, which may find a colour. */
 
 static void
-sample_row_weighted(const plane *p, const plane *a, int sub, uint8_t *out,
+sample_row_weighted(const rn_plane *p, const rn_plane *a, int sub, uint8_t *out,
     int n, int64_t u, int64_t v, int64_t du, int64_t dv, int64_t ou,
     int64_t ov)
 {
@@ -423,7 +371,7 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
 {
     int             x, y, n, rows, from, to, sub;
     bool            has_alpha, upright, found;
-    plane           p, a;
+    rn_plane        p, a;
     double          px, py, lx, ly, dx, dy, kx, ky, u, v, unit, left;
     uint8_t        *d;
     const rn_warp  *s = w->warp;
@@ -433,9 +381,9 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
     left = sub && src->chroma_location != AVCHROMA_LOC_CENTER ? 0.5 : 0;
     n = sub ? dst->width / 2 : dst->width;
     rows = sub ? dst->height / 2 : dst->height;
-    p = plane_of(src, i);
+    p = rn_plane_of(src, i);
     has_alpha = src->format == AV_PIX_FMT_YUVA420P;
-    a = plane_of(src, has_alpha ? 3 : 0);
+    a = rn_plane_of(src, has_alpha ? 3 : 0);
 
     kx = s->sw / s->w;                      /* px of the source a px */
     ky = s->sh / s->h;
@@ -553,72 +501,4 @@ rn_warp_draw(AVFrame *dst, const AVFrame *src, const rn_warp *warp)
     free(w.x0);
 
     return true;
-}
-
-
-/* Four px to one; where there is alpha, by its weight. */
-
-static void
-halve_plane(const plane *p, const plane *a, int sub, uint8_t *out, int stride,
-    int w, int h)
-{
-    int  x, y, i, k, sum, weight, total, n, px;
-
-    for (y = 0; y < h; y++) {
-        for (x = 0; x < w; x++) {
-            sum = total = n = 0;
-
-            for (i = 0; i < 4; i++) {
-                k = clampi(2 * y + i / 2, p->h - 1);
-                px = p->p[(ptrdiff_t) k * p->stride
-                          + clampi(2 * x + i % 2, p->w - 1)];
-                weight = a == NULL ? 1
-                         : alpha_of(a, 2 * x + i % 2, 2 * y + i / 2, sub);
-                sum += px * weight;
-                total += weight;
-                n += px;
-            }
-
-            out[(ptrdiff_t) y * stride + x] = (uint8_t)
-                (total == 0 ? (n + 2) / 4 : (sum + total / 2) / total);
-        }
-    }
-}
-
-
-AVFrame *
-rn_halve(const AVFrame *src)
-{
-    int       i;
-    bool      has_alpha;
-    plane     p, a;
-    AVFrame  *f;
-
-    f = av_frame_alloc();
-    if (f == NULL) {
-        return NULL;
-    }
-
-    has_alpha = src->format == AV_PIX_FMT_YUVA420P;
-    f->format = src->format;
-    f->chroma_location = src->chroma_location;
-    f->width = (src->width / 2 + 1) & ~1;
-    f->height = (src->height / 2 + 1) & ~1;
-
-    if (av_frame_get_buffer(f, 0) < 0) {
-        av_frame_free(&f);
-        return NULL;
-    }
-
-    a = plane_of(src, has_alpha ? 3 : 0);
-
-    for (i = 0; i < (has_alpha ? 4 : 3); i++) {
-        p = plane_of(src, i);
-        halve_plane(&p, has_alpha && i < 3 ? &a : NULL, i == 1 || i == 2,
-                    f->data[i], f->linesize[i],
-                    i == 1 || i == 2 ? f->width / 2 : f->width,
-                    i == 1 || i == 2 ? f->height / 2 : f->height);
-    }
-
-    return f;
 }
