@@ -239,7 +239,7 @@ BENCH  ?=
 
 $(BUILD)/bench/%: t/bench/%.c t/bench/bench.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -o $@ $< $(shell pkg-config --libs libpq) -lpthread
+	$(CC) $(CFLAGS_ALL) -o $@ $< $(shell pkg-config --libs libpq libcrypto) -lpthread
 
 bench-build: $(BENCHES)
 

@@ -2,6 +2,9 @@
 
 #include "rn_utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 
 size_t
 rn_utf8_char(const char *s, size_t n, unsigned int *code)
@@ -57,9 +60,18 @@ bool
 rn_utf8_valid(const char *s, size_t n)
 {
     size_t        len;
+    uint64_t      w;
     unsigned int  code;
 
     for ( /* void */ ; n > 0; s += len, n -= len) {
+        if (n >= sizeof(w)) {               /* ASCII, eight at a time */
+            (void) memcpy(&w, s, sizeof(w));
+            if ((w & 0x8080808080808080) == 0) {
+                len = sizeof(w);
+                continue;
+            }
+        }
+
         len = rn_utf8_char(s, n, &code);
         if (len == 0) {
             return false;

@@ -1,13 +1,17 @@
 /*
- * Sends a composition again and again, and looks how long after its 202 a
- * worker has claimed the first task: asks PostgreSQL every 0.2 ms (without a
- * pause, it would be one more who wants a CPU) until it is no longer ready.
- * The next is sent when the job has ended and some time has passed, so that the
- * worker is idle.
+ * Sends a composition again and again, and says how long after its 202 the
+ * claim of the first task was committed.  Who asked for that all the time would
+ * take the CPU from those who are measured, and find it late; so PostgreSQL is
+ * asked afterwards, while the task runs, when the last change of its row was
+ * committed (track_commit_timestamp, which must be on).  A task that has run to
+ * its end before it was asked about has changed again: of those only the number
+ * is told.  The next is sent when the job has ended and some time has passed,
+ * so that the worker is idle.
  *
- *   claim -p port [-n count] [-g ms] file
+ *   claim -p port [-n count] [-g ms] [-l ms] file
  *
- * The connection to PostgreSQL is that of the environment.
+ * -l: how long after the 202 is asked.  The connection to PostgreSQL is that of
+ * the environment; it is on this machine, and has its clock.
  */
 
 #include "bench.h"
@@ -18,10 +22,12 @@
 static PGconn  *pg;
 
 
-static int
-yes(const char *statement, const char *id)
+/* The one value of a statement about a job, a number. */
+
+static int64_t
+value(const char *statement, const char *id)
 {
-    int        rc;
+    int64_t    v;
     PGresult  *r;
 
     r = PQexecPrepared(pg, statement, 1, &id, NULL, NULL, 0);
@@ -29,10 +35,10 @@ yes(const char *statement, const char *id)
         die("%s", PQerrorMessage(pg));
     }
 
-    rc = PQgetvalue(r, 0, 0)[0] == 't';
+    v = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
     PQclear(r);
 
-    return rc;
+    return v;
 }
 
 
@@ -52,24 +58,27 @@ prepare(const char *name, const char *sql)
 int
 main(int argc, char **argv)
 {
-    int              o, i, fd, port = 0, count = 100, gap = 20;
+    int              o, i, fd, port = 0, count = 100, gap = 20, look = 3;
+    int              past = 0;
     char            *request, *p, id[37];
     size_t           length;
+    int64_t          claimed, clock;
     uint64_t         answered, asked;
     delays_t         answers = { 0 }, claims = { 0 };
     static answer_t  a;
 
-    while ((o = getopt(argc, argv, "p:n:g:")) != -1) {
+    while ((o = getopt(argc, argv, "p:n:g:l:")) != -1) {
         switch (o) {
         case 'p': port = atoi(optarg); break;
         case 'n': count = atoi(optarg); break;
         case 'g': gap = atoi(optarg); break;
+        case 'l': look = atoi(optarg); break;
         default: return 2;
         }
     }
 
     if (optind != argc - 1 || port == 0) {
-        die("usage: claim -p port [-n count] [-g ms] file");
+        die("usage: claim -p port [-n count] [-g ms] [-l ms] file");
     }
 
     request = slurp(argv[optind], &length);
@@ -78,10 +87,13 @@ main(int argc, char **argv)
         die("%s", PQerrorMessage(pg));
     }
 
-    prepare("claimed", "SELECT coalesce(bool_or(status NOT IN ('blocked', "
-            "'ready')), false) FROM render.task WHERE job = $1::uuid");
-    prepare("ended", "SELECT status IN ('completed', 'failed', 'cancelled') "
-            "FROM render.job WHERE id = $1::uuid");
+    prepare("claimed", "SELECT CASE coalesce(max(status::text), 'ready') "
+            "WHEN 'ready' THEN 0 WHEN 'leased' THEN "
+            "(extract(epoch FROM max(pg_xact_commit_timestamp(xmin))) "
+            "* 1000000)::bigint ELSE -1 END FROM render.task "
+            "WHERE job = $1::uuid AND kind = 'plan'");
+    prepare("ended", "SELECT (status IN ('completed', 'failed', 'cancelled'))"
+            "::int FROM render.job WHERE id = $1::uuid");
 
     fd = connect_to(port, 0);
 
@@ -91,6 +103,7 @@ main(int argc, char **argv)
         send_all(fd, request, length);
         while ((o = answer_read(&a, fd)) == 0) { /* more */ }
         answered = now_us();
+        clock = (int64_t) clock_us(CLOCK_REALTIME);
         delays_add(&answers, answered - asked);
 
         p = o == 1 && a.status == 202 ? strstr(a.body, "\"job_id\"") : NULL;
@@ -101,22 +114,33 @@ main(int argc, char **argv)
         memcpy(id, p + 1, 36);
         id[36] = '\0';
 
-        while (!yes("claimed", id)) {
+        sleep_until(answered + (uint64_t) look * 1000);
+
+        while ((claimed = value("claimed", id)) == 0) {
             if (now_us() - answered > 20000000) {
                 die("the job was not claimed in 20 s");
             }
-            sleep_until(now_us() + 200);
+            sleep_until(now_us() + 1000);
         }
-        delays_add(&claims, now_us() - answered);
+
+        if (claimed < 0) {
+            past++;
+        } else {                            /* before the 202 came here: 0 */
+            delays_add(&claims, claimed > clock ? claimed - clock : 0);
+        }
 
         do {
             sleep_until(now_us() + 5000);
-        } while (!yes("ended", id));
+        } while (!value("ended", id));
 
         sleep_until(now_us() + (uint64_t) gap * 1000);
     }
 
-    printf("count %d\n", count);
+    if (claims.n == 0) {
+        die("each had ended when it was asked about");
+    }
+
+    printf("count %d\npast %d\n", count, past);
     delays_print(&claims);
     qsort(answers.v, answers.n, sizeof(uint32_t), delays_order);
     printf("answer_p50_us %u\n", answers.v[answers.n / 2]);

@@ -2,11 +2,13 @@
  * Sends one request, as it stands in a file, over and over: on each of so many
  * keep-alive connections to 127.0.0.1 the next when the last is answered.
  *
- *   http_load -p port [-c connections] [-s seconds] [-e status] [-i us] file
+ *   http_load -p port [-c connections] [-s seconds] [-e status] [-i us]
+ *             [-b] file
  *
  * -i paces: each connection asks every so many microseconds, or at once when
- * the answer took longer.  At its end it waits for answers that are due; told
- * by SIGTERM it does not.
+ * the answer took longer.  -b never sleeps: what it costs the server to wake a
+ * client that was quicker than it is not measured.  At its end it waits for
+ * answers that are due; told by SIGTERM it does not.
  */
 
 #include "bench.h"
@@ -66,7 +68,7 @@ int
 main(int argc, char **argv)
 {
     int                 o, n, i, rc, expect = 200, connections = 1;
-    int                 busy = 0, interval = 0;
+    int                 busy = 0, interval = 0, spin = 0;
     conn_t             *conns, *c;
     double              seconds = 1;
     uint64_t            start, end, now, wake, wait, bytes = 0;
@@ -74,20 +76,21 @@ main(int argc, char **argv)
     delays_t            delays = { 0 };
     struct epoll_event  events[256];
 
-    while ((o = getopt(argc, argv, "p:c:s:e:i:")) != -1) {
+    while ((o = getopt(argc, argv, "p:c:s:e:i:b")) != -1) {
         switch (o) {
         case 'p': port = atoi(optarg); break;
         case 'c': connections = atoi(optarg); break;
         case 's': seconds = atof(optarg); break;
         case 'e': expect = atoi(optarg); break;
         case 'i': interval = atoi(optarg); break;
+        case 'b': spin = 1; break;
         default: return 2;
         }
     }
 
     if (optind != argc - 1 || port == 0) {
         die("usage: http_load -p port [-c n] [-s seconds] [-e status] [-i us] "
-            "file");
+            "[-b] file");
     }
 
     request = slurp(argv[optind], &length);
@@ -143,10 +146,11 @@ main(int argc, char **argv)
             (void) ppoll(&p, 1, &t, NULL);
             n = epoll_wait(epfd, events, 256, 0);
         } else {
-            n = epoll_wait(epfd, events, 256, (int) (wait / 1000));
+            n = epoll_wait(epfd, events, 256,
+                           spin ? 0 : (int) (wait / 1000));
         }
 
-        if (n == 0 && now >= end) {
+        if (n == 0 && now >= end + (spin ? wait : 0)) {
             die("%d answers did not come within 10 s", busy);
         }
 

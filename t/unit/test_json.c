@@ -72,6 +72,35 @@ test_each_byte(void **state)
 }
 
 
+/* Text is looked at eight bytes at a time: each byte in each place of those,
+   alone and beside others. */
+
+static void
+test_each_place(void **state)
+{
+    char      s[27];
+    size_t    at, n;
+    unsigned  b;
+
+    static const char  fill[] = { 'a', ' ', '~', '!', '#', '[', ']', 0x7f };
+
+    (void) state;
+
+    for (b = 0; b < 256; b++) {
+        for (n = 7; n <= sizeof(s); n += 5) {
+            for (at = 0; at < n; at++) {
+                memset(s, fill[(at + b) % sizeof(fill)], sizeof(s));
+                s[at] = (char) b;
+                both_ways(s, n);
+
+                s[(at + 9) % n] = (char) (b ^ 1);
+                both_ways(s, n);
+            }
+        }
+    }
+}
+
+
 static void
 test_texts(void **state)
 {
@@ -115,6 +144,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_byte),
+        cmocka_unit_test(test_each_place),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_words),
     };

@@ -74,6 +74,35 @@ test_beginnings(void **state)
 }
 
 
+/* Eight bytes of ASCII are taken at a time: what is none, in each place. */
+
+static void
+test_places(void **state)
+{
+    size_t         i, n, at, len;
+    unsigned char  bytes[24];
+
+    static const char *const  odd[] = {
+        "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8e\xac", "\x80", "\xff",
+        "\xed\xa0\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x8e"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        len = strlen(odd[i]);
+
+        for (n = 7; n <= sizeof(bytes); n++) {
+            for (at = 0; at + len <= n; at++) {
+                memset(bytes, 'a', sizeof(bytes));
+                memcpy(bytes + at, odd[i], len);
+                compare(bytes, n);
+            }
+        }
+    }
+}
+
+
 /* Every three bytes that are one character: all of them, and none twice. */
 
 static void
@@ -110,6 +139,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_beginnings),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_codes),
     };
 
