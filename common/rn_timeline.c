@@ -76,6 +76,7 @@ rn_facts_read(json_t *probe, const char *sha256, rn_facts *f)
     audio = json_object_get(probe, "audio");
     f->has_audio = json_is_object(audio);
     f->channels = (int) json_integer_value(json_object_get(audio, "channels"));
+    f->copy = json_object_get(probe, "copy");
     f->known = true;
 
     return true;

@@ -19,6 +19,7 @@ typedef struct {
     const char  *file;
     char         dir[4096];             /* of the document */
     const char  *cache;                 /* where facts are kept, or NULL */
+    json_t      *config;                /* its text, owned */
     json_t      *assets;                /* {src: {"sha256", "probe", "path"}},
                                            owned, also after a failure */
     json_t      *plan;                  /* owned */
@@ -26,6 +27,14 @@ typedef struct {
 
 /* Reads film->file, probes its sources and plans it; false with messages. */
 bool cmd_make_plan(cmd_film *film);
+
+/*
+ * Plans it anew, without copies of the sources whose digests are in the list.
+ * False with messages, or where nothing was to be copied of them.
+ */
+bool cmd_plan_uncopied(cmd_film *film, json_t *digests);
+
+void cmd_film_free(cmd_film *film);
 
 
 #endif /* CMD_H */

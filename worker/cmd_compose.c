@@ -29,6 +29,7 @@ typedef struct {
     bool         keep;                  /* the cache is the caller's */
     int          jobs;
     json_t      *claimed;               /* keys begun in this run */
+    json_t      *uncopied;              /* sources that could not be copied */
     double       cost, done;            /* of what is rendered */
     size_t       rendered, reused;
     bool         bar;
@@ -349,6 +350,10 @@ render_pieces(compose *c)
         running--;
 
         if (local_finish(t, wstatus, err, sizeof(err)) != RN_OK) {
+            if (c->uncopied == NULL) {
+                c->uncopied = json_incref(json_object_get(json_object_get(
+                                  t->answer, "detail"), "uncopied"));
+            }
             if (ok) {
                 fprintf(stderr, "%srender: %s\n", c->bar ? "\n" : "", err);
             }
@@ -461,10 +466,42 @@ remove_pieces(compose *c)
             }
         }
     }
+}
+
+
+/* Where something cannot be copied, the film is planned anew without that. */
+
+static bool
+render_film(compose *c)
+{
+    bool  ok;
+
+    for ( ;; ) {
+        c->claimed = json_object();
+        ok = render_pieces(c);
+        ok = ok && assemble(c);
+        remove_pieces(c);
+
+        json_decref(c->claimed);
+
+        if (ok || c->uncopied == NULL
+            || !cmd_plan_uncopied(&c->film, c->uncopied))
+        {
+            break;
+        }
+
+        json_decref(c->uncopied);
+        c->uncopied = NULL;
+        c->done = 0;
+    }
+
+    json_decref(c->uncopied);
 
     if (!c->keep) {
         (void) rmdir(c->cache);
     }
+
+    return ok;
 }
 
 
@@ -549,7 +586,7 @@ cmd_compose(int argc, char **argv)
     }
 
     if (ok && !cmd_make_plan(&c.film)) {
-        json_decref(c.film.assets);
+        cmd_film_free(&c.film);
         return 1;
     }
 
@@ -563,10 +600,7 @@ cmd_compose(int argc, char **argv)
     if (!ok) {
         fprintf(stderr, "render: %s: %s\n", c.cache, strerror(errno));
     } else {
-        c.claimed = json_object();
-        ok = render_pieces(&c) && assemble(&c);
-        remove_pieces(&c);
-        json_decref(c.claimed);
+        ok = render_film(&c);
     }
 
     if (ok) {
@@ -579,8 +613,7 @@ cmd_compose(int argc, char **argv)
                 + (double) (b.tv_nsec - a.tv_nsec) / 1e9);
     }
 
-    json_decref(c.film.plan);
-    json_decref(c.film.assets);
+    cmd_film_free(&c.film);
 
     return ok ? 0 : 1;
 }

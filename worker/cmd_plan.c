@@ -213,37 +213,21 @@ read_assets(cmd_film *f, const char *text, size_t len)
 }
 
 
-bool
-cmd_make_plan(cmd_film *f)
+static bool
+plan(cmd_film *f)
 {
-    char        err[512], *text, *copy;
-    size_t      len;
+    char        err[512];
     json_t     *result;
     rn_status   rc;
     local_task  t;
 
-    text = local_read(f->file, &len);
-    if (text == NULL) {
-        return false;
-    }
-
-    copy = strdup(strcmp(f->file, "-") == 0 ? "./-" : f->file);
-    (void) snprintf(f->dir, sizeof(f->dir), "%s",
-                    copy != NULL ? dirname(copy) : ".");
-    free(copy);
-
-    f->assets = json_object();
-
-    if (!read_assets(f, text, len)) {
-        free(text);
-        return false;
-    }
+    json_decref(f->plan);
+    f->plan = NULL;
 
     memset(&t, 0, sizeof(t));
     t.kind = "plan";
-    t.spec = json_pack("{s:s%, s:b, s:O}", "config", text, len, "paths", 1,
+    t.spec = json_pack("{s:O, s:b, s:O}", "config", f->config, "paths", 1,
                        "assets", f->assets);
-    free(text);
 
     rc = local_run(&t, &result, err, sizeof(err));
 
@@ -261,6 +245,68 @@ cmd_make_plan(cmd_film *f)
 }
 
 
+bool
+cmd_make_plan(cmd_film *f)
+{
+    bool     ok;
+    char    *text, *copy;
+    size_t   len;
+
+    text = local_read(f->file, &len);
+    if (text == NULL) {
+        return false;
+    }
+
+    copy = strdup(strcmp(f->file, "-") == 0 ? "./-" : f->file);
+    (void) snprintf(f->dir, sizeof(f->dir), "%s",
+                    copy != NULL ? dirname(copy) : ".");
+    free(copy);
+
+    f->assets = json_object();
+
+    ok = read_assets(f, text, len);     /* else it may be no text at all */
+    f->config = ok ? json_stringn(text, len) : NULL;
+    free(text);
+
+    return ok && plan(f);
+}
+
+
+bool
+cmd_plan_uncopied(cmd_film *f, json_t *digests)
+{
+    bool         any;
+    size_t       i;
+    json_t      *a, *sha256;
+    const char  *src;
+
+    any = false;
+
+    json_object_foreach(f->assets, src, a) {
+        json_array_foreach(digests, i, sha256) {
+            if (json_equal(json_object_get(a, "sha256"), sha256)
+                && json_object_del(json_object_get(a, "probe"), "copy") == 0)
+            {
+                fprintf(stderr, "render: %s cannot be copied, and is "
+                        "rendered\n", src);
+                any = true;
+            }
+        }
+    }
+
+    return any && plan(f);
+}
+
+
+void
+cmd_film_free(cmd_film *f)
+{
+    json_decref(f->plan);
+    json_decref(f->assets);
+    json_decref(f->config);
+}
+
+
 int
 cmd_plan(int argc, char **argv)
 {
@@ -275,14 +321,13 @@ cmd_plan(int argc, char **argv)
     f.file = argv[1];
 
     if (!cmd_make_plan(&f)) {
-        json_decref(f.assets);
+        cmd_film_free(&f);
         return 1;
     }
 
     (void) json_dumpf(f.plan, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
     (void) putchar('\n');
-    json_decref(f.plan);
-    json_decref(f.assets);
+    cmd_film_free(&f);
 
     return 0;
 }

@@ -15,7 +15,8 @@ LANGUAGE sql STABLE AS $$
         'updated_at', render.rfc3339(a.updated_at),
         'error', a.error, 'origin', a.origin, 'kind', a.kind,
         'bytes', a.bytes, 'sha256', a.sha256, 'content_type', a.content_type,
-        'visibility', a.visibility, 'probe', a.probe, 'blurhash', a.blurhash,
+        'visibility', a.visibility, 'probe', a.probe - 'copy',
+        'blurhash', a.blurhash,
         'created_at', render.rfc3339(a.created_at))
 $$;
 

@@ -120,6 +120,8 @@ LANGUAGE sql STABLE AS $$
             'by_mode', jsonb_strip_nulls(jsonb_build_object(
                 'reuse', nullif(count(*) FILTER (WHERE track = 'video'
                                                  AND held), 0),
+                'copy', nullif(count(*) FILTER (WHERE track = 'video'
+                                   AND NOT held AND mode = 'copy'), 0),
                 'still', nullif(count(*) FILTER (WHERE track = 'video'
                                    AND NOT held AND mode = 'still'), 0),
                 'render', nullif(count(*) FILTER (WHERE track = 'video'
@@ -283,7 +285,8 @@ BEGIN
     DELETE FROM segment
      WHERE scope = j.owner AND key IN (SELECT jsonb_array_elements_text(keys));
 
-    UPDATE job_segment js SET mode = CASE WHEN js.spec ? 'still' THEN 'still'
+    UPDATE job_segment js SET mode = CASE WHEN js.spec ? 'copy' THEN 'copy'
+                                          WHEN js.spec ? 'still' THEN 'still'
                                           ELSE 'render' END,
            reason = 'what storage held was damaged'
      WHERE js.job = j.id AND js.run = j.run
@@ -308,6 +311,43 @@ BEGIN
     RETURN e;
 END $$;
 
+-- A source did not hold what its probe had told of copies: that is forgotten,
+-- and the film planned anew, in a run of its own.  NULL: it is none of ours.
+CREATE OR REPLACE FUNCTION render.plan_again(job_id uuid, names jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    j       job;
+    others  uuid[];
+BEGIN
+    SELECT * INTO j FROM job WHERE id = job_id;
+
+    others := ARRAY(SELECT a.id FROM asset a
+                     WHERE a.id IN (SELECT to_uuid(i) FROM
+                           jsonb_array_elements_text(j.spec->'assets') i)
+                       AND input_name(a) IN (SELECT jsonb_array_elements_text(
+                                                        names))
+                     ORDER BY a.id FOR NO KEY UPDATE);
+
+    IF others = '{}' THEN
+        RETURN NULL;
+    END IF;
+
+    UPDATE asset SET probe = probe - 'copy', updated_at = now()
+     WHERE id = ANY (others) AND probe ? 'copy';
+
+    DELETE FROM task_edge e USING task t
+     WHERE t.id = e.waiting AND t.job = j.id AND t.run = j.run;
+    UPDATE task SET status = 'cancelled', ended_at = now()
+     WHERE job = j.id AND run = j.run
+       AND status IN ('blocked', 'ready', 'leased');
+
+    UPDATE job SET run = run + 1, weight_done = 0, engine = NULL
+     WHERE id = j.id RETURNING * INTO j;
+
+    RETURN begin_run(j);
+END $$;
+
 -- Seconds before the next attempt: 1, 4, 16 ..., give or take a quarter.
 CREATE OR REPLACE FUNCTION render.backoff(attempt int) RETURNS interval
 LANGUAGE sql VOLATILE AS $$
@@ -327,6 +367,17 @@ BEGIN
        AND t.kind = 'assemble' AND t.attempt < t.max_attempts
     THEN
         RETURN render_again(j, t, error->'detail'->'damaged');
+    END IF;
+
+    IF jsonb_typeof(error->'detail'->'uncopied') = 'array'
+       AND t.kind = 'render_segment'
+    THEN
+        UPDATE task SET status = 'failed', error = fail_task.error,
+               ended_at = now() WHERE id = t.id;
+        e := plan_again(j.id, error->'detail'->'uncopied');
+        IF e IS NOT NULL THEN
+            RETURN e;
+        END IF;
     END IF;
 
     IF (error->>'retry')::boolean AND t.attempt < t.max_attempts THEN

@@ -5,6 +5,7 @@
 
 #include "rn_plan.h"
 #include "rn_encode.h"
+#include "rn_plan_copy.h"
 #include "rn_plan_cuts.h"
 #include "rn_plan_layer.h"
 #include "rn_plan_sound.h"
@@ -29,6 +30,9 @@ typedef struct {
     rn_problems        *problems;
     rn_fault           *fault;
     rn_cuts             cuts;
+    bool                copies;         /* all segments are copied */
+    const char         *why_not;        /* or why they are not */
+    size_t              copied;         /* the place that is copied from */
     size_t             *next;           /* of each track, see plan_segment */
     char              (*fonts)[65];     /* of each place, for texts */
 } planner;
@@ -122,6 +126,10 @@ cost_of(const planner *p, size_t layers, int64_t frames, bool still)
     double  area;
 
     area = (double) p->doc->width * p->doc->height / (1280.0 * 720);
+
+    if (p->copies) {
+        return area * (0.02 + 0.0001 * (double) frames);
+    }
 
     if (still) {
         return area * (0.04 + 0.0001 * (double) frames);
@@ -233,30 +241,35 @@ check_area(planner *p, json_t *layers, int64_t a, int64_t b)
 }
 
 
-/* Why a segment is not a still, in a word for a person. */
+/* Why a segment is not a still, nor copied, in a word for a person. */
 
-static const char *
-reason_of(json_t *layers)
+static void
+reason_of(const planner *p, json_t *layers, char *out, size_t size)
 {
+    bool         video;
     size_t       i;
     json_t      *l;
-    const char  *type, *why;
+    const char  *type;
 
-    why = "something appears, goes or moves";
+    video = false;
 
     json_array_foreach(layers, i, l) {
         type = json_string_value(json_object_get(l, "type"));
 
         if (strcmp(type, "mix") == 0) {
-            return "a transition";
+            (void) snprintf(out, size, "a transition");
+            return;
         }
 
-        if (strcmp(type, "video") == 0) {
-            why = "a video is shown";
-        }
+        video = video || strcmp(type, "video") == 0;
     }
 
-    return why;
+    if (video) {
+        (void) snprintf(out, size, "a video is shown, and not copied: %s",
+                        p->why_not);
+    } else {
+        (void) snprintf(out, size, "something appears, goes or moves");
+    }
 }
 
 
@@ -264,10 +277,9 @@ static bool
 plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
 {
     bool           still;
-    char           key[65];
+    char           key[65], why[160];
     size_t         n;
     json_t        *layers, *spec, *segment;
-    const char    *why;
     const rn_doc  *doc = p->doc;
 
     layers = layers_of(p, a, b);
@@ -281,8 +293,15 @@ plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
     }
 
     n = json_array_size(layers);
-    still = rn_plan_is_still(&p->cuts, a, b);
-    why = still ? "nothing moves" : reason_of(layers);
+    still = !p->copies && rn_plan_is_still(&p->cuts, a, b);
+
+    if (p->copies) {
+        (void) snprintf(why, sizeof(why), "nothing is changed of it");
+    } else if (still) {
+        (void) snprintf(why, sizeof(why), "nothing moves");
+    } else {
+        reason_of(p, layers, why, sizeof(why));
+    }
 
     spec = json_pack("{s:i, s:s, s:i, s:[i, i, I, I], s:i, s:I, s:I, s:o}",
                      "v", 1, "kind", "video", "engine", RN_ENGINE,
@@ -297,6 +316,14 @@ plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
         (void) json_object_set_new(spec, "still", json_true());
     }
 
+    if (spec != NULL && p->copies
+        && json_object_set_new(spec, "copy", rn_plan_copy(doc, p->tl,
+                                                          &p->copied, a)) != 0)
+    {
+        json_decref(spec);
+        spec = NULL;
+    }
+
     if (spec == NULL || !rn_spec_key(spec, key)) {
         json_decref(spec);
         return append(p, segments, NULL);
@@ -306,7 +333,8 @@ plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
                         "number", (int) json_array_size(segments),
                         "key", key, "frames", (json_int_t) (b - a),
                         "cost", cost_of(p, n, b - a, still),
-                        "mode", still ? "still" : "render", "why", why,
+                        "mode", p->copies ? "copy"
+                                : still ? "still" : "render", "why", why,
                         "spec", spec);
 
     return append(p, segments, segment);
@@ -443,6 +471,11 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
         || problems->total != 0
         || rn_plan_cuts(doc, &tl, &p.cuts, fault) != RN_OK)
     {
+        goto done;
+    }
+
+    p.copies = rn_plan_copies(doc, &tl, &p.cuts, &p.why_not, fault);
+    if (fault->status != RN_OK) {
         goto done;
     }
 

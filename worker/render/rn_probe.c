@@ -2,6 +2,7 @@
 
 #include "rn_probe.h"
 #include "rn_blurhash.h"
+#include "rn_copy.h"
 #include "rn_input.h"
 
 #include <math.h>
@@ -272,7 +273,7 @@ rn_status
 rn_probe(int fd, json_t **out, rn_fault *fault)
 {
     double       duration;
-    json_t      *video, *audio, *warnings, *blurhash;
+    json_t      *video, *audio, *warnings, *blurhash, *copy;
     AVFrame     *frame;
     rn_input     in;
     AVStream    *main_stream;
@@ -280,7 +281,7 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
     const char  *kind;
 
     *out = NULL;
-    video = audio = blurhash = NULL;
+    video = audio = blurhash = copy = NULL;
 
     rc = rn_input_open(&in, fd, fault);
     if (rc != RN_OK) {
@@ -322,6 +323,7 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
         }
         video = video_facts(in.video, frame, warnings);
         blurhash = blurhash_of(in.video, frame);
+        copy = in.image ? NULL : rn_copy_facts(&in, frame);
         av_frame_unref(frame);
     }
 
@@ -352,11 +354,12 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
 
     kind = in.image ? "image" : in.video != NULL ? "video" : "audio";
 
-    *out = json_pack("{s:s, s:s, s:f, s:o*, s:o*, s:o*, s:O}",
+    *out = json_pack("{s:s, s:s, s:f, s:o*, s:o*, s:o*, s:o*, s:O}",
                      "kind", kind, "format", in.fmt->iformat->name,
                      "duration", duration, "video", video, "audio", audio,
-                     "blurhash", blurhash, "warnings", warnings);
-    video = audio = blurhash = NULL;
+                     "blurhash", blurhash, "copy", copy,
+                     "warnings", warnings);
+    video = audio = blurhash = copy = NULL;
 
     if (*out == NULL) {
         rn_fail(fault, RN_E_NOMEM, "out of memory");
@@ -367,6 +370,7 @@ done:
     json_decref(video);
     json_decref(audio);
     json_decref(blurhash);
+    json_decref(copy);
     json_decref(warnings);
     av_frame_free(&frame);
     rn_input_close(&in);

@@ -1,9 +1,10 @@
 /*
  * Renders one segment: the picture of each tick (rn_scene.c) goes to the
- * encoder.
+ * encoder.  What is taken from its source as it is: rn_copy.c.
  */
 
 #include "rn_segment.h"
+#include "rn_copy.h"
 #include "rn_encode.h"
 #include "rn_id.h"
 #include "rn_scene.h"
@@ -123,6 +124,10 @@ rn_segment_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     rn_scene    *s;
     rn_encoder   e;
     rn_rational  fps;
+
+    if (json_object_get(spec, "copy") != NULL) {
+        return rn_copy_segment(spec, env, out_fd, bytes, fault);
+    }
 
     if (rn_scene_open(&s, spec, env, fault) != RN_OK) {
         return fault->status;

@@ -52,10 +52,10 @@ one(json_t *piece, const rn_env *env, stage_piece_pt render, json_t *done,
 
 rn_status
 stage_pieces(json_t *spec, const rn_env *env, stage_piece_pt render,
-    json_t **result, rn_fault *fault)
+    json_t **result, json_t **detail, rn_fault *fault)
 {
     size_t   i;
-    json_t  *pieces, *piece, *done;
+    json_t  *pieces, *piece, *done, *copy;
 
     pieces = json_object_get(spec, "pieces");
     done = json_array();
@@ -67,6 +67,11 @@ stage_pieces(json_t *spec, const rn_env *env, stage_piece_pt render,
 
     json_array_foreach(pieces, i, piece) {
         if (one(piece, env, render, done, fault) != RN_OK) {
+            copy = json_object_get(json_object_get(piece, "spec"), "copy");
+            if (copy != NULL && fault->status == RN_E_INPUT) {
+                *detail = json_pack("{s:[O]}", "uncopied",
+                                    json_object_get(copy, "input"));
+            }
             json_decref(done);
             return fault->status;
         }

@@ -7,7 +7,5 @@ rn_status
 stage_render_segment(json_t *spec, const rn_env *env, json_t **result,
     json_t **detail, rn_fault *fault)
 {
-    (void) detail;
-
-    return stage_pieces(spec, env, rn_segment_render, result, fault);
+    return stage_pieces(spec, env, rn_segment_render, result, detail, fault);
 }

@@ -1,0 +1,238 @@
+# Films whose pictures are copied: packet by packet those of their sources, and
+# what keeps a film from it. Then through a worker, also where a source turns
+# out to be another than its probe has told.
+
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use JSON::PP;
+use Test::More;
+
+use Render::Test;
+
+my $build = $ENV{RENDER_BUILD} // 'build';
+my $dir   = tempdir(CLEANUP => 1);
+my $json  = JSON::PP->new->utf8->canonical;
+
+sub slurp {
+    my ($file) = @_;
+    open my $in, '<:raw', $file or die "$file: $!";
+    local $/;
+    return scalar <$in>;
+}
+
+# source($name, what is drawn, more options): H.264 in MP4, a key frame a second
+my %made;
+
+sub source {
+    my ($name, $picture, @more) = @_;
+    $made{$name} = 1;
+    my @ffmpeg = (qw(ffmpeg -nostdin -v error -y -f lavfi -i), "testsrc2=s=320x180:r=25:d=4,$picture", qw(-c:v libx264
+        -preset veryfast -threads 1 -g 25 -keyint_min 25 -pix_fmt yuv420p), @more, "$dir/$name.mp4");
+    system(@ffmpeg) == 0 or die "@ffmpeg";
+    return $name;
+}
+
+# remade($name, $of, [options of reading], options): another file of the same packets
+sub remade {
+    my ($name, $of, @options) = @_;
+    my @before = ref $options[0] ? @{ shift @options } : ();
+    system(qw(ffmpeg -nostdin -v error -y), @before, '-i', "$dir/$of.mp4", qw(-c copy), @options, "$dir/$name.mp4") == 0
+        or die $name;
+    return $name;
+}
+
+sub clip {
+    my ($name, %more) = @_;
+    return { asset => { type => 'video', src => "$name.mp4" }, %more };
+}
+
+sub document {
+    my ($timeline, @clips) = @_;
+    return { timeline => { width => 320, height => 180, fps => 25, tracks => [ { clips => \@clips } ], %$timeline } };
+}
+
+sub written {
+    my ($name, $document) = @_;
+    open my $f, '>', "$dir/$name.json" or die $!;
+    print {$f} $json->encode($document);
+    close $f or die $!;
+    return "$dir/$name.json";
+}
+
+sub planned {
+    my ($document) = @_;
+    my $file = written('plan', $document);
+    my $text = `$build/render plan $file 2>$dir/err`;
+    return $? ? diag(slurp("$dir/err")) && undef : $json->decode($text);
+}
+
+sub modes { return join ' ', map { "$_->{mode} $_->{frames}" } @{ $_[0]{segments} } }
+
+# digests of pictures, or of packets, in the order in which they are shown
+sub pictures {
+    my ($file, @options) = @_;
+    my $text = `ffmpeg -nostdin -v error -i $file -map 0:v @options -f framemd5 - 2>&1`;
+    return map { (split /,\s*/)[5] } sort { (split /,\s*/, $a)[2] <=> (split /,\s*/, $b)[2] } grep {/^\d/} split /\n/, $text;
+}
+
+sub of { return "$dir/$_[0].mp4" }
+
+sub compose {
+    my ($name, $document) = @_;
+    my $file = written($name, $document);
+    my $said = `$build/render compose $file -o $dir/$name-film.mp4 2>&1`;
+    is $?, 0, "$name: made" or diag $said;
+    return ("$dir/$name-film.mp4", $said);
+}
+
+# ---------------------------------------------------------------- copied
+
+source('a', 'null');
+source('b', 'negate');
+source('c', 'hflip');
+remade('heard', 'a', [qw(-f lavfi -i sine=d=4)], qw(-map 1:v -map 0:a -c:a aac));
+
+my $film = document({}, clip('a'), clip('b', in_point => 1, out_point => 3), clip('c', in_point => 2));
+my $plan = planned($film);
+is modes($plan), 'copy 100 copy 50 copy 50', 'whole, between key frames, and from one to the end';
+is $plan->{segments}[0]{why}, 'nothing is changed of it', 'and the plan says why';
+is_deeply $plan->{segments}[1]{spec}{copy}{from}, 25, 'where it begins in the source';
+
+my ($made) = compose('three', $film);
+my @a = pictures(of('a'));
+my @b = pictures(of('b'));
+my @c = pictures(of('c'));
+is_deeply [pictures($made)], [@a, @b[25 .. 74], @c[50 .. 99]], 'each picture is that of its source';
+is_deeply [pictures($made, '-c copy')], [(pictures(of('a'), '-c copy')), (pictures(of('b'), '-c copy'))[25 .. 74],
+    (pictures(of('c'), '-c copy'))[50 .. 99]], 'and each packet';
+my ($video) = grep { $_->{codec_type} eq 'video' } @{ ffprobe($made)->{streams} };
+is "$video->{nb_frames} $video->{duration} $video->{avg_frame_rate} $video->{start_time}", '200 8.000000 25/1 0.000000',
+    'at their times';
+is `ffmpeg -nostdin -v warning -xerror -err_detect explode -i $made -f null - 2>&1`, '', 'a decoder has nothing to say';
+compose('again', $film);
+is slurp("$dir/three-film.mp4"), slurp("$dir/again-film.mp4"), 'and made again it is the same, byte by byte';
+
+source('long', 'loop=-1:size=100,trim=duration=150,setpts=N/25/TB');
+is modes(planned(document({}, clip('long')))), 'copy 1500 copy 1500 copy 750', 'a long one in pieces of a minute';
+is modes(planned(document({}, clip('long', in_point => 50)))), 'copy 250 copy 1500 copy 750', 'counted in the source';
+
+my $loud = document({}, clip('heard', volume => 0.5, fade_in => 1));
+push @{ $loud->{timeline}{tracks} }, { kind => 'audio', clips => [ { asset => { type => 'audio', src => 'heard.mp4' } } ] };
+is modes(planned($loud)), 'copy 100', 'what is heard makes no difference';
+is modes(planned(document({}, clip('a', width => 320, height => '100%', position => { x => 0, y => 0 }, fit => 'contain')))),
+    'copy 100', 'nor what leaves all as it is';
+is modes(planned({ %{ document({}, clip('a')) }, outputs => [ { quality => 'high' } ] })), 'copy 100', 'nor a high quality';
+
+# ---------------------------------------------------------------- not copied
+
+source('coarse', 'null', '-crf', 40, '-refs', 1);
+source('open', 'null', '-x264-params', 'open-gop=1:bframes=3:b-adapt=0');
+source('deep', 'format=yuv444p', qw(-pix_fmt yuv444p));
+source('fields', 'null', qw(-flags +ildct+ilme -x264-params tff=1));
+source('slow', 'fps=24');
+source('large', 'scale=640:360');
+source('long-pixels', 'setsar=4/3');
+source('hevc', 'null', qw(-c:v libx265 -x265-params log-level=error));
+remade('turned', 'a', '-metadata:s:v', 'rotate=90');
+remade('late', 'a', '-bsf:v', 'setts=ts=TS+if(gte(N\\,40)\\,20000\\,0)');
+remade('cut', 'a', [qw(-ss 1.5)]);
+remade('pieces', 'a', qw(-movflags frag_keyframe+empty_moov));
+remade('stream', 'a', qw(-f matroska));
+
+sub not_copied {
+    my ($what, $why, $document) = @_;
+    my $p = planned($document) or return fail $what;
+    my ($first) = grep { $_->{why} =~ /video|transition/ } @{ $p->{segments} };
+    unlike modes($p), qr/copy/, "$what: not copied";
+    $why = "a video is shown, and not copied: $why" if $why ne 'a transition';
+    ok scalar(grep { $_->{why} eq $why } @{ $p->{segments} }), "$what: and why" or diag explain [map { $_->{why} } @{ $p->{segments} }];
+}
+
+my $changed = 'its picture is changed';
+my $kind    = 'it is of no kind that can be copied';
+
+not_copied('between key frames', 'it does not begin and end with key frames', document({}, clip('a', in_point => 0.48)));
+not_copied('up to another picture', 'it does not begin and end with key frames', document({}, clip('a', out_point => 3.52)));
+not_copied('a size', 'its size is not the film\'s', document({}, clip('large')));
+not_copied('a frame rate', 'its frame rate is not the film\'s', document({}, clip('slow')));
+not_copied('another way of encoding', 'its sources are encoded in different ways', document({}, clip('a'), clip('coarse')));
+not_copied('a picture beside', 'not all of the film is video',
+    document({}, clip('a'), { asset => { type => 'color', color => '#123' }, duration => 1 }));
+not_copied('a gap', 'there are gaps', document({}, clip('a'), clip('b', start => 5)));
+not_copied('a beginning of nothing', 'there are gaps', document({}, clip('a', start => 1)));
+not_copied('a text above', 'something lies over it', { timeline => { width => 320, height => 180, fps => 25, tracks => [
+    { clips => [ clip('a') ] }, { clips => [ { asset => { type => 'text', text => 'x' }, start => 1, duration => 1 } ] } ] } });
+not_copied('a transition', 'a transition',
+    document({}, clip('a'), { type => 'transition', transition_type => 'fade', duration => 1 }, clip('b')));
+not_copied('a low quality', 'a low quality was asked for', { %{ document({}, clip('a')) }, outputs => [ { quality => 'low' } ] });
+not_copied($_->[0], $changed, document({}, clip('a', @$_[1, 2]))) for [ opacity => opacity => 0.5 ], [ speed => speed => 2 ],
+    [ rotate => rotate => 1 ], [ scale => scale => 1.01 ], [ crop => crop => { x => 2 } ], [ radius => radius => 4 ],
+    [ offset => offset => { x => 2 } ], [ place => position => { x => 0, y => 2 } ], [ width => width => 318 ],
+    [ fade => transition => { in => 'fade' } ], [ effect => effects => [ { type => 'invert' } ] ],
+    [ keyframes => keyframes => { opacity => [ { time => 0, value => 1 } ] } ];
+not_copied($_, $kind, document({}, clip($_))) for qw(deep fields turned late pieces hevc);
+unlike modes(planned(document({}, clip('long-pixels')))), qr/copy/, 'pixels that are no squares';
+unlike modes(planned(document({}, clip('cut')))), qr/copy/, 'an edit list that leaves something out';
+unlike modes(planned(document({}, clip('stream')))), qr/copy/, 'another container';
+
+# of an open GOP only the first picture is an IDR: key frames as the container has them are no places to cut
+is modes(planned(document({}, clip('open')))), 'copy 100', 'open groups of pictures: whole';
+not_copied('open groups of pictures: from the middle', 'it does not begin and end with key frames',
+    document({}, clip('open', in_point => 1)));
+
+# ---------------------------------------------------------------- other than its probe has told
+
+# its clocks are even as far as the index tells; the times at which pictures are shown are not
+remade('odd', 'a', qw(-bsf:v), q(setts=pts='if(eq(N,33),PTS+512,if(eq(N,34),PTS-256,PTS))':dts=DTS));
+is modes(planned(document({}, clip('odd')))), 'copy 100', 'an odd one looks as others';
+my ($rest, $said) = compose('odd', document({}, clip('odd')));
+like $said, qr/not evenly spaced/, 'that is told';
+like $said, qr/odd\.mp4 cannot be copied, and is rendered/, 'and so is what follows';
+is scalar(my @shown = pictures($rest)), 100, 'and the film is rendered';
+
+my $s     = Render::Test->start(workers => 1, slots => 2, http_conf => 'render_bcrypt_cost 5;');
+my $token = $s->signup->{token};
+
+sub uploaded {
+    my ($name) = @_;
+    return $s->upload($token, of($name))->{id};
+}
+
+sub rendered {
+    my (@ids) = @_;
+    my $r = $s->req(POST => '/compositions', token => $token, json => document({},
+        map { { asset => { type => 'video', src => "asset:$_" } } } @ids));
+    is $r->{status}, 202, 'taken' or diag $r->{body};
+    my $job = $s->wait_job($token, $r->{json}{job_id});
+    is $job->{status}, 'completed', 'made' or diag explain $job->{error};
+    my $link = $s->req(GET => "/results/$job->{id}/final", token => $token);
+    my $file = "$dir/$job->{id}.mp4";
+    open my $out, '>:raw', $file or die $!;
+    print {$out} $s->req(GET => $link->{headers}{location})->{body};
+    close $out or die $!;
+    return ($job, $file);
+}
+
+my %id = map { $_ => uploaded($_) } qw(a b odd);
+my ($job, $file) = rendered(@id{qw(a b)});
+is_deeply $job->{segments}{by_mode}, { copy => 2 }, 'a worker copies, and the job says so';
+is_deeply [pictures($file)], [@a, @b], 'each picture';
+my $asset = $s->req(GET => "/videos/$id{a}", token => $token)->{json};
+ok $asset->{probe}{video} && !exists $asset->{probe}{copy}, 'the places for it are nobody\'s business';
+
+($job, $file) = rendered(@id{qw(a odd)});
+is_deeply [keys %{ $job->{segments}{by_mode} }], ['render'], 'where it cannot be done, all is rendered';
+is scalar(my @all = pictures($file)), 200, 'every picture of it';
+is $s->psql("SELECT count(*) FROM render.asset WHERE id = '$id{odd}' AND probe ? 'copy'"), 0, 'which is not tried again';
+is $s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), 2, 'by another run of the job';
+($job) = rendered($id{odd});
+is_deeply [$s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), keys %{ $job->{segments}{by_mode} }], [1, 'reuse'],
+    'so that the next film of it needs one';
+
+my $check = $s->req(POST => '/compositions/validate', token => $token, json => document({}, { asset => { type => 'video', src => "asset:$id{b}" } }));
+is_deeply $check->{json}{segments}, { total => 1, by_mode => { reuse => 1 } }, 'a copy is kept as other segments are' or diag $check->{body};
+
+$s->stop;
+done_testing;
