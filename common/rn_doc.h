@@ -164,6 +164,7 @@ typedef struct {
     int64_t         max_pixels;
     double          max_duration;       /* seconds */
     size_t          max_clips, max_tracks, max_text;
+    bool            smart_cut;          /* a film may be copied in part */
 } rn_limits;
 
 typedef struct {

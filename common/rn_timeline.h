@@ -21,8 +21,8 @@ typedef struct {
     double           duration;          /* seconds; 0 for an image */
     int              width, height;     /* as displayed: turned, square px */
     int              channels;          /* of the sound; 0: none, or unknown */
-    json_t          *copy;              /* what can be copied, the probe's; or
-                                           NULL: see rn_copy_facts */
+    json_t          *copy;              /* see rn_copy_facts; the probe's own,
+                                           or NULL */
 } rn_facts;
 
 typedef struct {

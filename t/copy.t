@@ -29,7 +29,8 @@ sub source {
     my ($name, $picture, @more) = @_;
     $made{$name} = 1;
     my @ffmpeg = (qw(ffmpeg -nostdin -v error -y -f lavfi -i), "testsrc2=s=320x180:r=25:d=4,$picture", qw(-c:v libx264
-        -preset veryfast -threads 1 -g 25 -keyint_min 25 -pix_fmt yuv420p), @more, "$dir/$name.mp4");
+        -preset veryfast -threads 1 -g 25 -keyint_min 25 -pix_fmt yuv420p -colorspace bt709 -color_primaries bt709
+        -color_trc bt709), @more, "$dir/$name.mp4");
     system(@ffmpeg) == 0 or die "@ffmpeg";
     return $name;
 }
@@ -62,9 +63,9 @@ sub written {
 }
 
 sub planned {
-    my ($document) = @_;
+    my ($document, @options) = @_;
     my $file = written('plan', $document);
-    my $text = `$build/render plan $file 2>$dir/err`;
+    my $text = `$build/render plan @options $file 2>$dir/err`;
     return $? ? diag(slurp("$dir/err")) && undef : $json->decode($text);
 }
 
@@ -80,9 +81,9 @@ sub pictures {
 sub of { return "$dir/$_[0].mp4" }
 
 sub compose {
-    my ($name, $document) = @_;
+    my ($name, $document, @options) = @_;
     my $file = written($name, $document);
-    my $said = `$build/render compose $file -o $dir/$name-film.mp4 2>&1`;
+    my $said = `$build/render compose @options $file -o $dir/$name-film.mp4 2>&1`;
     is $?, 0, "$name: made" or diag $said;
     return ("$dir/$name-film.mp4", $said);
 }
@@ -147,7 +148,8 @@ sub not_copied {
     my ($first) = grep { $_->{why} =~ /video|transition/ } @{ $p->{segments} };
     unlike modes($p), qr/copy/, "$what: not copied";
     $why = "a video is shown, and not copied: $why" if $why ne 'a transition';
-    ok scalar(grep { $_->{why} eq $why } @{ $p->{segments} }), "$what: and why" or diag explain [map { $_->{why} } @{ $p->{segments} }];
+    ok scalar(grep { $_->{why} eq $why } @{ $p->{segments} }), "$what: and why"
+        or diag explain [map { $_->{why} } @{ $p->{segments} }];
 }
 
 my $changed = 'its picture is changed';
@@ -181,6 +183,35 @@ unlike modes(planned(document({}, clip('stream')))), qr/copy/, 'another containe
 is modes(planned(document({}, clip('open')))), 'copy 100', 'open groups of pictures: whole';
 not_copied('open groups of pictures: from the middle', 'it does not begin and end with key frames',
     document({}, clip('open', in_point => 1)));
+
+# ---------------------------------------------------------------- in part
+
+# least_psnr($film, $source, $from, $to): of the picture that is least like that of the source, dB
+sub least_psnr {
+    my ($of, $source, $from, $to) = @_;
+    my $n = $to - $from;
+    system("ffmpeg -nostdin -v error -y -i $of -i $source -lavfi '[1:v]trim=start_frame=$from:end_frame=$to,"
+        . "setpts=PTS-STARTPTS[r];[0:v]trim=end_frame=$n\[f];[f][r]psnr=stats_file=$dir/psnr' -f null - 2>&1") == 0 or die;
+    my @all = map { /psnr_avg:(\S+)/ ? $1 eq 'inf' ? 99 : $1 : () } split /\n/, slurp("$dir/psnr");
+    return (sort { $a <=> $b } @all)[0];
+}
+
+my $smart = document({}, clip('b', in_point => 0.48, out_point => 3.52),
+    { asset => { type => 'color', color => '#225588' }, duration => 2.4 }, clip('c', in_point => 1, out_point => 3.2));
+is modes(planned($smart, '--smart-cut')), 'render 13 copy 50 render 13 still 60 copy 50 render 5', 'a smart cut';
+($made) = compose('smart', $smart, '--smart-cut');
+my @smart = pictures($made);
+is scalar(@smart), 191, 'its pictures';
+is_deeply [@smart[13 .. 62]], [@b[25 .. 74]], 'what is copied is that of the source';
+is_deeply [@smart[136 .. 185]], [@c[25 .. 74]], 'and again, behind what is not';
+cmp_ok least_psnr($made, of('b'), 12, 88), '>', 36, 'what is coded at its ends is near it';
+is `ffmpeg -nostdin -v warning -xerror -err_detect explode -i $made -f null - 2>&1`, '', 'a decoder has nothing to say';
+($video) = grep { $_->{codec_type} eq 'video' } @{ ffprobe($made)->{streams} };
+is "$video->{nb_frames} $video->{duration} $video->{avg_frame_rate} $video->{start_time}", '191 7.640000 25/1 0.000000',
+    'at their times';
+compose('smart-again', $smart, '--smart-cut');
+is slurp("$dir/smart-film.mp4"), slurp("$dir/smart-again-film.mp4"), 'and made again it is the same, byte by byte';
+is modes(planned($film, '--smart-cut')), 'copy 100 copy 50 copy 50', 'a film that can be copied whole is';
 
 # ---------------------------------------------------------------- other than its probe has told
 
@@ -231,8 +262,19 @@ is $s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), 2, 'by anothe
 is_deeply [$s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), keys %{ $job->{segments}{by_mode} }], [1, 'reuse'],
     'so that the next film of it needs one';
 
-my $check = $s->req(POST => '/compositions/validate', token => $token, json => document({}, { asset => { type => 'video', src => "asset:$id{b}" } }));
+my $check = $s->req(POST => '/compositions/validate', token => $token,
+    json => document({}, { asset => { type => 'video', src => "asset:$id{b}" } }));
 is_deeply $check->{json}{segments}, { total => 1, by_mode => { reuse => 1 } }, 'a copy is kept as other segments are' or diag $check->{body};
 
+$s->stop;
+
+$s = Render::Test->start(workers => 1, slots => 2, http_conf => 'render_bcrypt_cost 5;', env => { RENDER_SMART_CUT => 1 });
+$token = $s->signup->{token};
+my $id = uploaded('b');
+my $r  = $s->req(POST => '/compositions', token => $token, json => document({},
+    { asset => { type => 'video', src => "asset:$id" }, in_point => 0.48, out_point => 3.52 }));
+$job = $s->wait_job($token, $r->{json}{job_id});
+is $job->{status}, 'completed', 'a worker that may cut smartly' or diag explain $job->{error};
+is_deeply $job->{segments}{by_mode}, { copy => 1, render => 2 }, 'does';
 $s->stop;
 done_testing;

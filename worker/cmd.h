@@ -19,6 +19,7 @@ typedef struct {
     const char  *file;
     char         dir[4096];             /* of the document */
     const char  *cache;                 /* where facts are kept, or NULL */
+    bool         smart_cut;             /* it may be copied in part */
     json_t      *config;                /* its text, owned */
     json_t      *assets;                /* {src: {"sha256", "probe", "path"}},
                                            owned, also after a failure */

@@ -269,6 +269,16 @@ run_done(local_task *t)
 }
 
 
+/* The sources that turned out to be none to copy from, or NULL. */
+
+static json_t *
+uncopied(const local_task *t)
+{
+    return json_incref(json_object_get(json_object_get(t->answer, "detail"),
+                                       "uncopied"));
+}
+
+
 static bool
 render_pieces(compose *c)
 {
@@ -351,8 +361,7 @@ render_pieces(compose *c)
 
         if (local_finish(t, wstatus, err, sizeof(err)) != RN_OK) {
             if (c->uncopied == NULL) {
-                c->uncopied = json_incref(json_object_get(json_object_get(
-                                  t->answer, "detail"), "uncopied"));
+                c->uncopied = uncopied(t);
             }
             if (ok) {
                 fprintf(stderr, "%srender: %s\n", c->bar ? "\n" : "", err);
@@ -425,6 +434,7 @@ assemble(compose *c)
 
     if (ok && local_run(&t, &result, err, sizeof(err)) != RN_OK) {
         fprintf(stderr, "render: %s\n", err);
+        c->uncopied = uncopied(&t);
         ok = false;
     }
 
@@ -516,6 +526,7 @@ read_options(compose *c, int argc, char **argv)
         { "output", required_argument, NULL, 'o' },
         { "cache", required_argument, NULL, 'c' },
         { "jobs", required_argument, NULL, 'j' },
+        { "smart-cut", no_argument, NULL, 's' },
         { NULL, 0, NULL, 0 }
     };
 
@@ -530,6 +541,9 @@ read_options(compose *c, int argc, char **argv)
         case 'c':
             (void) snprintf(c->cache, sizeof(c->cache), "%s", optarg);
             c->keep = true;
+            break;
+        case 's':
+            c->film.smart_cut = true;
             break;
         case 'j':
             n = strtol(optarg, &end, 10);
@@ -572,7 +586,7 @@ cmd_compose(int argc, char **argv)
 
     if (!read_options(&c, argc, argv)) {
         fprintf(stderr, "usage: render compose FILE -o OUT [--cache DIR] "
-                "[--jobs N]\n");
+                "[--jobs N] [--smart-cut]\n");
         return 2;
     }
 

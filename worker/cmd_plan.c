@@ -226,8 +226,8 @@ plan(cmd_film *f)
 
     memset(&t, 0, sizeof(t));
     t.kind = "plan";
-    t.spec = json_pack("{s:O, s:b, s:O}", "config", f->config, "paths", 1,
-                       "assets", f->assets);
+    t.spec = json_pack("{s:O, s:b, s:O, s:b}", "config", f->config, "paths", 1,
+                       "assets", f->assets, "smart_cut", f->smart_cut);
 
     rc = local_run(&t, &result, err, sizeof(err));
 
@@ -312,13 +312,15 @@ cmd_plan(int argc, char **argv)
 {
     cmd_film  f;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: render plan FILE\n");
+    memset(&f, 0, sizeof(f));
+    f.smart_cut = argc == 3 && strcmp(argv[1], "--smart-cut") == 0;
+
+    if (argc != 2 + f.smart_cut) {
+        fprintf(stderr, "usage: render plan [--smart-cut] FILE\n");
         return 2;
     }
 
-    memset(&f, 0, sizeof(f));
-    f.file = argv[1];
+    f.file = argv[1 + f.smart_cut];
 
     if (!cmd_make_plan(&f)) {
         cmd_film_free(&f);

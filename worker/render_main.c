@@ -16,7 +16,8 @@
 
 static const char usage[] =
     "usage: render compose FILE -o OUT [--cache DIR] [--jobs N]\n"
-    "       render plan FILE\n"
+    "                      [--smart-cut]\n"
+    "       render plan [--smart-cut] FILE\n"
     "       render probe FILE\n"
     "       render migrate [--sql DIR]\n"
     "\n"

@@ -404,6 +404,11 @@ rw_run_begin(rw_worker *w, json_t *order)
     (void) json_object_set_new(order, "id", json_integer(++w->next_id));
     (void) snprintf(r->tag, sizeof(r->tag), "%lld", (long long) w->next_id);
 
+    if (w->smart_cut && strcmp(r->kind, "plan") == 0) {
+        (void) json_object_set_new(json_object_get(order, "spec"), "smart_cut",
+                                   json_true());
+    }
+
     pieces = json_object_get(json_object_get(order, "spec"), "pieces");
     if (pieces == NULL) {
         pieces = json_object_get(json_object_get(order, "spec"), "segments");

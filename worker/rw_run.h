@@ -58,6 +58,7 @@ typedef struct {
     const char  *storage;
     char         id[40];
     int          slots;
+    bool         smart_cut;             /* films may be copied in part */
     double       drain_timeout;
     rw_db        db;
     rw_bell      bell;

@@ -517,20 +517,23 @@ work(supervisor *s, int sfd)
 static bool
 configure(supervisor *s)
 {
-    long         slots, drain;
+    long         slots, drain, smart;
     rw_worker   *w = &s->w;
     const char  *redis;
 
     slots = sysconf(_SC_NPROCESSORS_ONLN);
     drain = 30;
+    smart = 0;
 
     if (!number_setting("RENDER_SLOTS", 1, 512, &slots)
-        || !number_setting("RENDER_DRAIN_TIMEOUT", 0, 86400, &drain))
+        || !number_setting("RENDER_DRAIN_TIMEOUT", 0, 86400, &drain)
+        || !number_setting("RENDER_SMART_CUT", 0, 1, &smart))
     {
         return false;
     }
 
     w->slots = (int) slots;
+    w->smart_cut = smart == 1;
     w->drain_timeout = (double) drain;
     w->db.url = setting("DATABASE_URL");
     w->storage = setting("RENDER_STORAGE");

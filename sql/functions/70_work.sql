@@ -193,8 +193,9 @@ BEGIN
          WHERE job = j.id AND run = j.run AND kind = 'plan';
 
         RETURN jsonb_build_object('spec', plan || jsonb_build_object(
-            'segments', (SELECT jsonb_agg(jsonb_build_object('key', key,
-                             'frames', frames) ORDER BY number)
+            'segments', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                             'key', key, 'frames', frames,
+                             'copy', spec->'copy'->'input')) ORDER BY number)
                            FROM job_segment WHERE job = j.id AND run = j.run
                             AND track = 'video'),
             'sound', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key,

@@ -370,7 +370,7 @@ BEGIN
     END IF;
 
     IF jsonb_typeof(error->'detail'->'uncopied') = 'array'
-       AND t.kind = 'render_segment'
+       AND t.kind IN ('render_segment', 'assemble')
     THEN
         UPDATE task SET status = 'failed', error = fail_task.error,
                ended_at = now() WHERE id = t.id;

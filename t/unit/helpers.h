@@ -417,6 +417,7 @@ facts_of(const rn_doc *doc, lending *l)
         free(bytes);
 
         assert_true(rn_facts_read(probe, hex, &facts[i]));
+        facts[i].copy = NULL;               /* films are rendered here */
         json_decref(probe);
         lend(l, hex, fd);
     }

@@ -5,6 +5,8 @@
 #include "rn_id.h"
 #include "rn_mix.h"
 #include "rn_mux.h"
+#include "rn_seam.h"
+#include "rn_sets.h"
 #include "rn_sound.h"
 
 #include <stdio.h>
@@ -26,7 +28,8 @@ typedef struct {
     int64_t             zero;           /* its first pts, in frames */
     int64_t             samples;        /* of the whole film, for the sound */
     AVRational          tb;             /* of a frame, or of a sample */
-    AVCodecParameters  *par;            /* of the first piece */
+    AVCodecParameters  *par;            /* of the film */
+    AVCodecParameters  *sets[2];        /* of its pieces */
     AVPacket           *pkt;            /* the next packet, in tb */
     bool                ended;
     int                 index;
@@ -59,6 +62,32 @@ damaged(track *t, rn_fault *fault, const char *how)
 }
 
 
+static AVCodecParameters *
+duplicate(const AVCodecParameters *par, rn_fault *fault)
+{
+    AVCodecParameters  *copy;
+
+    copy = avcodec_parameters_alloc();
+
+    if (copy == NULL || avcodec_parameters_copy(copy, par) < 0) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+        avcodec_parameters_free(&copy);
+    }
+
+    return copy;
+}
+
+
+static bool
+same_sets(const AVCodecParameters *a, const AVCodecParameters *b)
+{
+    return a->codec_id == b->codec_id && a->extradata_size > 0
+           && a->extradata_size == b->extradata_size
+           && memcmp(a->extradata, b->extradata, (size_t) a->extradata_size)
+              == 0;
+}
+
+
 static rn_status
 open_piece(track *t, const rn_env *env, rn_fault *fault)
 {
@@ -82,18 +111,14 @@ open_piece(track *t, const rn_env *env, rn_fault *fault)
     t->open = true;
     par = t->demux.st->codecpar;
 
-    if (t->par == NULL) {
-        t->par = avcodec_parameters_alloc();
-        if (t->par == NULL || avcodec_parameters_copy(t->par, par) < 0) {
-            return rn_fail(fault, RN_E_NOMEM, "out of memory");
-        }
-        return RN_OK;
+    if (t->sets[0] == NULL) {
+        t->sets[0] = duplicate(par, fault);
+        t->par = duplicate(par, fault);
+        return fault->status;
     }
 
-    if (par->codec_id != t->par->codec_id || par->extradata_size == 0
-        || par->extradata_size != t->par->extradata_size
-        || memcmp(par->extradata, t->par->extradata,
-                  (size_t) par->extradata_size) != 0)
+    if (!same_sets(par, t->sets[0])
+        && (t->sets[1] == NULL || !same_sets(par, t->sets[1])))
     {
         return damaged(t, fault, "its parameter sets are not the film's");
     }
@@ -224,6 +249,106 @@ copy_packets(track *v, track *a, rn_mux *mux, const rn_env *env,
 }
 
 
+/* As SQL tells it, or as the plan has it. */
+
+const char *
+rn_copied_from(json_t *piece)
+{
+    json_t  *name;
+
+    name = json_object_get(piece, "copy");
+
+    if (name == NULL) {
+        name = json_object_get(json_object_get(json_object_get(piece, "spec"),
+                                               "copy"), "input");
+    }
+
+    return json_string_value(name);
+}
+
+
+/* A film that is copied in part has the sets of what is and of what is not. */
+
+static rn_status
+collect_sets(track *v, const rn_env *env, rn_fault *fault)
+{
+    size_t       i;
+    json_t      *p;
+    const char  *first, *from;
+
+    first = rn_copied_from(json_array_get(v->pieces, 0));
+
+    json_array_foreach(v->pieces, i, p) {
+        from = rn_copied_from(p);
+        if ((from == NULL) != (first == NULL)) {
+            break;
+        }
+    }
+
+    if (i == json_array_size(v->pieces)) {
+        return RN_OK;
+    }
+
+    v->i = i;
+
+    if (open_piece(v, env, fault) == RN_OK) {
+        v->sets[1] = v->sets[0];
+        v->sets[0] = NULL;
+        avcodec_parameters_free(&v->par);
+        rn_demux_close(&v->demux);
+        v->open = false;
+        v->i = 0;
+
+        if (open_piece(v, env, fault) == RN_OK) {
+            (void) rn_sets_join(v->par, v->sets[1], fault);
+            rn_demux_close(&v->demux);
+            v->open = false;
+            v->i = 0;
+        }
+    }
+
+    return fault->status;
+}
+
+
+/* Where copied pictures and coded ones meet. */
+
+static rn_status
+check_seams(track *v, const rn_env *env, int film, rn_fault *fault)
+{
+    size_t       i;
+    json_t      *a, *b;
+    int64_t      at, frames;
+    const char  *key;
+
+    at = 0;
+
+    for (i = 0; i + 1 < json_array_size(v->pieces); i++) {
+        a = json_array_get(v->pieces, i);
+        b = json_array_get(v->pieces, i + 1);
+        frames = json_integer_value(json_object_get(a, "frames"));
+        at += frames;
+
+        if ((rn_copied_from(a) == NULL) == (rn_copied_from(b) == NULL)) {
+            continue;
+        }
+
+        key = json_string_value(json_object_get(b, "key"));
+        v->i = i + 1;
+
+        if (rn_seam_check(film, v->tb, at, env->file(env->opaque, key_of(v)),
+                          frames, env->file(env->opaque, key ? key : ""),
+                          json_integer_value(json_object_get(b, "frames")),
+                          fault) != RN_OK)
+        {
+            return fault->status;
+        }
+    }
+
+    return RN_OK;
+}
+
+
 static rn_status
 join(track *v, track *a, json_t *spec, const rn_env *env, int out_fd,
     int64_t *bytes, rn_fault *fault)
@@ -231,7 +356,9 @@ join(track *v, track *a, json_t *spec, const rn_env *env, int out_fd,
     rn_mux       mux;
     const char  *title;
 
-    if (next_packet(v, env, fault) != RN_OK
+    if ((json_is_true(json_object_get(spec, "mixed"))
+         && collect_sets(v, env, fault) != RN_OK)
+        || next_packet(v, env, fault) != RN_OK
         || next_packet(a, env, fault) != RN_OK)
     {
         return fault->status;
@@ -272,6 +399,8 @@ close_track(track *t)
     }
 
     avcodec_parameters_free(&t->par);
+    avcodec_parameters_free(&t->sets[0]);
+    avcodec_parameters_free(&t->sets[1]);
     av_packet_free(&t->pkt);
 }
 
@@ -309,7 +438,11 @@ rn_assemble(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     {
         rn_fail(fault, RN_E_INTERNAL, "a film without segments");
     } else {
-        (void) join(&v, &a, spec, env, out_fd, bytes, fault);
+        if (join(&v, &a, spec, env, out_fd, bytes, fault) == RN_OK
+            && v.sets[1] != NULL)
+        {
+            (void) check_seams(&v, env, out_fd, fault);
+        }
     }
 
     close_track(&v);

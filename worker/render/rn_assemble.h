@@ -11,12 +11,20 @@
 
 
 /*
- * spec: {"canvas", "samples", "title", "segments": [{"key", "frames"}],
- * "sound": [{"key", "frames"}]}; files are asked for by key.  *bytes is the
- * film's size.  A damaged piece fails with RN_E_IO and its key in damaged[].
+ * spec: {"canvas", "samples", "title", "mixed", "segments": [{"key", "frames",
+ * "copy"}], "sound": [{"key", "frames"}]}; files are asked for by key.  *bytes
+ * is the film's size.  A damaged piece fails with RN_E_IO and its key in
+ * damaged[].
+ *
+ * A film that is mixed holds pieces that were copied, from the sources that
+ * "copy" names, and others.  Where these cannot be in one track, or are no
+ * longer what they were: RN_E_INPUT or RN_E_UNSUPPORTED.
  */
 rn_status rn_assemble(json_t *spec, const rn_env *env, int out_fd,
     int64_t *bytes, char damaged[65], rn_fault *fault);
+
+/* The source that a piece was copied from, or NULL. */
+const char *rn_copied_from(json_t *piece);
 
 
 #endif /* RN_ASSEMBLE_H */

@@ -5,6 +5,8 @@
 #include "rn_id.h"
 #include "rn_mux.h"
 #include "rn_probe.h"
+#include "rn_scale.h"
+#include "rn_sets.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +16,6 @@
 
 
 #define NALS_MAX     16                 /* in front of the first slice */
-#define SET_MAX      512                /* bytes of a parameter set */
 #define FRAMES_MAX   (24 * 3600 * 120)
 #define GAPS_MAX     4096
 #define TOLERANCE    0.4                /* ticks, as rn_picture.c has it */
@@ -26,56 +27,17 @@
 #define NAL_SPS      7
 #define NAL_PPS      8
 
-typedef struct {
-    const uint8_t  *data[2];            /* SPS, PPS */
-    size_t          len[2];
-} sets;
-
-
-/*
- * One SPS, one PPS, and lengths of four bytes: ISO/IEC 14496-15, 5.3.3.1.  What
- * else there may be is rare, and is rendered.
- */
-
-static bool
-read_sets(const AVCodecParameters *par, sets *s)
-{
-    size_t          n;
-    const uint8_t  *p = par->extradata;
-
-    n = p != NULL && par->extradata_size > 0 ? (size_t) par->extradata_size : 0;
-
-    if (n < 8 || p[0] != 1 || (p[4] & 3) != 3 || (p[5] & 31) != 1) {
-        return false;
-    }
-
-    s->len[0] = AV_RB16(p + 6);
-    s->data[0] = p + 8;
-
-    if (s->len[0] < 4 || n < 8 + s->len[0] + 3 || p[8 + s->len[0]] != 1) {
-        return false;
-    }
-
-    p += 8 + s->len[0] + 1;
-    s->len[1] = AV_RB16(p);
-    s->data[1] = p + 2;
-
-    return s->len[1] > 1 && n >= 8 + s->len[0] + 3 + s->len[1]
-           && s->len[0] <= SET_MAX && s->len[1] <= SET_MAX;
-}
-
-
 /* In front of a picture parameter sets may stand again, but no others. */
 
 static bool
-same_set(AVIOContext *io, const sets *s, int type, uint32_t len)
+same_set(AVIOContext *io, const rn_sets *s, int type, uint32_t len)
 {
     int      i;
-    uint8_t  buf[SET_MAX];
+    uint8_t  buf[1024];
 
     i = type == NAL_SPS ? 0 : 1;
 
-    return len == s->len[i]
+    return len == s->len[i] && len <= sizeof(buf)
            && avio_read(io, buf, (int) len - 1) == (int) len - 1
            && memcmp(buf, s->data[i] + 1, len - 1) == 0;
 }
@@ -87,7 +49,7 @@ same_set(AVIOContext *io, const sets *s, int type, uint32_t len)
  */
 
 static bool
-is_idr(AVIOContext *io, const AVIndexEntry *e, const sets *s)
+is_idr(AVIOContext *io, const AVIndexEntry *e, const rn_sets *s)
 {
     int       n, type;
     int64_t   at, end;
@@ -195,7 +157,7 @@ is_plain(rn_input *in, const AVFrame *first)
 /* The distances of the IDR pictures, from the first picture to the end. */
 
 static json_t *
-gaps_of(rn_input *in, AVStream *st, const sets *s, int n)
+gaps_of(rn_input *in, AVStream *st, const rn_sets *s, int n)
 {
     int                  i, last, gap, times;
     json_t              *list;
@@ -249,11 +211,11 @@ rn_copy_facts(rn_input *in, const AVFrame *first)
 {
     int        n;
     char       fps[32], params[65];
-    sets       s;
+    rn_sets    s;
     json_t    *gaps;
     AVStream  *st = in->video;
 
-    if (!is_plain(in, first) || !read_sets(st->codecpar, &s)) {
+    if (!is_plain(in, first) || !rn_sets_read(st->codecpar, &s)) {
         return NULL;
     }
 
@@ -275,8 +237,10 @@ rn_copy_facts(rn_input *in, const AVFrame *first)
     (void) snprintf(fps, sizeof(fps), "%d/%d", st->avg_frame_rate.num,
                     st->avg_frame_rate.den);
 
-    return json_pack("{s:s, s:i, s:s, s:o}", "fps", fps, "frames", n,
-                     "params", params, "gaps", gaps);
+    return json_pack("{s:s, s:i, s:s, s:[i, i], s:b, s:o}", "fps", fps,
+                     "frames", n, "params", params, "ids", s.id[0], s.id[1],
+                     "bt709", strcmp(rn_matrix_of(first), "bt709") == 0
+                              && !rn_full_range(first), "gaps", gaps);
 }
 
 

@@ -16,6 +16,7 @@
  * What can be copied of the film's pictures, of which `first` is the first:
  *
  *   {"fps": "30/1", "frames", "params": digest of its parameter sets,
+ *    "ids": [their numbers], "bt709": whether its colours are those of films,
  *    "gaps": [[frames from one IDR picture to the next, how many times], ...]}
  *
  * New; NULL where nothing can be: another container or codec than H.264 in MP4,

@@ -4,6 +4,7 @@
 #include "rn_skip.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <libavutil/opt.h>
 
@@ -20,9 +21,10 @@
 
 rn_status
 rn_encoder_open(rn_encoder *e, int fd, int w, int h, rn_rational fps, int crf,
-    rn_fault *fault)
+    int sps, rn_fault *fault)
 {
     int              rc;
+    char             params[200];
     const AVCodec   *codec;
     AVCodecContext  *enc;
 
@@ -59,7 +61,9 @@ rn_encoder_open(rn_encoder *e, int fd, int w, int h, rn_rational fps, int crf,
     (void) av_opt_set(enc->priv_data, "preset", "veryfast", 0);
     (void) av_opt_set(enc->priv_data, "profile", "high", 0);
     (void) av_opt_set_double(enc->priv_data, "crf", crf, 0);
-    (void) av_opt_set(enc->priv_data, "x264-params", X264_PARAMS, 0);
+
+    (void) snprintf(params, sizeof(params), X264_PARAMS ":sps-id=%d", sps);
+    (void) av_opt_set(enc->priv_data, "x264-params", params, 0);
 
     rc = avcodec_open2(enc, codec, NULL);
     if (rc < 0) {

@@ -24,9 +24,12 @@ typedef struct {
 } rn_encoder;
 
 
-/* Begins a segment file on the descriptor. */
+/*
+ * Begins a segment file on the descriptor.  sps is the number of its parameter
+ * sets: 0, but beside copies of what has others.
+ */
 rn_status rn_encoder_open(rn_encoder *e, int fd, int w, int h,
-    rn_rational fps, int crf, rn_fault *fault);
+    rn_rational fps, int crf, int sps, rn_fault *fault);
 
 /* Encodes the next frame (yuv420p, of the canvas's size); it is not kept. */
 rn_status rn_encoder_send(rn_encoder *e, AVFrame *frame, rn_fault *fault);

@@ -20,6 +20,7 @@
 
 
 #define AREA_MAX     160000000          /* px of all pictures of a segment */
+#define SEAM_CRF     17                 /* of what is coded beside copies */
 #define STILL_FINER  6                  /* CRF: all of a still is seen of it */
 
 static const int  crf_of[] = { 28, 23, 18 };
@@ -30,9 +31,7 @@ typedef struct {
     rn_problems        *problems;
     rn_fault           *fault;
     rn_cuts             cuts;
-    bool                copies;         /* all segments are copied */
-    const char         *why_not;        /* or why they are not */
-    size_t              copied;         /* the place that is copied from */
+    rn_copies           copies;
     size_t             *next;           /* of each track, see plan_segment */
     char              (*fonts)[65];     /* of each place, for texts */
 } planner;
@@ -121,17 +120,17 @@ add_layers(planner *p, json_t *list, const rn_place *c, int64_t a, int64_t b)
  */
 
 static double
-cost_of(const planner *p, size_t layers, int64_t frames, bool still)
+cost_of(const planner *p, size_t layers, int64_t frames, const char *mode)
 {
     double  area;
 
     area = (double) p->doc->width * p->doc->height / (1280.0 * 720);
 
-    if (p->copies) {
+    if (strcmp(mode, "copy") == 0) {
         return area * (0.02 + 0.0001 * (double) frames);
     }
 
-    if (still) {
+    if (strcmp(mode, "still") == 0) {
         return area * (0.04 + 0.0001 * (double) frames);
     }
 
@@ -264,23 +263,86 @@ reason_of(const planner *p, json_t *layers, char *out, size_t size)
         video = video || strcmp(type, "video") == 0;
     }
 
-    if (video) {
+    if (video && p->copies.mixed) {
+        (void) snprintf(out, size, "a video is shown, and not copied here");
+    } else if (video) {
         (void) snprintf(out, size, "a video is shown, and not copied: %s",
-                        p->why_not);
+                        p->copies.why != NULL ? p->copies.why : "");
     } else {
         (void) snprintf(out, size, "something appears, goes or moves");
     }
 }
 
 
+/* How it is coded: a still is looked at for long, and so is a seam. */
+
+static int
+crf_for(const planner *p, json_t *layers, const char *mode)
+{
+    int          crf;
+    const char  *type;
+
+    crf = crf_of[p->doc->quality];
+    type = json_string_value(json_object_get(json_array_get(layers, 0),
+                                             "type"));
+
+    if (strcmp(mode, "still") == 0) {
+        return crf - STILL_FINER;
+    }
+
+    return p->copies.mixed && json_array_size(layers) == 1 && crf > SEAM_CRF
+           && type != NULL && strcmp(type, "video") == 0 ? SEAM_CRF : crf;
+}
+
+
+/* What all segments have; members that only some have come behind. */
+
+static json_t *
+spec_of(const planner *p, json_t *layers, int64_t frames, json_t *copy,
+    const char *mode)
+{
+    bool           ok;
+    json_t        *spec;
+    const rn_doc  *doc = p->doc;
+
+    spec = json_pack("{s:i, s:s, s:i, s:[i, i, I, I], s:i, s:I, s:I, s:O}",
+                     "v", 1, "kind", "video", "engine", RN_ENGINE,
+                     "canvas", doc->width, doc->height,
+                     (json_int_t) doc->fps.num, (json_int_t) doc->fps.den,
+                     "crf", crf_for(p, layers, mode),
+                     "frames", (json_int_t) frames,
+                     "background", (json_int_t) doc->background,
+                     "layers", layers);
+
+    ok = spec != NULL;
+
+    if (ok && copy != NULL) {
+        ok = json_object_set(spec, "copy", copy) == 0;
+    } else if (ok && p->copies.mixed) {
+        ok = json_object_set_new(spec, "sps", json_integer(p->copies.sps)) == 0;
+    }
+
+    if (ok && strcmp(mode, "still") == 0) {
+        ok = json_object_set_new(spec, "still", json_true()) == 0;
+    }
+
+    if (!ok) {
+        json_decref(spec);
+        return NULL;
+    }
+
+    return spec;
+}
+
+
 static bool
 plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
 {
-    bool           still;
-    char           key[65], why[160];
-    size_t         n;
-    json_t        *layers, *spec, *segment;
-    const rn_doc  *doc = p->doc;
+    bool         copied;
+    char         key[65], why[160];
+    size_t       n;
+    json_t      *layers, *copy, *spec, *segment;
+    const char  *mode;
 
     layers = layers_of(p, a, b);
     if (layers == NULL) {
@@ -293,36 +355,23 @@ plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
     }
 
     n = json_array_size(layers);
-    still = !p->copies && rn_plan_is_still(&p->cuts, a, b);
+    copy = rn_plan_copy(&p->copies, a, &copied);
 
-    if (p->copies) {
+    if (copied) {
+        mode = "copy";
         (void) snprintf(why, sizeof(why), "nothing is changed of it");
-    } else if (still) {
+    } else if (rn_plan_is_still(&p->cuts, a, b)) {
+        mode = "still";
         (void) snprintf(why, sizeof(why), "nothing moves");
     } else {
+        mode = "render";
         reason_of(p, layers, why, sizeof(why));
     }
 
-    spec = json_pack("{s:i, s:s, s:i, s:[i, i, I, I], s:i, s:I, s:I, s:o}",
-                     "v", 1, "kind", "video", "engine", RN_ENGINE,
-                     "canvas", doc->width, doc->height,
-                     (json_int_t) doc->fps.num, (json_int_t) doc->fps.den,
-                     "crf", crf_of[doc->quality] - (still ? STILL_FINER : 0),
-                     "frames", (json_int_t) (b - a),
-                     "background", (json_int_t) doc->background,
-                     "layers", layers);
-
-    if (spec != NULL && still) {
-        (void) json_object_set_new(spec, "still", json_true());
-    }
-
-    if (spec != NULL && p->copies
-        && json_object_set_new(spec, "copy", rn_plan_copy(doc, p->tl,
-                                                          &p->copied, a)) != 0)
-    {
-        json_decref(spec);
-        spec = NULL;
-    }
+    spec = copied && copy == NULL ? NULL
+           : spec_of(p, layers, b - a, copy, mode);
+    json_decref(layers);
+    json_decref(copy);
 
     if (spec == NULL || !rn_spec_key(spec, key)) {
         json_decref(spec);
@@ -332,10 +381,8 @@ plan_segment(planner *p, json_t *segments, int64_t a, int64_t b)
     segment = json_pack("{s:i, s:s, s:I, s:f, s:s, s:s, s:o}",
                         "number", (int) json_array_size(segments),
                         "key", key, "frames", (json_int_t) (b - a),
-                        "cost", cost_of(p, n, b - a, still),
-                        "mode", p->copies ? "copy"
-                                : still ? "still" : "render", "why", why,
-                        "spec", spec);
+                        "cost", cost_of(p, n, b - a, mode),
+                        "mode", mode, "why", why, "spec", spec);
 
     return append(p, segments, segment);
 }
@@ -474,8 +521,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
         goto done;
     }
 
-    p.copies = rn_plan_copies(doc, &tl, &p.cuts, &p.why_not, fault);
-    if (fault->status != RN_OK) {
+    if (rn_plan_copies(doc, &tl, limits, &p.cuts, &p.copies, fault) != RN_OK) {
         goto done;
     }
 
@@ -494,7 +540,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     }
 
     *plan = json_pack("{s:i, s:[i, i, I, I], s:I, s:I, s:f, s:s, s:s,"
-                      " s:o, s:b, s:O, s:O}",
+                      " s:o, s:b, s:b, s:O, s:O}",
                       "engine", RN_ENGINE,
                       "canvas", doc->width, doc->height,
                       (json_int_t) doc->fps.num, (json_int_t) doc->fps.den,
@@ -505,6 +551,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
                       "output", doc->output,
                       "title", doc->title != NULL ? doc->title : "",
                       "poster", poster_of(&p), "blurhash", (int) doc->blurhash,
+                      "mixed", (int) p.copies.mixed,
                       "segments", segments, "sound", sound);
     if (*plan == NULL) {
         rn_fail(fault, RN_E_NOMEM, "out of memory");
@@ -514,6 +561,7 @@ done:
 
     json_decref(segments);
     json_decref(sound);
+    rn_copies_free(&p.copies);
     rn_plan_cuts_free(&p.cuts);
     free(p.next);
     free(p.fonts);

@@ -1,4 +1,4 @@
-/* Which films are copied, and where they are cut; see rn_plan_copy.h. */
+/* What of a film is copied, and where it is cut then; see rn_plan_copy.h. */
 
 #include "rn_plan_copy.h"
 
@@ -9,6 +9,7 @@
 
 
 #define COPY_GRID  60.0                 /* s of the source in a segment */
+#define COPY_MIN   2.0                  /* s that are worth cuts */
 
 
 static bool
@@ -63,14 +64,15 @@ number(json_t *list, size_t i)
 }
 
 
-/* The first IDR picture at or behind picture k, or the end. */
+/* The first IDR picture at or behind picture k, or the end; or the last at or
+   before it. */
 
 static int64_t
-next_idr(json_t *copy, int64_t k)
+idr_at(json_t *copy, int64_t k, bool before)
 {
     size_t   i;
     json_t  *run;
-    int64_t  at, gap, times, skip;
+    int64_t  at, gap, times;
 
     at = 0;
 
@@ -83,8 +85,8 @@ next_idr(json_t *copy, int64_t k)
         }
 
         if (gap > 0 && k <= at + gap * times) {
-            skip = (k - at + gap - 1) / gap;
-            return at + skip * gap;
+            return at + (before ? (k - at) / gap
+                                : (k - at + gap - 1) / gap) * gap;
         }
 
         at += gap * times;
@@ -107,24 +109,28 @@ same_rate(json_t *copy, rn_rational fps)
 }
 
 
-/* NULL: it can be copied. */
+static const char *
+params_of(const rn_place *c)
+{
+    return c->facts != NULL
+           ? json_string_value(json_object_get(c->facts->copy, "params")) ?: ""
+           : "";
+}
+
+
+/* Whether pictures of a clip can be copied at all; NULL: they can. */
 
 static const char *
-why_not(const rn_doc *doc, const rn_place *c, const char *params)
+unfit(const rn_doc *doc, const rn_place *c, const char *params, bool mixed)
 {
     json_t          *copy;
-    int64_t          end;
     const rn_facts  *f = c->facts;
 
     if (c->clip->asset.type != RN_ASSET_VIDEO) {
         return "not all of the film is video";
     }
 
-    if (c->lead > 0 || c->tail > 0) {
-        return "it has transitions";
-    }
-
-    if (c->show_in > 0 || c->show_out > 0 || !is_plain(doc, c)) {
+    if (!is_plain(doc, c)) {
         return "its picture is changed";
     }
 
@@ -141,39 +147,51 @@ why_not(const rn_doc *doc, const rn_place *c, const char *params)
         return "its frame rate is not the film's";
     }
 
-    if (strcmp(json_string_value(json_object_get(copy, "params")) ?: "",
-               params) != 0)
-    {
-        return "its sources are encoded in different ways";
+    /* what is encoded beside it has ours */
+
+    if (mixed && !json_is_true(json_object_get(copy, "bt709"))) {
+        return "its colours are not the film's";
+    }
+
+    return strcmp(params_of(c), params) != 0
+           ? "its sources are encoded in different ways" : NULL;
+}
+
+
+/* Whether all of it can be. */
+
+static const char *
+unfit_whole(const rn_doc *doc, const rn_place *c, const char *params)
+{
+    int64_t      end;
+    const char  *why;
+
+    if (c->lead > 0 || c->tail > 0) {
+        return "it has transitions";
+    }
+
+    why = c->show_in > 0 || c->show_out > 0 ? "its picture is changed"
+                                            : unfit(doc, c, params, false);
+    if (why != NULL) {
+        return why;
     }
 
     end = c->in + c->end - c->start;
 
-    if (end > json_integer_value(json_object_get(copy, "frames"))) {
+    if (end > json_integer_value(json_object_get(c->facts->copy, "frames"))) {
         return "it ends behind its source";
     }
 
-    if (next_idr(copy, c->in) != c->in || next_idr(copy, end) != end) {
-        return "it does not begin and end with key frames";
-    }
-
-    return NULL;
-}
-
-
-static const char *
-params_of(const rn_place *c)
-{
-    return c->facts != NULL
-           ? json_string_value(json_object_get(c->facts->copy, "params")) ?: ""
-           : "";
+    return idr_at(c->facts->copy, c->in, false) != c->in
+           || idr_at(c->facts->copy, end, false) != end
+           ? "it does not begin and end with key frames" : NULL;
 }
 
 
 /* Once through the pictures: one behind the other, and none above them. */
 
 static const char *
-check(const rn_doc *doc, const rn_timeline *tl, size_t *pieces)
+why_not_all(const rn_doc *doc, const rn_timeline *tl)
 {
     size_t           i;
     int64_t          at;
@@ -182,7 +200,6 @@ check(const rn_doc *doc, const rn_timeline *tl, size_t *pieces)
 
     at = 0;
     first = NULL;
-    *pieces = 0;
 
     for (i = 0; i < tl->n; i++) {
         c = &tl->places[i];
@@ -192,96 +209,312 @@ check(const rn_doc *doc, const rn_timeline *tl, size_t *pieces)
         }
 
         first = first == NULL ? c : first;
+        why = c->track != first->track ? "something lies over it"
+              : c->start != at ? "there are gaps"
+              : unfit_whole(doc, c, params_of(first));
 
-        if (c->track != first->track) {
-            return "something lies over it";
-        }
-
-        if (c->start != at) {
-            return "there are gaps";
-        }
-
-        why = why_not(doc, c, params_of(first));
         if (why != NULL) {
             return why;
         }
 
         at = c->end;
-        *pieces += 2 + (size_t) ((c->end - c->start)
-                                 / rn_ticks(COPY_GRID, doc->fps));
     }
 
-    return at != tl->frames || first == NULL ? "there are gaps"
-           : doc->quality == RN_QUALITY_LOW ? "a low quality was asked for"
-           : NULL;
+    return at != tl->frames || first == NULL ? "there are gaps" : NULL;
 }
 
 
-bool
-rn_plan_copies(const rn_doc *doc, const rn_timeline *tl, rn_cuts *cuts,
-    const char **why, rn_fault *fault)
+static bool
+add_range(rn_copies *out, const rn_place *c, int64_t from, int64_t to)
 {
-    size_t           i, n, pieces;
-    int64_t          t, last, grid, *at;
-    const rn_place  *c;
+    rn_copy_range  *r;
 
-    *why = check(doc, tl, &pieces);
-    if (*why != NULL) {
-        return false;
-    }
-
-    at = malloc((pieces + 1) * sizeof(int64_t));
-    if (at == NULL) {
-        (void) rn_fail(fault, RN_E_NOMEM, "out of memory");
-        return false;
-    }
-
-    grid = rn_ticks(COPY_GRID, doc->fps);
-    n = 0;
-
-    for (i = 0; i < tl->n; i++) {
-        c = &tl->places[i];
-
-        if (!is_seen(doc, c)) {
-            continue;
+    if ((out->n & (out->n + 1)) == 0) {     /* room for 1, 3, 7 ... */
+        r = realloc(out->ranges, (2 * out->n + 1) * sizeof(rn_copy_range));
+        if (r == NULL) {
+            return false;
         }
-
-        /* counted in the source: the same pieces, whatever comes before it */
-
-        at[n++] = c->start;
-        last = c->in + c->end - c->start;
-
-        for (t = c->in - c->in % grid + grid; t < last; t += grid) {
-            int64_t  k = next_idr(c->facts->copy, t);
-
-            if (k < last && c->start + k - c->in > at[n - 1]) {
-                at[n++] = c->start + k - c->in;
-            }
-        }
+        out->ranges = r;
     }
 
-    at[n++] = tl->frames;
-
-    free(cuts->at);
-    cuts->at = at;
-    cuts->n = n;
+    out->ranges[out->n++] = (rn_copy_range) { from, to, c };
 
     return true;
 }
 
 
-json_t *
-rn_plan_copy(const rn_doc *doc, const rn_timeline *tl, size_t *next, int64_t a)
-{
-    const rn_place  *c;
+/* What of a stretch in which a clip is alone lies between IDR pictures. */
 
-    while (!is_seen(doc, &tl->places[*next]) || tl->places[*next].end <= a) {
-        (*next)++;
+static bool
+add_stretch(rn_copies *out, const rn_doc *doc, const rn_place *c, int64_t a,
+    int64_t b)
+{
+    int64_t   from, to, shift, frames, min;
+    json_t   *copy = c->facts->copy;
+
+    shift = c->start - c->in;
+    frames = json_integer_value(json_object_get(copy, "frames"));
+    b = b - shift > frames ? frames + shift : b;
+
+    from = idr_at(copy, a - shift, false) + shift;
+    to = (b - shift == frames ? frames : idr_at(copy, b - shift, true)) + shift;
+
+    min = out->mixed ? rn_ticks(COPY_MIN, doc->fps) : 1;
+
+    return to - from < min || add_range(out, c, from, to);
+}
+
+
+static int
+by_start(const void *va, const void *vb)
+{
+    const rn_place  *a = *(const rn_place *const *) va;
+    const rn_place  *b = *(const rn_place *const *) vb;
+
+    return (a->start > b->start) - (a->start < b->start);
+}
+
+
+/* The clip without what fades, and without what others lie over. */
+
+static bool
+add_clip(rn_copies *out, const rn_doc *doc, const rn_timeline *tl,
+    const rn_place *c, const rn_place **above, size_t n)
+{
+    size_t   i;
+    int64_t  a, b;
+
+    a = c->start + (c->lead > c->show_in ? c->lead : c->show_in);
+    b = c->end - (c->tail > c->show_out ? c->tail : c->show_out);
+    b = b < tl->frames ? b : tl->frames;
+
+    for (i = 0; i < n && above[i]->start < b; i++) {
+        if (above[i]->end <= a) {
+            continue;
+        }
+
+        if (above[i]->start > a
+            && !add_stretch(out, doc, c, a, above[i]->start))
+        {
+            return false;
+        }
+
+        a = above[i]->end;
     }
 
-    c = &tl->places[*next];
+    return a >= b || add_stretch(out, doc, c, a, b);
+}
+
+
+/* A number that no source has. */
+
+static int
+free_number(const rn_copies *out)
+{
+    bool     taken;
+    int      id;
+    size_t   i;
+    json_t  *ids;
+
+    for (id = 1; id < 31; id++) {
+        taken = false;
+
+        for (i = 0; i < out->n; i++) {
+            ids = json_object_get(out->ranges[i].place->facts->copy, "ids");
+            taken = taken || number(ids, 0) == id || number(ids, 1) == id;
+        }
+
+        if (!taken) {
+            break;
+        }
+    }
+
+    return id;
+}
+
+
+/* All that can be copied of the lowest track. */
+
+static bool
+find_ranges(const rn_doc *doc, const rn_timeline *tl, rn_copies *out)
+{
+    bool              ok;
+    size_t            i, n;
+    const char       *params;
+    const rn_place   *c, *first, **above;
+
+    above = malloc((tl->n + 1) * sizeof(*above));
+    if (above == NULL) {
+        return false;
+    }
+
+    first = NULL;
+    params = NULL;
+    ok = true;
+    n = 0;
+
+    for (i = 0; i < tl->n; i++) {
+        c = &tl->places[i];
+
+        if (is_seen(doc, c)) {
+            first = first == NULL ? c : first;
+            if (c->track != first->track) {
+                above[n++] = c;
+            }
+        }
+    }
+
+    qsort(above, n, sizeof(*above), by_start);
+
+    for (i = 0; ok && first != NULL && i < tl->n; i++) {
+        c = &tl->places[i];
+
+        if (c->track != first->track
+            || unfit(doc, c, params != NULL ? params : params_of(c),
+                     out->mixed) != NULL)
+        {
+            continue;
+        }
+
+        params = params_of(c);
+        ok = add_clip(out, doc, tl, c, above, n);
+    }
+
+    free(above);
+
+    return ok;
+}
+
+
+/* Cuts at their edges and once a minute, and no others within them. */
+
+static bool
+cut(const rn_doc *doc, rn_cuts *cuts, const rn_copies *copies)
+{
+    size_t                i, k, n, max;
+    int64_t              *at, t, shift, grid;
+    const rn_copy_range  *r;
+
+    grid = rn_ticks(COPY_GRID, doc->fps);
+    max = cuts->n;
+
+    for (i = 0; i < copies->n; i++) {
+        r = &copies->ranges[i];
+        max += 3 + (size_t) ((r->to - r->from) / grid);
+    }
+
+    at = malloc(max * sizeof(int64_t));
+    if (at == NULL) {
+        return false;
+    }
+
+    n = k = 0;
+
+    for (i = 0; i < copies->n; i++) {
+        r = &copies->ranges[i];
+
+        for ( /* void */ ; k < cuts->n && cuts->at[k] < r->to; k++) {
+            if (cuts->at[k] < r->from) {
+                at[n++] = cuts->at[k];
+            }
+        }
+
+        at[n++] = r->from;
+        shift = r->place->start - r->place->in;
+
+        /* counted in the source: the same pieces, whatever comes before it */
+
+        for (t = (r->from - shift) / grid * grid + grid; t < r->to - shift;
+             t += grid)
+        {
+            int64_t  idr = idr_at(r->place->facts->copy, t, false) + shift;
+
+            if (idr > at[n - 1] && idr < r->to) {
+                at[n++] = idr;
+            }
+        }
+
+        if (k == cuts->n || cuts->at[k] > r->to) {
+            at[n++] = r->to;
+        }
+    }
+
+    for ( /* void */ ; k < cuts->n; k++) {
+        at[n++] = cuts->at[k];
+    }
+
+    for (i = 1, k = 1; i < n; i++) {        /* one range ends another begins */
+        if (at[i] != at[k - 1]) {
+            at[k++] = at[i];
+        }
+    }
+
+    free(cuts->at);
+    cuts->at = at;
+    cuts->n = k;
+
+    return true;
+}
+
+
+rn_status
+rn_plan_copies(const rn_doc *doc, const rn_timeline *tl,
+    const rn_limits *limits, rn_cuts *cuts, rn_copies *out, rn_fault *fault)
+{
+    memset(out, 0, sizeof(*out));
+
+    out->why = why_not_all(doc, tl);
+
+    if (doc->quality == RN_QUALITY_LOW) {
+        out->why = "a low quality was asked for";
+        return RN_OK;
+    }
+
+    if (out->why != NULL && !limits->smart_cut) {
+        return RN_OK;
+    }
+
+    out->mixed = out->why != NULL;
+
+    if (!find_ranges(doc, tl, out) || !cut(doc, cuts, out)) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    out->mixed = out->mixed && out->n > 0;
+    out->sps = out->mixed ? free_number(out) : 0;
+
+    return RN_OK;
+}
+
+
+json_t *
+rn_plan_copy(rn_copies *copies, int64_t a, bool *copied)
+{
+    const rn_place       *c;
+    const rn_copy_range  *r;
+
+    while (copies->next < copies->n && copies->ranges[copies->next].to <= a) {
+        copies->next++;
+    }
+
+    r = copies->n > 0 ? &copies->ranges[copies->next] : NULL;
+    *copied = copies->next < copies->n && r->from <= a;
+
+    if (!*copied) {
+        return NULL;
+    }
+
+    c = r->place;
 
     return json_pack("{s:s, s:I, s:s}", "input", c->facts->sha256,
                      "from", (json_int_t) (c->in + a - c->start),
                      "params", params_of(c));
+}
+
+
+void
+rn_copies_free(rn_copies *copies)
+{
+    free(copies->ranges);
+    memset(copies, 0, sizeof(*copies));
 }

@@ -144,6 +144,7 @@ rn_segment_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
                         (int) json_integer_value(json_array_get(canvas, 1)),
                         fps,
                         (int) json_integer_value(json_object_get(spec, "crf")),
+                        (int) json_integer_value(json_object_get(spec, "sps")),
                         fault)
         == RN_OK)
     {

@@ -1,10 +1,31 @@
 /*
  * The stage "assemble": joins pieces to the film, written to the file lent as
- * "final.mp4".  The key of a damaged piece is the detail.
+ * "final.mp4".  The key of a damaged piece is the detail, or the sources whose
+ * pictures do not go with others: {"uncopied": [their names]}.
  */
 
 #include "stage.h"
 #include "rn_assemble.h"
+
+
+static json_t *
+copied(json_t *spec)
+{
+    size_t       i;
+    json_t      *list, *p;
+    const char  *name;
+
+    list = json_array();
+
+    json_array_foreach(json_object_get(spec, "segments"), i, p) {
+        name = rn_copied_from(p);
+        if (name != NULL) {
+            (void) json_array_append_new(list, json_string(name));
+        }
+    }
+
+    return list;
+}
 
 
 rn_status
@@ -25,6 +46,11 @@ stage_assemble(json_t *spec, const rn_env *env, json_t **result,
     if (rn_assemble(spec, env, fd, &bytes, damaged, fault) != RN_OK) {
         if (damaged[0] != '\0') {
             *detail = json_pack("{s:[s]}", "damaged", damaged);
+        } else if (json_is_true(json_object_get(spec, "mixed"))
+                   && (fault->status == RN_E_INPUT
+                       || fault->status == RN_E_UNSUPPORTED))
+        {
+            *detail = json_pack("{s:o}", "uncopied", copied(spec));
         }
         return fault->status;
     }

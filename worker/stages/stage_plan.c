@@ -1,6 +1,7 @@
 /*
  * The stage "plan": {"config": text, "paths": bool, "assets": {src: {"sha256",
- * "probe", "error"}}} -> the plan.  Problems of the document are the detail.
+ * "probe", "error"}}, "smart_cut": bool} -> the plan.  Problems of the document
+ * are the detail.
  */
 
 #include "stage.h"
@@ -43,6 +44,7 @@ stage_plan(json_t *spec, const rn_env *env, json_t **result, json_t **detail,
     json_t       *config;
     rn_doc       *doc;
     rn_facts     *facts;
+    rn_limits     limits;
     rn_status     rc;
     rn_problems   problems;
 
@@ -50,13 +52,16 @@ stage_plan(json_t *spec, const rn_env *env, json_t **result, json_t **detail,
     memset(&problems, 0, sizeof(problems));
     facts = NULL;
 
+    limits = rn_limits_default;
+    limits.smart_cut = json_is_true(json_object_get(spec, "smart_cut"));
+
     config = json_object_get(spec, "config");
     if (!json_is_string(config)) {
         return rn_fail(fault, RN_E_INTERNAL, "a plan without a document");
     }
 
     rc = rn_doc_parse(json_string_value(config), json_string_length(config),
-                      &rn_limits_default,
+                      &limits,
                       json_is_true(json_object_get(spec, "paths")), &problems,
                       &doc);
 
@@ -73,7 +78,7 @@ stage_plan(json_t *spec, const rn_env *env, json_t **result, json_t **detail,
                        &facts[i]);
         }
 
-        rc = rn_plan(doc, facts, &rn_limits_default, &problems, result, fault);
+        rc = rn_plan(doc, facts, &limits, &problems, result, fault);
     }
 
     if (problems.total > 0) {
