@@ -224,6 +224,17 @@ $r = $s->req(POST => '/compositions', token => $token, json => $merge);
 is $r->{status}, 202, 'merge fields: taken' or diag $r->{body};
 my $merged = $s->wait_job($token, $r->{json}{job_id});
 is $merged->{status}, 'completed', 'merge fields: rendered' or diag explain $merged->{error};
+my ($begin, $end) = $rendered =~ /(\w{8})-([\w-]+)\z/;
+my $pieced = { merge => { BEGIN => $begin, END => $end }, %{ $plain->({ asset => { type => 'video', src => 'asset:{{BEGIN}}-{{END}}' },
+    duration => 0.5, opacity => 0.5 }) } };
+$r = $s->req(POST => '/compositions', token => $token, json => $pieced);
+is $s->wait_job($token, $r->{json}{job_id})->{status}, 'completed', 'a source put together of merge fields: rendered';
+my $valid = $s->req(POST => '/compositions/validate', token => $token, json => $pieced);
+is $valid->{status}, 200, 'and valid' or diag $valid->{body};
+$pieced->{timeline}{tracks}[0]{clips}[0]{opacity} = 0.75;
+my $patched = $s->req(PATCH => "/compositions/$r->{json}{composition_id}", token => $token, json => { config => $pieced });
+is $patched->{status}, 202, 'and may take the place of another' or diag $patched->{body};
+is $s->wait_job($token, $patched->{json}{job_id})->{status}, 'completed', 'which is rendered';
 is_problem $s->req(POST => '/compositions', token => $other, json => $merge), 422, "another's source, merged",
     pointer => '/timeline/tracks/0/clips/0/asset/src';
 is_problem $s->req(POST => '/compositions', token => $token, json => { %$merge, merge => { SECONDS => 1 } }), 422, 'a name that is not there',

@@ -68,7 +68,17 @@ LANGUAGE sql STABLE AS $$
         || c.title || c.visibility::text, 'UTF8')), 'hex'), 12) || '"'
 $$;
 
--- The assets that a document's time line names, or its merge fields do.
+-- The ids of the assets that nginx has found in a document: request.document.
+CREATE OR REPLACE FUNCTION render.document_assets(doc jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_agg(DISTINCT regexp_replace(a->>'src',
+                       '^asset:', '')), '[]')
+              FROM jsonb_array_elements(doc->'assets') a);
+END $$;
+
+-- What a document names that was not parsed: its time line, and merge fields
+-- that are a name as a whole.
 CREATE OR REPLACE FUNCTION render.assets_of(config jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
@@ -93,7 +103,7 @@ DECLARE
     made  record;
 BEGIN
     SELECT * INTO made FROM add_job(c.owner, 'composition', c.id, c.revision,
-        jsonb_build_object('assets', assets_of(c.config),
+        jsonb_build_object('assets', coalesce(c.assets, assets_of(c.config)),
                            'config', c.config_text), request);
 
     RETURN ok(202, jsonb_build_object('composition_id', c.id,
@@ -158,8 +168,9 @@ BEGIN
         RETURN idempotency_put(who, request, refusal);
     END IF;
 
-    INSERT INTO composition (owner, title, config, config_text)
-    VALUES (me(who), coalesce(doc->>'title', ''), config::jsonb, config)
+    INSERT INTO composition (owner, title, config, config_text, assets)
+    VALUES (me(who), coalesce(doc->>'title', ''), config::jsonb, config,
+            document_assets(doc))
     RETURNING * INTO c;
 
     RETURN idempotency_put(who, request, start_composition(c, request));
@@ -234,6 +245,7 @@ BEGIN
            config = CASE WHEN again THEN b->'config' ELSE config END,
            config_text = CASE WHEN again THEN body::json->>'config'
                          ELSE config_text END,
+           assets = CASE WHEN again THEN document_assets(doc) ELSE assets END,
            revision = revision + again::int, updated_at = now()
      WHERE id = c.id RETURNING * INTO c;
 
@@ -347,7 +359,7 @@ BEGIN
     END IF;
 
     SELECT * INTO made FROM add_job(me(who), 'validate', NULL, 1,
-        jsonb_build_object('assets', assets_of(body::jsonb),
+        jsonb_build_object('assets', document_assets(request->'document'),
                            'config', body), request);
 
     RETURN ok(202, jsonb_build_object('job_id', (made.j).id), made.effects);
