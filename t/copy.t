@@ -223,6 +223,58 @@ like $said, qr/not evenly spaced/, 'that is told';
 like $said, qr/odd\.mp4 cannot be copied, and is rendered/, 'and so is what follows';
 is scalar(my @shown = pictures($rest)), 100, 'and the film is rendered';
 
+# a track of two descriptions of its samples, each with parameter sets of its own; libav writes none, so: the packets of
+# two films, those of the second without their sets, and a second entry in the tables
+sub boxes {
+    my ($data, $change) = @_;
+    my $out = '';
+    while (length $data) {
+        my ($size, $type) = unpack 'N a4', $data;
+        my $inner = substr $data, 8, $size - 8;
+        $inner = boxes($inner, $change) if $type =~ /^(?:moov|trak|mdia|minf|stbl)$/;
+        $inner = $change->{$type}->($inner) if $change->{$type};
+        $out .= pack('N a4', 8 + length $inner, $type) . $inner;
+        $data = substr $data, $size;
+    }
+    return $out;
+}
+
+source('ours',   'null');
+source('theirs', 'null', qw(-coder 0));
+open my $list, '>', "$dir/list" or die $!;
+print {$list} "file ours.mp4\nfile theirs.mp4\n";
+close $list or die $!;
+system(qw(ffmpeg -nostdin -v error -y -f concat -i), "$dir/list", qw(-c copy -bsf:v filter_units=remove_types=7-8),
+    "$dir/one.mp4") == 0 or die;
+my (%table, $entry);
+boxes(slurp(of('theirs')), { stsd => sub { $entry = substr $_[0], 8; $_[0] } });
+my $one = slurp(of('one'));
+boxes($one, { map { my $t = $_; $t => sub { $table{$t} = $_[0] } } qw(stsz stco stsc) });
+my @sizes  = unpack 'x12 N*', $table{stsz};
+my @chunks = unpack 'x8 N*',  $table{stco};
+my @runs   = unpack 'x8 N*',  $table{stsc};
+my ($n, @offsets) = (0);
+for my $chunk (1 .. @chunks) {
+    my $at  = $chunks[$chunk - 1];
+    my $per = 0;
+    for (my $i = 0; $i < @runs; $i += 3) { $per = $runs[$i + 1] if $runs[$i] <= $chunk }
+    for (1 .. $per) { push @offsets, $at; $at += $sizes[$n++] }
+}
+open my $two, '>:raw', of('descriptions') or die $!;
+print {$two} boxes($one, {
+    stsd => sub { pack('N2', 0, 2) . substr($_[0], 8) . $entry },
+    stsc => sub { pack('N8', 0, 2, 1, 1, 1, 101, 1, 2) },
+    stco => sub { pack('N*', 0, scalar(@offsets), @offsets) },
+});
+close $two or die $!;
+is scalar(my @both = pictures(of('descriptions'))), 200, 'a track of two descriptions of its samples';
+
+for my $in (0, 4) {
+    my ($of_two, $told) = compose("two-$in", document({}, clip('descriptions', in_point => $in)));
+    like $told, qr/parameter sets change/, "from $in s: told";
+    is scalar(my @pictures = pictures($of_two)), 200 - 25 * $in, "from $in s: and rendered";
+}
+
 my $s     = Render::Test->start(workers => 1, slots => 2, http_conf => 'render_bcrypt_cost 5;');
 my $token = $s->signup->{token};
 

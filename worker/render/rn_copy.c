@@ -253,6 +253,49 @@ differs(rn_fault *fault, const char *what)
 
 
 /*
+ * A track may have more than one description of its samples, and then libav
+ * tells of parameter sets that change by the first packet behind the change.
+ */
+
+static rn_status
+check_sets(const AVPacket *pkt, rn_fault *fault)
+{
+    return av_packet_get_side_data(pkt, AV_PKT_DATA_NEW_EXTRADATA, NULL) == NULL
+           ? RN_OK : differs(fault, "its parameter sets change");
+}
+
+
+/*
+ * Where libav stands after it has looked at the streams may be behind a change:
+ * from the first picture on, none is missed.
+ */
+
+static rn_status
+read_first(rn_input *in, AVPacket *pkt, rn_fault *fault)
+{
+    rn_status  rc;
+
+    if (av_seek_frame(in->fmt, in->video->index, INT64_MIN / 2,
+                      AVSEEK_FLAG_BACKWARD) < 0)
+    {
+        return RN_OK;
+    }
+
+    do {
+        av_packet_unref(pkt);
+        if (av_read_frame(in->fmt, pkt) < 0) {
+            break;
+        }
+    } while (pkt->stream_index != in->video->index);
+
+    rc = check_sets(pkt, fault);
+    av_packet_unref(pkt);
+
+    return rc;
+}
+
+
+/*
  * Reads up to the packet of an index entry.  Where libav looks for a time is
  * not quite that of the index, so: at the picture, before it, at the beginning.
  */
@@ -283,6 +326,9 @@ find_packet(rn_input *in, AVStream *st, int64_t from, AVPacket *pkt,
         }
 
         while (av_read_frame(in->fmt, pkt) >= 0) {
+            if (check_sets(pkt, fault) != RN_OK) {
+                return fault->status;
+            }
             if (pkt->pos == e->pos) {
                 return RN_OK;
             }
@@ -348,14 +394,17 @@ copy_packets(rn_input *in, rn_mux *mux, AVRational tick, int64_t from,
         goto done;
     }
 
-    if (find_packet(in, st, from, pkt, fault) != RN_OK) {
+    if (read_first(in, pkt, fault) != RN_OK
+        || find_packet(in, st, from, pkt, fault) != RN_OK)
+    {
         goto done;
     }
 
     for (i = 0; i < frames; /* void */ ) {
         if (pkt->stream_index == st->index) {
-            if (set_times(pkt, st->time_base, tick, i, frames, &zero, seen,
-                          fault) != RN_OK
+            if (check_sets(pkt, fault) != RN_OK
+                || set_times(pkt, st->time_base, tick, i, frames, &zero, seen,
+                             fault) != RN_OK
                 || rn_mux_write(mux, pkt, 0, tick, fault) != RN_OK)
             {
                 goto done;
