@@ -139,6 +139,8 @@ source('hevc', 'null', qw(-c:v libx265 -x265-params log-level=error));
 remade('turned', 'a', '-metadata:s:v', 'rotate=90');
 remade('late', 'a', '-bsf:v', 'setts=ts=TS+if(gte(N\\,40)\\,20000\\,0)');
 remade('cut', 'a', [qw(-ss 1.5)]);
+source('untold', 'null', qw(-colorspace unknown -color_primaries unknown -color_trc unknown));
+remade('told', 'untold', qw(-colorspace bt709 -color_primaries bt709 -color_trc bt709 -movflags write_colr));
 remade('pieces', 'a', qw(-movflags frag_keyframe+empty_moov));
 remade('stream', 'a', qw(-f matroska));
 
@@ -160,6 +162,8 @@ not_copied('up to another picture', 'it does not begin and end with key frames',
 not_copied('a size', 'its size is not the film\'s', document({}, clip('large')));
 not_copied('a frame rate', 'its frame rate is not the film\'s', document({}, clip('slow')));
 not_copied('another way of encoding', 'its sources are encoded in different ways', document({}, clip('a'), clip('coarse')));
+not_copied('the same, and colours in the container', 'its sources are encoded in different ways',
+    document({}, clip('untold'), clip('told')));
 not_copied('a picture beside', 'not all of the film is video',
     document({}, clip('a'), { asset => { type => 'color', color => '#123' }, duration => 1 }));
 not_copied('a gap', 'there are gaps', document({}, clip('a'), clip('b', start => 5)));

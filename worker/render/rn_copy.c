@@ -87,11 +87,21 @@ is_idr(AVIOContext *io, const AVIndexEntry *e, const rn_sets *s)
 }
 
 
+/* Of the parameter sets, and of what the container says in their stead. */
+
 static void
 digest(const AVCodecParameters *par, char hex[65])
 {
+    int   n;
+    char  text[160];
+
     rn_sha256_hex((const char *) par->extradata, (size_t) par->extradata_size,
                   hex);
+
+    n = snprintf(text, sizeof(text), "%s %d %d %d %d %d", hex, par->color_range,
+                 par->color_space, par->color_primaries, par->color_trc,
+                 par->chroma_location);
+    rn_sha256_hex(text, (size_t) n, hex);
 }
 
 
