@@ -227,6 +227,12 @@ like $said, qr/not evenly spaced/, 'that is told';
 like $said, qr/odd\.mp4 cannot be copied, and is rendered/, 'and so is what follows';
 is scalar(my @shown = pictures($rest)), 100, 'and the film is rendered';
 
+# even among themselves from a key frame on, but not at the ticks at which they are shown
+remade('shaken', 'a', qw(-bsf:v), 'setts=pts=PTS+200*mod(N\\,3):dts=DTS');
+($rest, $said) = compose('shaken', document({}, clip('shaken', in_point => 1, out_point => 3)));
+like $said, qr/not evenly spaced/, 'pictures between the ticks are told of';
+is scalar(@shown = pictures($rest)), 50, 'and rendered';
+
 # a track of two descriptions of its samples, each with parameter sets of its own; libav writes none, so: the packets of
 # two films, those of the second without their sets, and a second entry in the tables
 sub boxes {

@@ -355,23 +355,28 @@ find_packet(rn_input *in, AVStream *st, int64_t from, AVPacket *pkt,
 }
 
 
-/* A tick for each picture, and each tick once. */
+/*
+ * A tick for each picture, and each tick once: that at which it would be shown
+ * if it were rendered.
+ */
 
 static rn_status
-set_times(AVPacket *pkt, AVRational tb, AVRational tick, int64_t i,
-    int64_t frames, int64_t *zero, bool *seen, rn_fault *fault)
+set_times(AVPacket *pkt, const rn_input *in, AVRational tick, int64_t from,
+    int64_t i, int64_t frames, bool *seen, rn_fault *fault)
 {
+    double   t;
     int64_t  k;
 
     if (pkt->pts == AV_NOPTS_VALUE) {
         return differs(fault, "a picture has no time");
     }
 
-    *zero = i == 0 ? pkt->pts : *zero;
-    k = av_rescale_q_rnd(pkt->pts - *zero, tb, tick, AV_ROUND_NEAR_INF);
+    t = ((double) pkt->pts * av_q2d(in->video->time_base)
+         - (double) in->zero / AV_TIME_BASE) / av_q2d(tick) - (double) from;
+    k = fabs(t) < FRAMES_MAX ? llround(t) : -1;
 
-    if (k < 0 || k >= frames || seen[k] || (i == 0 && !(pkt->flags
-                                                        & AV_PKT_FLAG_KEY)))
+    if (k < 0 || k >= frames || seen[k] || fabs(t - (double) k) > TOLERANCE
+        || (i == 0 && (k != 0 || !(pkt->flags & AV_PKT_FLAG_KEY))))
     {
         return differs(fault, "its pictures are not evenly spaced");
     }
@@ -391,13 +396,12 @@ copy_packets(rn_input *in, rn_mux *mux, AVRational tick, int64_t from,
     int64_t frames, const rn_env *env, rn_fault *fault)
 {
     bool      *seen;
-    int64_t    i, zero;
+    int64_t    i;
     AVPacket  *pkt;
     AVStream  *st = in->video;
 
     pkt = av_packet_alloc();
     seen = calloc((size_t) frames, sizeof(bool));
-    zero = 0;
 
     if (pkt == NULL || seen == NULL) {
         rn_fail(fault, RN_E_NOMEM, "out of memory");
@@ -413,8 +417,8 @@ copy_packets(rn_input *in, rn_mux *mux, AVRational tick, int64_t from,
     for (i = 0; i < frames; /* void */ ) {
         if (pkt->stream_index == st->index) {
             if (check_sets(pkt, fault) != RN_OK
-                || set_times(pkt, st->time_base, tick, i, frames, &zero, seen,
-                             fault) != RN_OK
+                || set_times(pkt, in, tick, from, i, frames, seen, fault)
+                   != RN_OK
                 || rn_mux_write(mux, pkt, 0, tick, fault) != RN_OK)
             {
                 goto done;
