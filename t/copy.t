@@ -285,6 +285,22 @@ for my $in (0, 4) {
     is scalar(my @pictures = pictures($of_two)), 200 - 25 * $in, "from $in s: and rendered";
 }
 
+# a message in front of a picture in the middle becomes a parameter set, as it were
+source('timed', 'null', '-x264-params', 'nal-hrd=vbr:vbv-maxrate=2000:vbv-bufsize=2000');
+{
+    my $bytes = slurp(of('timed'));
+    my @at;
+    push @at, pos($bytes) - 2 while $bytes =~ /\0\0\0[\x04-\x10]\x06\x01/g;
+    cmp_ok scalar(@at), '>', 90, 'each picture has a message' or diag scalar @at;
+    substr($bytes, $at[40], 1) = "\x68";
+    open my $out, '>:raw', of('otherset') or die $!;
+    print {$out} $bytes;
+    close $out or die $!;
+}
+is modes(planned(document({}, clip('otherset')))), 'copy 100', 'one whose sets change within looks as others';
+($rest, $said) = compose('otherset', document({}, clip('otherset')));
+like $said, qr/parameter sets change/, 'that is seen when it is copied';
+
 my $s     = Render::Test->start(workers => 1, slots => 2, http_conf => 'render_bcrypt_cost 5;');
 my $token = $s->signup->{token};
 

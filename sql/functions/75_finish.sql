@@ -333,7 +333,7 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    UPDATE asset SET probe = probe - 'copy', updated_at = now()
+    UPDATE asset SET probe = probe - 'copy'
      WHERE id = ANY (others) AND probe ? 'copy';
 
     DELETE FROM task_edge e USING task t

@@ -276,6 +276,53 @@ check_sets(const AVPacket *pkt, rn_fault *fault)
 
 
 /*
+ * A picture in whole units, the first an IDR, and with no parameter sets but
+ * those of the track: others would hold for all that follows, also for what was
+ * copied from elsewhere.
+ */
+
+static rn_status
+check_units(const AVPacket *pkt, const rn_sets *s, bool first, rn_fault *fault)
+{
+    int             i, type;
+    bool            idr;
+    size_t          left;
+    uint32_t        len;
+    const uint8_t  *p;
+
+    p = pkt->data;
+    left = (size_t) pkt->size;
+    idr = false;
+
+    while (left > 4) {
+        len = AV_RB32(p);
+        p += 4;
+        left -= 4;
+
+        if (len < 1 || len > left) {
+            break;
+        }
+
+        type = p[0] & 31;
+        idr = idr || type == NAL_IDR;
+        i = type == NAL_SPS ? 0 : 1;
+
+        if ((type == NAL_SPS || type == NAL_PPS)
+            && (len != s->len[i] || memcmp(p, s->data[i], len) != 0))
+        {
+            return differs(fault, "its parameter sets change");
+        }
+
+        p += len;
+        left -= len;
+    }
+
+    return left > 0 || (first && !idr) ? differs(fault, "a picture is damaged")
+                                       : RN_OK;
+}
+
+
+/*
  * Where libav stands after it has looked at the streams may be behind a change:
  * from the first picture on, none is missed.
  */
@@ -397,8 +444,13 @@ copy_packets(rn_input *in, rn_mux *mux, AVRational tick, int64_t from,
 {
     bool      *seen;
     int64_t    i;
+    rn_sets    sets;
     AVPacket  *pkt;
     AVStream  *st = in->video;
+
+    if (!rn_sets_read(st->codecpar, &sets)) {
+        return differs(fault, "its parameter sets are others");
+    }
 
     pkt = av_packet_alloc();
     seen = calloc((size_t) frames, sizeof(bool));
@@ -417,6 +469,7 @@ copy_packets(rn_input *in, rn_mux *mux, AVRational tick, int64_t from,
     for (i = 0; i < frames; /* void */ ) {
         if (pkt->stream_index == st->index) {
             if (check_sets(pkt, fault) != RN_OK
+                || check_units(pkt, &sets, i == 0, fault) != RN_OK
                 || set_times(pkt, in, tick, from, i, frames, seen, fault)
                    != RN_OK
                 || rn_mux_write(mux, pkt, 0, tick, fault) != RN_OK)
