@@ -216,7 +216,8 @@ like $s->raw("POST /videos/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $
     'no body at all';
 is_problem $s->req(POST => '/videos/upload', token => $token, body => "--x\r\n\r\nabc\r\n--x--\r\n",
     headers => { 'Content-Type' => 'multipart/mixed; boundary=x' }), 415, 'a mixed body', detail => qr/multipart/;
-is $s->req(GET => '/videos', token => $token)->{json}{items}[0]{id}, $sound->{id}, 'none of these is in the list';
+my ($newest) = grep { $_->{origin} eq 'upload' } @{ $s->req(GET => '/videos', token => $token)->{json}{items} };
+is $newest->{id}, $sound->{id}, 'none of these is in the list';
 
 # Whoever opens what is in a playlist is heard here.
 my $ear = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5, Proto => 'tcp') or die "listen: $@";
