@@ -336,6 +336,7 @@ is_deeply [keys %{ $job->{segments}{by_mode} }], ['render'], 'where it cannot be
 is scalar(my @all = pictures($file)), 200, 'every picture of it';
 is $s->psql("SELECT count(*) FROM render.asset WHERE id = '$id{odd}' AND probe ? 'copy'"), 0, 'which is not tried again';
 is $s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), 2, 'by another run of the job';
+is $s->psql("SELECT count(*) FROM render.job_segment WHERE job = '$job->{id}' AND run = 1"), 0, 'of which no plan is left';
 ($job) = rendered($id{odd});
 is_deeply [$s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), keys %{ $job->{segments}{by_mode} }], [1, 'reuse'],
     'so that the next film of it needs one';
@@ -354,5 +355,14 @@ my $r  = $s->req(POST => '/compositions', token => $token, json => document({},
 $job = $s->wait_job($token, $r->{json}{job_id});
 is $job->{status}, 'completed', 'a worker that may cut smartly' or diag explain $job->{error};
 is_deeply $job->{segments}{by_mode}, { copy => 1, render => 2 }, 'does';
+
+my @odd;
+for my $i (1 .. 5) {
+    remade("odd$i", 'a', qw(-bsf:v), 'setts=pts=' . "'if(eq(N,$i" . '3),PTS+512,if(eq(N,' . $i . "4),PTS-256,PTS))':dts=DTS");
+    push @odd, uploaded("odd$i");
+}
+($job, $file) = rendered(@odd);
+is $s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), 3, 'sources that turn out to be others, one by one: three runs';
+is scalar(@all = pictures($file)), 500, 'but a film';
 $s->stop;
 done_testing;

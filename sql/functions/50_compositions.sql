@@ -68,10 +68,15 @@ LANGUAGE sql STABLE AS $$
         || c.title || c.visibility::text, 'UTF8')), 'hex'), 12) || '"'
 $$;
 
--- The ids of the assets that nginx has found in a document: request.document.
+-- The ids of the assets that nginx has found in a document, request.document;
+-- NULL where it has found none out.
 CREATE OR REPLACE FUNCTION render.document_assets(doc jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
+    IF jsonb_typeof(doc->'assets') IS DISTINCT FROM 'array' THEN
+        RETURN NULL;
+    END IF;
+
     RETURN (SELECT coalesce(jsonb_agg(DISTINCT regexp_replace(a->>'src',
                        '^asset:', '')), '[]')
               FROM jsonb_array_elements(doc->'assets') a);
@@ -359,7 +364,9 @@ BEGIN
     END IF;
 
     SELECT * INTO made FROM add_job(me(who), 'validate', NULL, 1,
-        jsonb_build_object('assets', document_assets(request->'document'),
+        jsonb_build_object('assets', coalesce(
+                               document_assets(request->'document'),
+                               assets_of(body::jsonb)),
                            'config', body), request);
 
     RETURN ok(202, jsonb_build_object('job_id', (made.j).id), made.effects);

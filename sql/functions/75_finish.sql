@@ -312,12 +312,14 @@ BEGIN
 END $$;
 
 -- A source did not hold what its probe had told of copies: that is forgotten,
--- and the film planned anew, in a run of its own.  NULL: it is none of ours.
+-- and the film planned anew, in a run of its own; by the third, nothing is copied
+-- any more.  NULL: it is none of ours.
 CREATE OR REPLACE FUNCTION render.plan_again(job_id uuid, names jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
     j       job;
+    e       jsonb;
     others  uuid[];
 BEGIN
     SELECT * INTO j FROM job WHERE id = job_id;
@@ -325,8 +327,8 @@ BEGIN
     others := ARRAY(SELECT a.id FROM asset a
                      WHERE a.id IN (SELECT to_uuid(i) FROM
                            jsonb_array_elements_text(j.spec->'assets') i)
-                       AND input_name(a) IN (SELECT jsonb_array_elements_text(
-                                                        names))
+                       AND (j.run > 1 OR input_name(a) IN (
+                            SELECT jsonb_array_elements_text(names)))
                      ORDER BY a.id FOR NO KEY UPDATE);
 
     IF others = '{}' THEN
@@ -342,10 +344,15 @@ BEGIN
      WHERE job = j.id AND run = j.run
        AND status IN ('blocked', 'ready', 'leased');
 
+    DELETE FROM job_segment WHERE job = j.id AND run = j.run;
+
     UPDATE job SET run = run + 1, weight_done = 0, engine = NULL
      WHERE id = j.id RETURNING * INTO j;
 
-    RETURN begin_run(j);
+    e := begin_run(j);
+    SELECT * INTO j FROM job WHERE id = j.id;
+
+    RETURN effects_add(e, event(j, 'status'));
 END $$;
 
 -- Seconds before the next attempt: 1, 4, 16 ..., give or take a quarter.
@@ -372,10 +379,10 @@ BEGIN
     IF jsonb_typeof(error->'detail'->'uncopied') = 'array'
        AND t.kind IN ('render_segment', 'assemble')
     THEN
-        UPDATE task SET status = 'failed', error = fail_task.error,
-               ended_at = now() WHERE id = t.id;
         e := plan_again(j.id, error->'detail'->'uncopied');
         IF e IS NOT NULL THEN
+            UPDATE task SET status = 'failed', error = fail_task.error
+             WHERE id = t.id;
             RETURN e;
         END IF;
     END IF;
