@@ -255,6 +255,30 @@ parse_good(const char *text, bool paths)
 }
 
 
+/* Parses a document that must have this one problem, told in these words. */
+
+HELPER void
+parse_bad(const char *text, bool paths, const char *pointer, const char *words)
+{
+    rn_doc       *doc;
+    rn_problems   ps;
+
+    memset(&ps, 0, sizeof(ps));
+
+    assert_int_equal(rn_doc_parse(text, strlen(text), &rn_limits_default,
+                                  paths, &ps, &doc), RN_E_INVALID);
+
+    if (ps.total != 1 || strcmp(ps.items[0].pointer, pointer) != 0
+        || strstr(ps.items[0].detail, words) == NULL)
+    {
+        print_problems(&ps);
+        fail_msg("wanted %s: ...%s...", pointer, words);
+    }
+
+    rn_problems_free(&ps);
+}
+
+
 /* Plans a document that must be good; facts may be NULL where none are used. */
 
 HELPER json_t *

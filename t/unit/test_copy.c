@@ -126,6 +126,8 @@ test_where(void **state)
               &f, true, "render 24, copy 50 @50, render 49");
     modes_are(DOC(TRACK(VIDEO(",\"in_point\":\"76f\",\"out_point\":\"149f\""))),
               &f, true, "render 73");
+    modes_are(DOC(TRACK(VIDEO(",\"in_point\":\"26f\",\"out_point\":\"99f\""))),
+              &f, true, "render 73");
     modes_are(DOC(TRACK(VIDEO(",\"in_point\":\"51f\",\"out_point\":\"201f\""))),
               &f, true, "render 24, copy 125 @75, render 1");
     modes_are(DOC(TRACK(VIDEO("") "," COLOR(",\"duration\":3"))), &f, true,
@@ -324,7 +326,8 @@ join(int a, int b, int c, int film)
     env = env_of(&l);
 
     spec = json_pack("{s:[i, i, i, i], s:b, s:i, s:[{s:s, s:i},"
-                     " {s:s, s:i, s:s}, {s:s, s:i}], s:[]}", "canvas", 64, 48, 25, 1, "mixed", 1,
+                     " {s:s, s:i, s:s}, {s:s, s:i}], s:[]}",
+                     "canvas", 64, 48, 25, 1, "mixed", 1,
                      "samples", 0, "segments", "key", "a", "frames", 30,
                      "key", "b", "frames", 30, "copy", "x",
                      "key", "c", "frames", 30, "sound");

@@ -25,22 +25,7 @@ text_is(const char *document, const char *text)
 static void
 bad(const char *text, const char *pointer, const char *words)
 {
-    rn_doc       *d;
-    rn_problems   ps;
-
-    memset(&ps, 0, sizeof(ps));
-
-    assert_int_equal(rn_doc_parse(text, strlen(text), &rn_limits_default,
-                                  false, &ps, &d), RN_E_INVALID);
-
-    if (ps.total != 1 || strcmp(ps.items[0].pointer, pointer) != 0
-        || strstr(ps.items[0].detail, words) == NULL)
-    {
-        print_problems(&ps);
-        fail_msg("wanted %s: ...%s...", pointer, words);
-    }
-
-    rn_problems_free(&ps);
+    parse_bad(text, false, pointer, words);
 }
 
 
