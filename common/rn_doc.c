@@ -1,5 +1,5 @@
 /*
- * The composition document: time line, outputs and the whole; tracks, clips and
+ * The composition document: time line and the whole; outputs, tracks, clips and
  * assets have files of their own.  How a value of a shape is read: rn_fields.c.
  * Defaults stand here, once, and in docs/composition.md, which a test holds
  * against this file.
@@ -20,6 +20,7 @@ const rn_limits  rn_limits_default = {
     .max_clips = 5000,
     .max_tracks = 64,
     .max_text = 10000,
+    .max_outputs = 8,
 };
 
 static const char *const type_names[] = {
@@ -34,8 +35,8 @@ rn_asset_type_name(rn_asset_type type)
 }
 
 
-static void
-read_side(rn_reader *r, json_t *value, void *out)
+void
+rn_read_side(rn_reader *r, json_t *value, void *out)
 {
     json_int_t  n;
 
@@ -51,188 +52,10 @@ read_side(rn_reader *r, json_t *value, void *out)
 }
 
 
-static void
-read_timeline(rn_reader *r, json_t *value, void *out)
-{
-    static const rn_field fields[] = {
-        { "width",      read_side,     AT(rn_doc, width) },
-        { "height",     read_side,     AT(rn_doc, height) },
-        { "fps",        rn_read_fps,   AT(rn_doc, fps) },
-        { "background", rn_read_color, AT(rn_doc, background) },
-        { "tracks",     rn_read_tracks, 0 },
-        { "fonts", NULL, 0 }, { "markers", NULL, 0 },
-        { NULL, NULL, 0 }
-    };
-
-    if (rn_read_object(r, value, fields, out)
-        && json_object_get(value, "tracks") == NULL)
-    {
-        rn_report(r, "needs \"tracks\"");
-    }
-}
-
-
-typedef struct {
-    int          width, height;
-    rn_rational  fps;
-    const char  *name;
-    rn_quality   quality;
-} output;
-
-
-static void
-read_format(rn_reader *r, json_t *value, void *out)
-{
-    static const rn_word words[] = {
-        { "mp4", 0 }, { "webm", -1 }, { "mov", -1 }, { "gif", -1 },
-        { "mp3", -1 }, { "m4a", -1 }, { "wav", -1 }, { "hls", -1 },
-        { "png", -1 }, { "jpg", -1 }, { "png-sequence", -1 }, { NULL, 0 }
-    };
-
-    (void) out;
-    (void) rn_read_word(r, value, words);
-}
-
-
-static void
-read_quality(rn_reader *r, json_t *value, void *out)
-{
-    int  word;
-
-    static const rn_word words[] = {
-        { "low", RN_QUALITY_LOW }, { "medium", RN_QUALITY_MEDIUM },
-        { "high", RN_QUALITY_HIGH }, { NULL, 0 }
-    };
-
-    word = rn_read_word(r, value, words);
-    if (word >= 0) {
-        *(rn_quality *) out = (rn_quality) word;
-    }
-}
-
-
-static void
-read_output_name(rn_reader *r, json_t *value, void *out)
-{
-    size_t       n;
-    const char  *s;
-
-    s = json_string_value(value);
-    n = s != NULL ? strlen(s) : 0;
-
-    if (n == 0 || n > 40 || n != json_string_length(value)
-        || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") != n)
-    {
-        rn_report(r, "must be 1 to 40 of a-z, 0-9, \"-\" and \"_\"");
-        return;
-    }
-
-    *(const char **) out = s;
-}
-
-
-/*
- * The canvas takes what the time line leaves open from the first output that
- * names it, so the outputs are read before the two are compared.
- */
-
-static void
-read_outputs(rn_reader *r, json_t *value, void *out)
-{
-    size_t        len, at;
-    json_t       *item, *timeline;
-    rn_doc       *doc = out;
-    output        o;
-    rn_rational   fps;
-
-    static const rn_field fields[] = {
-        { "name",    read_output_name, AT(output, name) },
-        { "format",  read_format,      0 },
-        { "quality", read_quality,     AT(output, quality) },
-        { "width",   read_side,        AT(output, width) },
-        { "height",  read_side,        AT(output, height) },
-        { "fps",     rn_read_fps,      AT(output, fps) },
-        { "audio", NULL, 0 }, { "range", NULL, 0 },
-        { NULL, NULL, 0 }
-    };
-
-    if (!json_is_array(value) || json_array_size(value) == 0) {
-        rn_report(r, "must be an array of at least one output");
-        return;
-    }
-
-    if (json_array_size(value) > 1) {
-        len = rn_enter_index(r, 1);
-        rn_report(r, "more than one output is not rendered by this version");
-        rn_leave(r, len);
-    }
-
-    item = json_array_get(value, 0);
-    memset(&o, 0, sizeof(o));
-    o.quality = RN_QUALITY_MEDIUM;
-    o.name = "final";
-
-    at = rn_enter_index(r, 0);
-    (void) rn_read_object(r, item, fields, &o);
-
-    doc->output = o.name;
-    doc->quality = o.quality;
-
-    timeline = json_object_get(doc->root, "timeline");
-
-    if (o.width != 0) {
-        if (json_object_get(timeline, "width") == NULL) {
-            doc->width = o.width;
-        } else if (doc->width != o.width) {
-            len = rn_enter(r, "width");
-            rn_report(r, "another size than the canvas is not rendered by "
-                         "this version");
-            rn_leave(r, len);
-        }
-    }
-
-    if (o.height != 0) {
-        if (json_object_get(timeline, "height") == NULL) {
-            doc->height = o.height;
-        } else if (doc->height != o.height) {
-            len = rn_enter(r, "height");
-            rn_report(r, "another size than the canvas is not rendered by "
-                         "this version");
-            rn_leave(r, len);
-        }
-    }
-
-    if (o.fps.num != 0) {
-        fps = doc->fps;
-        if (json_object_get(timeline, "fps") == NULL) {
-            doc->fps = o.fps;
-        } else if (fps.num != o.fps.num || fps.den != o.fps.den) {
-            len = rn_enter(r, "fps");
-            rn_report(r, "another rate than the canvas is not rendered by "
-                         "this version");
-            rn_leave(r, len);
-        }
-    }
-
-    rn_leave(r, at);
-}
-
-
-static void
-read_version(rn_reader *r, json_t *value, void *out)
-{
-    (void) out;
-
-    if (!json_is_integer(value) || json_integer_value(value) != 1) {
-        rn_report(r, "must be 1");
-    }
-}
-
-
 /* A moment of the film; what only a clip has, "auto" and "end", is none. */
 
-static void
-read_poster_time(rn_reader *r, json_t *value, void *out)
+void
+rn_read_moment(rn_reader *r, json_t *value, void *out)
 {
     const char  *s;
 
@@ -248,10 +71,42 @@ read_poster_time(rn_reader *r, json_t *value, void *out)
 
 
 static void
+read_timeline(rn_reader *r, json_t *value, void *out)
+{
+    static const rn_field fields[] = {
+        { "width",      rn_read_side,  AT(rn_doc, width) },
+        { "height",     rn_read_side,  AT(rn_doc, height) },
+        { "fps",        rn_read_fps,   AT(rn_doc, fps) },
+        { "background", rn_read_color, AT(rn_doc, background) },
+        { "tracks",     rn_read_tracks, 0 },
+        { "fonts", NULL, 0 }, { "markers", NULL, 0 },
+        { NULL, NULL, 0 }
+    };
+
+    if (rn_read_object(r, value, fields, out)
+        && json_object_get(value, "tracks") == NULL)
+    {
+        rn_report(r, "needs \"tracks\"");
+    }
+}
+
+
+static void
+read_version(rn_reader *r, json_t *value, void *out)
+{
+    (void) out;
+
+    if (!json_is_integer(value) || json_integer_value(value) != 1) {
+        rn_report(r, "must be 1");
+    }
+}
+
+
+static void
 read_poster(rn_reader *r, json_t *value, void *out)
 {
     static const rn_field fields[] = {
-        { "time", read_poster_time, AT(rn_doc, poster) },
+        { "time", rn_read_moment, AT(rn_doc, poster) },
         { NULL, NULL, 0 }
     };
 
@@ -263,7 +118,7 @@ static void
 read_root(rn_reader *r)
 {
     size_t   len;
-    json_t  *root, *outputs;
+    json_t  *root;
 
     static const rn_field fields[] = {
         { "version",  read_version,    0 },
@@ -288,12 +143,7 @@ read_root(rn_reader *r)
         rn_report(r, "needs a \"timeline\"");
     }
 
-    outputs = json_object_get(root, "outputs");
-    if (outputs != NULL) {
-        len = rn_enter(r, "outputs");
-        read_outputs(r, outputs, r->doc);
-        rn_leave(r, len);
-    }
+    rn_read_outputs(r, json_object_get(root, "outputs"), r->doc);
 
     if ((int64_t) r->doc->width * r->doc->height > r->limits->max_pixels) {
         len = rn_enter(r, "timeline");
@@ -321,13 +171,7 @@ rn_doc_parse(const char *text, size_t len, const rn_limits *limits,
         return RN_E_NOMEM;
     }
 
-    doc->width = 1280;
-    doc->height = 720;
-    doc->fps.num = 30;
-    doc->fps.den = 1;
     doc->background = 0x000000ff;
-    doc->output = "final";
-    doc->quality = RN_QUALITY_MEDIUM;
     doc->blurhash = true;
 
     doc->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
@@ -382,6 +226,7 @@ rn_doc_free(rn_doc *doc)
 
     free(doc->tracks);
     free(doc->refs);
+    free(doc->outputs);
     json_decref(doc->root);
     free(doc);
 }

@@ -93,6 +93,12 @@ typedef enum { RN_TRACK_VIDEO, RN_TRACK_AUDIO } rn_track_kind;
 typedef enum { RN_QUALITY_LOW, RN_QUALITY_MEDIUM, RN_QUALITY_HIGH }
     rn_quality;
 
+typedef enum {
+    RN_FORMAT_MP4, RN_FORMAT_WEBM, RN_FORMAT_MOV, RN_FORMAT_GIF,
+    RN_FORMAT_MP3, RN_FORMAT_M4A, RN_FORMAT_WAV, RN_FORMAT_PNG,
+    RN_FORMAT_JPG, RN_FORMAT_PNG_SEQUENCE, RN_FORMAT_SPRITE
+} rn_format;
+
 typedef struct {
     rn_asset_type   type;
     const char     *src;
@@ -160,10 +166,23 @@ typedef struct {
 } rn_ref;
 
 typedef struct {
+    char            pointer[32];
+    const char     *name;
+    rn_format       format;
+    rn_quality      quality;
+    int             width, height;      /* px */
+    rn_rational     fps;
+    bool            png;                /* of mov: PNG instead of ProRes */
+    rn_time         from, len;          /* which part; auto: all, to the end */
+    rn_time         at;                 /* of png and jpg; auto: the poster's */
+    double          interval;           /* s, of sprite; 0: so that it fits */
+} rn_output;
+
+typedef struct {
     int             max_side;           /* px */
     int64_t         max_pixels;
     double          max_duration;       /* seconds */
-    size_t          max_clips, max_tracks, max_text;
+    size_t          max_clips, max_tracks, max_text, max_outputs;
     bool            smart_cut;          /* a film may be copied in part */
 } rn_limits;
 
@@ -177,8 +196,9 @@ typedef struct {
     size_t          n_tracks, n_clips;
     rn_ref         *refs;               /* distinct sources */
     size_t          n_refs;
-    const char     *output;             /* name of the output */
-    rn_quality      quality;
+    rn_output      *outputs;            /* one at least */
+    size_t          n_outputs;
+    size_t          film;               /* which of them is the job's result */
     rn_time         poster;             /* auto: second 1, or the middle */
     bool            blurhash;
 } rn_doc;
@@ -200,6 +220,14 @@ void rn_doc_free(rn_doc *doc);
 
 /* "video", "image", ...; never NULL. */
 const char *rn_asset_type_name(rn_asset_type type);
+
+/* "mp4", "png-sequence", ...; never NULL. */
+const char *rn_format_name(rn_format format);
+
+/* Whether there are pictures in it, in motion; and whether there is sound. */
+bool rn_format_has_pictures(rn_format format);
+bool rn_format_is_film(rn_format format);
+bool rn_format_has_sound(rn_format format);
 
 /* The name of what moves, and the count of its numbers (1, 2 or 4). */
 const char *rn_move_name(rn_move move);

@@ -16,6 +16,18 @@ void rn_read_asset(rn_reader *r, json_t *value, void *out);
 /* rn_doc_track.c; out is an rn_doc */
 void rn_read_tracks(rn_reader *r, json_t *value, void *out);
 
+/*
+ * rn_doc_output.c; after the time line was read, with what of the canvas it
+ * names.  value may be NULL; out is the rn_doc.
+ */
+void rn_read_outputs(rn_reader *r, json_t *value, rn_doc *doc);
+
+/* A side of the canvas or of an output; out is an int */
+void rn_read_side(rn_reader *r, json_t *value, void *out);
+
+/* A moment of the film: not "auto", not "end"; out is an rn_time */
+void rn_read_moment(rn_reader *r, json_t *value, void *out);
+
 /* rn_doc_clip.c */
 void rn_read_transition(rn_reader *r, json_t *value, rn_clip *c);
 void rn_read_clip(rn_reader *r, json_t *value, rn_clip *c,

@@ -23,6 +23,8 @@ ngx_http_render_result_type(ngx_http_request_t *r, ngx_str_t *file)
         { ".m4s", "video/iso.segment" }, { ".webm", "video/webm" },
         { ".gif", "image/gif" }, { ".png", "image/png" },
         { ".m4a", "audio/mp4" }, { ".mp3", "audio/mpeg" },
+        { ".wav", "audio/wav" }, { ".mov", "video/quicktime" },
+        { ".zip", "application/zip" },
     };
     size_t  n;
 

@@ -119,6 +119,9 @@ my %good = (
     'an output of nothing'    => output('{}'),
     'a poster'                => root('"poster":{"time":"30f"},"blurhash":false'),
     'a poster of nothing'     => root('"poster":{}'),
+    'eight outputs'           => root('"outputs":[{},{"format":"webm","range":{"start":1}},{"format":"mov","codec":"png"},'
+        . '{"format":"gif","fps":12,"width":160,"range":{"start":"3f","duration":"9f"}},{"format":"mp4","name":"b","range":{"duration":0.5}},'
+        . '{"format":"jpg","time":2,"height":90},{"format":"png-sequence","fps":1},{"format":"sprite","interval":0.5,"range":{}}]'),
     'a film behind the end'   => clips("$color,\"duration\":1}", "$color,\"start\":2,\"duration\":1}"),
 );
 
@@ -191,10 +194,27 @@ my %bad = (
     'a source on another host'         => [asset('{"type":"video","src":"https://example.test/a.mp4"}'), '/timeline/tracks/0/clips/0/asset/src'],
     'an id in capitals'                => [asset('{"type":"video","src":"asset:0B5C8F7E-43F2-4B8E-9D58-2A0E6F1C7D11"}'), '/timeline/tracks/0/clips/0/asset/src'],
     'a file somewhere else'            => [asset('{"type":"video","src":"/etc/passwd"}'), '/timeline/tracks/0/clips/0/asset/src'],
-    'two outputs'                      => [root('"outputs":[{},{}]'), '/outputs'],
+    'nine outputs'                     => [root('"outputs":[' . join(',', map { "{\"name\":\"o$_\"}" } 1 .. 9) . ']'), '/outputs'],
     'no output'                        => [root('"outputs":[]'), '/outputs'],
-    'another format'                   => [output('{"format":"webm"}'), '/outputs/0/format'],
+    'another format'                   => [output('{"format":"avi"}'), '/outputs/0/format'],
+    'a format of later'                => [output('{"format":"hls"}'), '/outputs/0/format'],
     'an output called Final'           => [output('{"name":"Final"}'), '/outputs/0/name'],
+    'an output called preview'         => [output('{"name":"preview"}'), '/outputs/0/name'],
+    'a size of a sound'                => [output('{"format":"mp3","width":320}'), '/outputs/0/width'],
+    'a rate of a still'                => [output('{"format":"png","fps":5}'), '/outputs/0/fps'],
+    'a rate of a sound'                => [output('{"format":"wav","fps":5}'), '/outputs/0/fps'],
+    'a rate of a sprite'               => [output('{"format":"sprite","fps":5}'), '/outputs/0/fps'],
+    'a moment of a film'               => [output('{"time":1}'), '/outputs/0/time'],
+    'a moment at the end'              => [output('{"format":"jpg","time":"end"}'), '/outputs/0/time'],
+    'a range of a still'               => [output('{"format":"jpg","range":{}}'), '/outputs/0/range'],
+    'a range of nothing'               => [output('{"range":{"duration":0}}'), '/outputs/0/range/duration'],
+    'a range of no frames'             => [output('{"range":{"duration":"00f"}}'), '/outputs/0/range/duration'],
+    'a range until the end'            => [output('{"range":{"duration":"end"}}'), '/outputs/0/range/duration'],
+    'a range of an unknown field'      => [output('{"range":{"end":5}}'), '/outputs/0/range/end'],
+    'a codec of an MP4'                => [output('{"codec":"png"}'), '/outputs/0/codec'],
+    'another codec'                    => [output('{"format":"mov","codec":"h264"}'), '/outputs/0/codec'],
+    'an interval of a gif'             => [output('{"format":"gif","interval":1}'), '/outputs/0/interval'],
+    'an interval of nothing'           => [output('{"format":"sprite","interval":0}'), '/outputs/0/interval'],
     'an unknown field of an output'    => [output('{"bitrate":5}'), '/outputs/0/bitrate'],
 );
 

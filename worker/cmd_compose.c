@@ -3,7 +3,7 @@
  * under their keys, so that with --cache only what changed is rendered again.
  */
 
-#include "cmd.h"
+#include "cmd_compose.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,29 +20,6 @@
 
 
 #define RUN_SECONDS  2.0                /* CPU seconds a task is worth */
-
-
-typedef struct {
-    cmd_film     film;
-    const char  *out;
-    char         cache[4096];
-    bool         keep;                  /* the cache is the caller's */
-    int          jobs;
-    json_t      *claimed;               /* keys begun in this run */
-    json_t      *uncopied;              /* sources that could not be copied */
-    double       cost, done;            /* of what is rendered */
-    size_t       rendered, reused;
-    bool         bar;
-    int          percent;
-} compose;
-
-
-static void
-piece_path(const compose *c, const char *key, const char *suffix, char *path,
-    size_t len)
-{
-    (void) snprintf(path, len, "%s/%s.mp4%s", c->cache, key, suffix);
-}
 
 
 static const char *
@@ -124,7 +101,7 @@ next_run(compose *c, json_t *pieces, size_t *next)
     for ( /* void */ ; *next < json_array_size(pieces); (*next)++) {
         piece = json_array_get(pieces, *next);
         key = json_string_value(json_object_get(piece, "key"));
-        piece_path(c, key, "", path, sizeof(path));
+        compose_piece_path(c, key, "", path, sizeof(path));
 
         /* also what this run has begun: a film may show a piece twice */
 
@@ -168,7 +145,7 @@ start_run(compose *c, local_task *t, const char *kind, json_t *run)
 
     json_array_foreach(run, i, piece) {
         key = json_string_value(json_object_get(piece, "key"));
-        piece_path(c, key, ".part", path, sizeof(path));
+        compose_piece_path(c, key, ".part", path, sizeof(path));
 
         if (!local_lend(t, key, path, O_RDWR | O_CREAT | O_TRUNC)
             || !lend_inputs(c, t, json_object_get(piece, "spec")))
@@ -191,8 +168,8 @@ keep_run(compose *c, local_task *t)
 
     json_array_foreach(json_object_get(t->spec, "pieces"), i, piece) {
         key = json_string_value(json_object_get(piece, "key"));
-        piece_path(c, key, ".part", from, sizeof(from));
-        piece_path(c, key, "", to, sizeof(to));
+        compose_piece_path(c, key, ".part", from, sizeof(from));
+        compose_piece_path(c, key, "", to, sizeof(to));
 
         if (rename(from, to) != 0) {
             fprintf(stderr, "render: %s: %s\n", to, strerror(errno));
@@ -266,16 +243,6 @@ run_done(local_task *t)
     }
 
     return frames > 0 ? run_cost(t) * t->units / frames : 0;
-}
-
-
-/* The sources that turned out to be none to copy from, or NULL. */
-
-static json_t *
-uncopied(const local_task *t)
-{
-    return json_incref(json_object_get(json_object_get(t->answer, "detail"),
-                                       "uncopied"));
 }
 
 
@@ -361,7 +328,7 @@ render_pieces(compose *c)
 
         if (local_finish(t, wstatus, err, sizeof(err)) != RN_OK) {
             if (c->uncopied == NULL) {
-                c->uncopied = uncopied(t);
+                c->uncopied = compose_uncopied(t);
             }
             if (ok) {
                 fprintf(stderr, "%srender: %s\n", c->bar ? "\n" : "", err);
@@ -393,66 +360,6 @@ render_pieces(compose *c)
 }
 
 
-static bool
-lend_pieces(compose *c, local_task *t, json_t *pieces)
-{
-    char         path[8300];
-    size_t       i;
-    json_t      *p;
-    const char  *key;
-
-    json_array_foreach(pieces, i, p) {
-        key = json_string_value(json_object_get(p, "key"));
-        piece_path(c, key, "", path, sizeof(path));
-
-        if (!local_lend(t, key, path, O_RDONLY)) {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-
-static bool
-assemble(compose *c)
-{
-    bool        ok;
-    char        part[4200], err[512];
-    json_t     *result;
-    local_task  t;
-
-    (void) snprintf(part, sizeof(part), "%s.part", c->out);
-
-    memset(&t, 0, sizeof(t));
-    t.kind = "assemble";
-    t.spec = json_incref(c->film.plan);
-
-    ok = local_lend(&t, "final.mp4", part, O_RDWR | O_CREAT | O_TRUNC)
-         && lend_pieces(c, &t, json_object_get(c->film.plan, "segments"))
-         && lend_pieces(c, &t, json_object_get(c->film.plan, "sound"));
-
-    if (ok && local_run(&t, &result, err, sizeof(err)) != RN_OK) {
-        fprintf(stderr, "render: %s\n", err);
-        c->uncopied = uncopied(&t);
-        ok = false;
-    }
-
-    local_free(&t);
-
-    if (ok && rename(part, c->out) != 0) {
-        fprintf(stderr, "render: %s: %s\n", c->out, strerror(errno));
-        ok = false;
-    }
-
-    if (!ok) {
-        (void) unlink(part);
-    }
-
-    return ok;
-}
-
-
 static void
 remove_pieces(compose *c)
 {
@@ -467,11 +374,11 @@ remove_pieces(compose *c)
     for (k = 0; k < 2; k++) {
         json_array_foreach(lists[k], i, p) {
             key = json_string_value(json_object_get(p, "key"));
-            piece_path(c, key, ".part", path, sizeof(path));
+            compose_piece_path(c, key, ".part", path, sizeof(path));
             (void) unlink(path);
 
             if (!c->keep) {
-                piece_path(c, key, "", path, sizeof(path));
+                compose_piece_path(c, key, "", path, sizeof(path));
                 (void) unlink(path);
             }
         }
@@ -489,7 +396,7 @@ render_film(compose *c)
     for ( ;; ) {
         c->claimed = json_object();
         ok = render_pieces(c);
-        ok = ok && assemble(c);
+        ok = ok && compose_outputs(c);
         remove_pieces(c);
 
         json_decref(c->claimed);

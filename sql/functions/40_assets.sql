@@ -295,7 +295,9 @@ BEGIN
     -- job, composition, asset: as where a film is accepted or shared
 
     IF a.origin = 'render' THEN
-        UPDATE job SET results = results - 'final'
+        UPDATE job SET results = coalesce((SELECT jsonb_object_agg(x.name, x.r)
+                  FROM jsonb_each(results) x(name, r)
+                 WHERE x.r->>'key' <> a.storage_key), '{}')
          WHERE id = to_uuid(split_part(a.storage_key, '/', 2))
            AND results->'final'->>'key' = a.storage_key;
         PERFORM FROM composition WHERE output_asset = a.id FOR UPDATE;

@@ -315,7 +315,7 @@ BEGIN
      WHERE r->>'key' IS NOT NULL
        AND NOT EXISTS (SELECT FROM asset WHERE storage_key = r->>'key')
      UNION
-    SELECT k FROM old_pictures(j.id, j.run) k
+    SELECT k FROM old_files(j.id, j.run) k
     ON CONFLICT DO NOTHING;
 
     DELETE FROM job WHERE id = j.id;

@@ -143,6 +143,7 @@ LANGUAGE plpgsql STABLE SET search_path = render, pg_temp AS $$
 DECLARE
     pieces  jsonb;
     plan    jsonb;
+    o       jsonb;
     rights  jsonb;
 BEGIN
     CASE t.kind
@@ -177,9 +178,11 @@ BEGIN
     WHEN 'preview' THEN
         SELECT output INTO plan FROM task
          WHERE job = j.id AND run = j.run AND kind = 'plan';
-        pieces := jsonb_build_object('first', picture_of(j, 0, 0),
-            'poster', picture_of(j, (plan->'poster'->>'number')::int,
-                                 (plan->'poster'->>'tick')::bigint),
+        pieces := jsonb_build_object('first', coalesce(plan->'first',
+                                                       picture_of(j, 0, 0)),
+            'poster', CASE WHEN plan->'poster' ? 'spec' THEN plan->'poster'
+                ELSE picture_of(j, (plan->'poster'->>'number')::int,
+                                (plan->'poster'->>'tick')::bigint) END,
             'blurhash', plan->'blurhash');
 
         RETURN jsonb_build_object('spec', pieces,
@@ -192,28 +195,36 @@ BEGIN
         SELECT output INTO plan FROM task
          WHERE job = j.id AND run = j.run AND kind = 'plan';
 
-        RETURN jsonb_build_object('spec', plan || jsonb_build_object(
-            'segments', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-                             'key', key, 'frames', frames,
-                             'copy', spec->'copy'->'input')) ORDER BY number)
-                           FROM job_segment WHERE job = j.id AND run = j.run
-                            AND track = 'video'),
+        o := plan->'outputs'->t.number;
+
+        RETURN jsonb_build_object('spec', coalesce(o || jsonb_build_object(
+                                      'title', plan->'title'), plan)
+            || jsonb_build_object(
+            'segments', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(
+                             jsonb_build_object('key', key, 'frames', frames,
+                             'copy', spec->'copy'->'input')) ORDER BY number),
+                             '[]')
+                           FROM job_segment js WHERE job = j.id AND run = j.run
+                            AND track = 'video' AND is_of(js, o)),
             'sound', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', key,
                              'frames', frames) ORDER BY number), '[]')
-                           FROM job_segment WHERE job = j.id AND run = j.run
-                            AND track = 'sound')),
+                           FROM job_segment js WHERE job = j.id AND run = j.run
+                            AND track = 'sound' AND is_of(js, o))),
             'inputs', (SELECT jsonb_object_agg(s.key, s.storage_key)
                          FROM job_segment js JOIN segment s
                            ON s.scope = js.scope AND s.key = js.key
-                        WHERE js.job = j.id AND js.run = j.run),
-            'outputs', jsonb_build_object('final.mp4',
-                                          prefix_of(t) || 'final.mp4'));
+                        WHERE js.job = j.id AND js.run = j.run
+                          AND is_of(js, o)),
+            'outputs', (SELECT jsonb_object_agg(f->>'name', prefix_of(t)
+                                                || (f->>'name'))
+                          FROM jsonb_array_elements(coalesce(o->'files',
+                               '[{"name": "final.mp4"}]')) f));
 
     ELSE                                    -- audio, render_segment
         SELECT jsonb_agg(jsonb_build_object('key', key, 'frames', frames,
-                         'spec', spec) ORDER BY number) INTO pieces
+                         'spec', spec) ORDER BY number, output) INTO pieces
           FROM job_segment
-         WHERE job = j.id AND run = j.run
+         WHERE job = j.id AND run = j.run AND mode <> 'reuse'
            AND track = CASE t.kind WHEN 'audio' THEN 'sound' ELSE 'video' END
            AND number IN (SELECT n::int FROM
                           jsonb_array_elements(t.input->'numbers') n);

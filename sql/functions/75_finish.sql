@@ -8,18 +8,18 @@ CREATE OR REPLACE FUNCTION render.accept_plan(j render.job, plan jsonb,
     OUT effects jsonb, OUT weight float8)
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
-    assemble  task;
-    r         record;
-    t         task;
-    n         int := 0;
-    waits     int := 0;
+    r  record;
+    t  task;
+    n  int := 0;
 BEGIN
     effects := '{}';
+    weight := 0;
     UPDATE job SET engine = (plan->>'engine')::int WHERE id = j.id;
 
     INSERT INTO job_segment (job, run, output, track, number, key, mode,
                              reason, frames, cost, spec)
-    SELECT j.id, j.run, plan->>'output', x.track, (p->>'number')::int,
+    SELECT j.id, j.run, coalesce(p->>'output', plan->>'output'), x.track,
+           (p->>'number')::int,
            p->>'key', coalesce(p->>'mode', 'render'),
            coalesce(p->>'why', 'not rendered before'),
            (p->>'frames')::bigint, (p->>'cost')::float8, p->'spec'
@@ -43,15 +43,19 @@ BEGIN
      WHERE js.job = j.id AND js.run = j.run AND js.scope = s.scope
        AND js.key = s.key;
 
-    -- a piece that the film shows twice is rendered once
+    -- a piece that the film shows twice, or in two outputs, is rendered once
 
     UPDATE job_segment js SET mode = 'reuse',
            reason = 'the same as number ' || f.number
-      FROM (SELECT key, min(number) AS number FROM job_segment
+      FROM (SELECT key, output, track, number,
+                   first_value(number) OVER w AS first,
+                   row_number() OVER w AS nth
+              FROM job_segment
              WHERE job = j.id AND run = j.run AND scope IS NULL
-             GROUP BY key HAVING count(*) > 1) f
-     WHERE js.job = j.id AND js.run = j.run AND js.key = f.key
-       AND js.number <> f.number;
+            WINDOW w AS (PARTITION BY key ORDER BY number, output)) s,
+           LATERAL (SELECT s.first AS number) f
+     WHERE js.job = j.id AND js.run = j.run AND js.output = s.output
+       AND js.track = s.track AND js.number = s.number AND s.nth > 1;
 
     UPDATE job SET segments = (SELECT json_build_object(
                'total', coalesce(sum(m.n), 0),
@@ -61,20 +65,29 @@ BEGIN
                  GROUP BY mode) m)
      WHERE id = j.id;
 
-    assemble := add_task(j, 'assemble', 0, 1, 0.2, '{}', NULL,
-                         (plan->>'engine')::int);
-    weight := assemble.weight;
+    -- a task for each output, which waits for what it is made of.  (The plan
+    -- of an older worker names no outputs, and no poster: it has one film.)
 
-    -- pictures first: somebody is waiting to see something.  (The plan of an
-    -- older worker names no poster.)
+    FOR r IN SELECT 0 AS i UNION
+             SELECT generate_series(0, jsonb_array_length(plan->'outputs') - 1)
+    LOOP
+        t := add_task(j, 'assemble', r.i, 1, 0.2, '{}', NULL,
+                      (plan->>'engine')::int);
+        weight := weight + t.weight;
+    END LOOP;
+
+    -- pictures first: somebody is waiting to see something; the film's own
+    -- asset has its BlurHash
 
     IF plan ? 'poster' THEN
         t := add_task(j, 'preview', 0, 0, 0.1, '{}', 'high',
                       (plan->>'engine')::int);
-        INSERT INTO task_edge (task, waiting) VALUES (t.id, assemble.id);
+        INSERT INTO task_edge (task, waiting)
+        SELECT t.id, a.id FROM task a
+         WHERE a.job = j.id AND a.run = j.run AND a.kind = 'assemble'
+           AND coalesce((plan->'outputs'->a.number->>'film')::boolean, true);
         effects := bell(t);
         weight := weight + t.weight;
-        waits := 1;
     END IF;
 
     FOR r IN SELECT * FROM render_runs(j) LOOP
@@ -82,22 +95,55 @@ BEGIN
                          ELSE 'render_segment' END, n, 0, r.cost,
                       jsonb_build_object('numbers', r.numbers),
                       NULL, (plan->>'engine')::int);
-        INSERT INTO task_edge (task, waiting) VALUES (t.id, assemble.id);
+        PERFORM wait_for(j, t, plan);
         effects := effects_add(effects, bell(t));
         weight := weight + t.weight;
         n := n + 1;
     END LOOP;
 
-    waits := waits + n;
+    UPDATE task a SET waiting_on = e.n, status = CASE WHEN e.n > 0
+           THEN 'blocked' ELSE 'ready' END::task_status
+      FROM (SELECT x.id, (SELECT count(*) FROM task_edge
+                           WHERE waiting = x.id) AS n
+              FROM task x
+             WHERE x.job = j.id AND x.run = j.run AND x.kind = 'assemble') e
+     WHERE a.id = e.id;
 
-    IF waits = 0 THEN
-        UPDATE task SET waiting_on = 0, status = 'ready'
-         WHERE id = assemble.id RETURNING * INTO t;
-        effects := bell(t);
-    ELSE
-        UPDATE task SET waiting_on = waits WHERE id = assemble.id;
-    END IF;
+    FOR t IN SELECT * FROM task
+              WHERE job = j.id AND run = j.run AND kind = 'assemble'
+                AND status = 'ready' ORDER BY number
+    LOOP
+        effects := effects_add(effects, bell(t));
+    END LOOP;
 END $$;
+
+-- The track of an output that a piece is of: its own, or that of another which
+-- has the same.
+CREATE OR REPLACE FUNCTION render.is_of(js render.job_segment, o jsonb)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT o IS NULL OR js.output = CASE js.track WHEN 'sound'
+           THEN o->>'sound' ELSE o->>'video' END
+$$;
+
+-- Every output that shows a piece which this task renders waits for it.
+CREATE OR REPLACE FUNCTION render.wait_for(j render.job, t render.task,
+    plan jsonb) RETURNS void
+LANGUAGE sql SET search_path = render, pg_temp AS $$
+    INSERT INTO task_edge (task, waiting)
+    SELECT t.id, a.id FROM task a
+     WHERE a.job = j.id AND a.run = j.run AND a.kind = 'assemble'
+       AND EXISTS (SELECT FROM job_segment made JOIN job_segment needed
+                       ON needed.job = made.job AND needed.run = made.run
+                      AND needed.key = made.key
+                    WHERE made.job = j.id AND made.run = j.run
+                      AND made.track = CASE t.kind WHEN 'audio' THEN 'sound'
+                                       ELSE 'video' END
+                      AND made.mode <> 'reuse' AND made.scope IS NULL
+                      AND made.number IN (SELECT n::int FROM
+                              jsonb_array_elements(t.input->'numbers') n)
+                      AND is_of(needed, plan->'outputs'->a.number))
+$$;
 
 -- What would be rendered: the answer of a validation.
 CREATE OR REPLACE FUNCTION render.plan_summary(j render.job, plan jsonb)
@@ -134,7 +180,8 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Missing pieces in runs: a new run where the track or the neighbourhood
--- breaks, and about every max(2 s, an even share for the slots there are).
+-- breaks, and about every max(2 s, an even share for the slots there are).  What
+-- outputs show at one place of the film is of one run: it is drawn once.
 CREATE OR REPLACE FUNCTION render.render_runs(j render.job)
 RETURNS TABLE (track text, numbers jsonb, cost float8)
 LANGUAGE plpgsql STABLE SET search_path = render, pg_temp AS $$
@@ -152,9 +199,11 @@ BEGIN
        AND js.mode <> 'reuse';
 
     track := NULL;
-    FOR s IN SELECT js.track, js.number, js.cost FROM job_segment js
+    FOR s IN SELECT js.track, js.number, sum(js.cost) AS cost
+               FROM job_segment js
               WHERE js.job = j.id AND js.run = j.run AND js.scope IS NULL
                 AND js.mode <> 'reuse'
+              GROUP BY js.track, js.number
               ORDER BY js.track, js.number
     LOOP
         IF track IS NOT NULL AND (s.track <> track OR cost >= share
@@ -197,13 +246,21 @@ BEGIN
        AND key IN (SELECT p->>'key' FROM jsonb_array_elements(pieces) p);
 END $$;
 
--- Where the pictures of runs before this one lie, which nothing names any more.
-CREATE OR REPLACE FUNCTION render.old_pictures(job_id uuid, before_run int)
+-- Where pictures and outputs of runs before this one lie, which nothing names
+-- any more.
+CREATE OR REPLACE FUNCTION render.old_files(job_id uuid, before_run int)
 RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
     SELECT render.prefix_of(t) || name
       FROM render.task t, (VALUES ('preview.jpg'), ('poster.jpg')) x(name)
      WHERE t.job = job_id AND t.run < before_run AND t.kind = 'preview'
+       AND t.status = 'done'
+     UNION
+    SELECT render.prefix_of(t) || (f->>'name')
+      FROM render.task t
+      JOIN render.task p ON p.job = t.job AND p.run = t.run AND p.kind = 'plan',
+           jsonb_array_elements(p.output->'outputs'->t.number->'files') f
+     WHERE t.job = job_id AND t.run < before_run AND t.kind = 'assemble'
        AND t.status = 'done'
 $$;
 
@@ -228,24 +285,32 @@ BEGIN
      WHERE id = job_id RETURNING * INTO j;
 
     SELECT coalesce(jsonb_agg(k), '[]') INTO remove
-      FROM old_pictures(j.id, j.run) k;
+      FROM old_files(j.id, j.run) k;
 
     effects := effects_add(event(j, 'preview', t.kind),
                            release_dependants(t.id));
 END $$;
 
--- The film is stored under the prefix that the task's fence made its own.
-CREATE OR REPLACE FUNCTION render.accept_film(j render.job, t render.task,
-    result jsonb) RETURNS jsonb
+-- What kind of asset a file is.
+CREATE OR REPLACE FUNCTION render.kind_of(content_type text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN split_part(content_type, '/', 1) IN ('video', 'audio',
+                                                          'image')
+                THEN split_part(content_type, '/', 1)
+                WHEN content_type = 'application/zip' THEN 'archive'
+                ELSE 'document' END
+$$;
+
+-- The film becomes an asset, and its composition's output, unless that was
+-- changed meanwhile.
+CREATE OR REPLACE FUNCTION render.publish_film(j render.job, r jsonb)
+RETURNS void
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
     c     composition;
     film  uuid := gen_random_uuid();
-    k     text := prefix_of(t) || 'final.mp4';
-    plan  jsonb;
+    kind  text := kind_of(r->>'content_type');
 BEGIN
-    SELECT output INTO plan FROM task
-     WHERE job = j.id AND run = j.run AND kind = 'plan';
     SELECT * INTO c FROM composition WHERE id = j.subject FOR UPDATE;
 
     IF c.id IS NOT NULL AND c.revision = j.revision THEN
@@ -253,20 +318,66 @@ BEGIN
                            filename, status, origin, kind, storage_key, bytes,
                            content_type, blurhash, probe)
         VALUES (film, j.owner, c.visibility, c.share_token, c.title,
-                'final.mp4', 'ready',
-                'render', 'video', k, (result->>'bytes')::bigint, 'video/mp4',
-                j.blurhash, jsonb_build_object('kind', 'video',
-                                               'duration', plan->'duration'));
+                regexp_replace(r->>'key', '^.*/', ''), 'ready',
+                'render', kind, r->>'key', (r->>'bytes')::bigint,
+                r->>'content_type', j.blurhash,
+                jsonb_build_object('kind', kind, 'duration', r->'duration'));
         UPDATE composition SET output_asset = film, completed_at = now(),
                updated_at = now() WHERE id = c.id;
     END IF;
+END $$;
 
-    UPDATE job SET results = results || jsonb_build_object('final',
-               jsonb_build_object('key', k, 'bytes', result->'bytes',
-                   'duration', plan->'duration', 'content_type', 'video/mp4'))
-     WHERE id = j.id;
+-- An output is stored under the prefix that the task's fence made its own.  With
+-- the last of them the job is done: {"effects", "delete": storage keys}.
+CREATE OR REPLACE FUNCTION render.accept_output(j render.job, t render.task,
+    result jsonb, OUT effects jsonb, OUT remove jsonb)
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    plan   jsonb;
+    o      jsonb;
+    f      record;
+    r      jsonb;
+    name   text;
+    added  jsonb := '{}';
+BEGIN
+    SELECT output INTO plan FROM task
+     WHERE job = j.id AND run = j.run AND kind = 'plan';
+    o := coalesce(plan->'outputs'->t.number, jsonb_build_object('film', true,
+             'name', 'final', 'duration', plan->'duration', 'files',
+             '[{"name": "final.mp4", "type": "video/mp4"}]'::jsonb));
 
-    RETURN end_job(j.id, 'completed', NULL);
+    FOR f IN SELECT x.file, x.nth, coalesce(result->'files'->(x.nth::int - 1),
+                                            result->'bytes') AS bytes
+               FROM jsonb_array_elements(o->'files')
+                    WITH ORDINALITY AS x(file, nth)
+    LOOP
+        name := CASE f.nth WHEN 1 THEN o->>'name' ELSE f.file->>'name' END;
+        r := jsonb_build_object('key', prefix_of(t) || (f.file->>'name'),
+                 'bytes', f.bytes, 'duration', o->'duration',
+                 'content_type', f.file->>'type');
+        added := added || jsonb_build_object(name, r);
+
+        IF f.nth = 1 AND (o->>'film')::boolean THEN
+            added := added || jsonb_build_object('final', r);
+            PERFORM publish_film(j, r);
+        END IF;
+    END LOOP;
+
+    UPDATE job SET results = results || added WHERE id = j.id
+    RETURNING * INTO j;
+
+    remove := '[]';
+
+    IF EXISTS (SELECT FROM task WHERE job = j.id AND run = j.run
+                  AND kind = 'assemble' AND status <> 'done')
+    THEN
+        effects := event(j, 'progress', t.kind);
+        RETURN;
+    END IF;
+
+    SELECT coalesce(jsonb_agg(k), '[]') INTO remove
+      FROM old_files(j.id, j.run) k;
+    effects := end_job(j.id, 'completed', NULL);
 END $$;
 
 -- A stored piece turned out to be missing or damaged: forget it, render it
@@ -289,10 +400,10 @@ BEGIN
                                           WHEN js.spec ? 'still' THEN 'still'
                                           ELSE 'render' END,
            reason = 'what storage held was damaged'
-     WHERE js.job = j.id AND js.run = j.run
-       AND js.scope IS NULL AND js.number = (SELECT min(o.number)
+     WHERE js.job = j.id AND js.run = j.run AND js.scope IS NULL
+       AND (js.number, js.output) = (SELECT o.number, o.output
            FROM job_segment o WHERE o.job = js.job AND o.run = js.run
-            AND o.key = js.key);
+            AND o.key = js.key ORDER BY o.number, o.output LIMIT 1);
 
     FOR r IN SELECT * FROM render_runs(j) LOOP
         w := add_task(j, CASE r.track WHEN 'sound' THEN 'audio'
@@ -493,7 +604,8 @@ BEGIN
           FROM accept_preview(j.id, t, result);
 
     WHEN 'assemble' THEN
-        e := accept_film(j, t, result);
+        SELECT effects, remove INTO e, gone
+          FROM accept_output(j, t, result);
 
     ELSE                                    -- audio, render_segment
         PERFORM accept_pieces(j, result->'pieces');
@@ -505,3 +617,7 @@ BEGIN
     RETURN jsonb_build_object('accepted', true, 'effects', e,
                               'delete', coalesce(gone, '[]'));
 END $$;
+
+-- Of earlier versions, where the last that called them is replaced by now.
+DROP FUNCTION IF EXISTS render.accept_film(render.job, render.task, jsonb);
+DROP FUNCTION IF EXISTS render.old_pictures(uuid, int);

@@ -39,7 +39,18 @@ check_doc(const rn_doc *d)
     MUST(d->fps.num > 0 && d->fps.den > 0);
     MUST(d->n_tracks > 0 && d->n_tracks <= rn_limits_default.max_tracks);
     MUST(d->n_clips <= rn_limits_default.max_clips);
-    MUST(d->output != NULL && strpbrk(d->output, "/.") == NULL);
+    MUST(d->n_outputs > 0 && d->n_outputs <= rn_limits_default.max_outputs);
+    MUST(d->film < d->n_outputs);
+
+    for (i = 0; i < d->n_outputs; i++) {
+        const rn_output  *o = &d->outputs[i];
+
+        MUST(o->name != NULL && strpbrk(o->name, "/.") == NULL);
+        MUST(o->fps.num > 0 && o->fps.den > 0);
+        MUST(!rn_format_has_pictures(o->format)
+             || (o->width >= 2 && o->height >= 2 && o->width % 2 == 0
+                 && o->height % 2 == 0));
+    }
 
     for (i = 0; i < d->n_tracks; i++) {
         for (k = 0; k < d->tracks[i].n; k++) {

@@ -36,6 +36,60 @@
 #include "rn_timeline.h"
 
 
+/* A film's file among those that another environment lends. */
+
+typedef struct {
+    const rn_env  *env;
+    int            fd;
+} film_env;
+
+
+static inline int
+film_file(void *opaque, const char *name)
+{
+    film_env  *f = opaque;
+
+    return strcmp(name, "final.mp4") == 0 ? f->fd
+           : f->env->file(f->env->opaque, name);
+}
+
+
+static inline void
+film_progress(void *opaque, int64_t units)
+{
+    film_env  *f = opaque;
+
+    if (f->env->progress != NULL) {
+        f->env->progress(f->env->opaque, units);
+    }
+}
+
+
+/* Joins the pieces of a plan, or of a specification, to an MP4 on fd. */
+
+static inline rn_status
+assemble_film(json_t *spec, const rn_env *env, int fd, int64_t *bytes,
+    char damaged[65], rn_fault *fault)
+{
+    json_t    *files;
+    rn_env     ours;
+    film_env   f = { env, fd };
+    rn_status  rc;
+
+    ours.file = film_file;
+    ours.progress = film_progress;
+    ours.opaque = &f;
+
+    files = json_array();
+    rc = rn_assemble(spec, &ours, files, damaged, fault);
+    *bytes = json_integer_value(json_array_get(files, 0));
+    json_decref(files);
+
+    return rc;
+}
+
+
+
 #define HELPER  static __attribute__((unused))
 
 #define UUID_A  "11111111-1111-4111-8111-111111111111"
@@ -557,7 +611,8 @@ decode(int fd, int w, int h, bool sound, film *f)
 HELPER void
 trim_sound(film *f, int64_t samples)
 {
-    assert_in_range(f->samples, samples, samples + RN_AAC_FRAME - 1);
+    assert_in_range(f->samples, samples,
+                    samples + rn_codec_of(RN_CODEC_AAC)->frame - 1);
     f->samples = (size_t) samples;
 }
 
@@ -593,7 +648,7 @@ render_film(const char *text, film *f)
     env = env_of(&l);
     memset(&fault, 0, sizeof(fault));
 
-    if (rn_assemble(plan, &env, fd, &bytes, damaged, &fault) != RN_OK) {
+    if (assemble_film(plan, &env, fd, &bytes, damaged, &fault) != RN_OK) {
         fail_msg("not assembled: %s", fault.text);
     }
 

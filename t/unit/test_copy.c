@@ -333,7 +333,7 @@ join(int a, int b, int c, int film)
                      "key", "c", "frames", 30, "sound");
     assert_non_null(spec);
 
-    rc = rn_assemble(spec, &env, film, &bytes, damaged, &fault);
+    rc = assemble_film(spec, &env, film, &bytes, damaged, &fault);
     json_decref(spec);
 
     return rc;

@@ -1094,7 +1094,7 @@ test_sound_seam(void **state)
     memset(&fault, 0, sizeof(fault));
 
     out = memory_file("", 0);
-    assert_int_equal(rn_assemble(plan, &env, out, &bytes, damaged, &fault),
+    assert_int_equal(assemble_film(plan, &env, out, &bytes, damaged, &fault),
                      RN_OK);
     decode(out, 16, 16, true, &two);
     (void) close(out);
@@ -1124,7 +1124,7 @@ test_sound_seam(void **state)
     json_decref(spec);
 
     out = memory_file("", 0);
-    assert_int_equal(rn_assemble(plan, &env, out, &bytes, damaged, &fault),
+    assert_int_equal(assemble_film(plan, &env, out, &bytes, damaged, &fault),
                      RN_OK);
     decode(out, 16, 16, true, &one);
     (void) close(out);
@@ -1205,7 +1205,7 @@ test_container(void **state)
     env = env_of(&l);
     memset(&fault, 0, sizeof(fault));
     fd = memory_file("", 0);
-    assert_int_equal(rn_assemble(plan, &env, fd, &bytes, damaged, &fault),
+    assert_int_equal(assemble_film(plan, &env, fd, &bytes, damaged, &fault),
                      RN_OK);
 
     (void) snprintf(line, sizeof(line), "ffprobe -v error -show_streams "
@@ -1347,7 +1347,7 @@ check_damaged(json_t *plan, lending *l, const char *key, const char *how,
 
     memset(&fault, 0, sizeof(fault));
     fd = memory_file("", 0);
-    rc = rn_assemble(plan, &env, fd, &bytes, damaged, &fault);
+    rc = assemble_film(plan, &env, fd, &bytes, damaged, &fault);
     made = read_fd(fd, &n);
     (void) close(fd);
 
@@ -1405,7 +1405,7 @@ test_damaged_pieces(void **state)
 
     memset(&fault, 0, sizeof(fault));
     fd = memory_file("", 0);
-    assert_int_equal(rn_assemble(plan, &env, fd, &written, damaged, &fault),
+    assert_int_equal(assemble_film(plan, &env, fd, &written, damaged, &fault),
                      RN_OK);
     film = read_fd(fd, &len);
     (void) close(fd);
@@ -1441,7 +1441,7 @@ test_damaged_pieces(void **state)
             lend_instead(&l, key, memory_file(copy, n));
             memset(&fault, 0, sizeof(fault));
             fd = memory_file("", 0);
-            rc = rn_assemble(plan, &env, fd, &written, damaged, &fault);
+            rc = assemble_film(plan, &env, fd, &written, damaged, &fault);
             (void) close(fd);
             if (rc != RN_OK) {
                 assert_int_equal(rc, RN_E_IO);
@@ -1480,7 +1480,7 @@ test_damaged_pieces(void **state)
 
     memset(&fault, 0, sizeof(fault));
     fd = memory_file("", 0);
-    assert_int_equal(rn_assemble(plan, &env, fd, &written, damaged, &fault),
+    assert_int_equal(assemble_film(plan, &env, fd, &written, damaged, &fault),
                      RN_OK);
     assert_string_equal(damaged, "");
     (void) close(fd);
@@ -1490,7 +1490,7 @@ test_damaged_pieces(void **state)
     json_object_set_new(json_array_get(json_object_get(plan, "segments"), 1),
                         "key", json_string("nowhere"));
     fd = memory_file("", 0);
-    assert_int_equal(rn_assemble(plan, &env, fd, &written, damaged, &fault),
+    assert_int_equal(assemble_film(plan, &env, fd, &written, damaged, &fault),
                      RN_E_INTERNAL);
     assert_string_equal(damaged, "");
     (void) close(fd);
@@ -1550,7 +1550,7 @@ test_disk_full(void **state)
     assert_int_equal(render_first(plan, "sound", &l, full, &fault), RN_E_IO);
 
     memset(&fault, 0, sizeof(fault));
-    assert_int_equal(rn_assemble(plan, &env, full, &bytes, damaged, &fault),
+    assert_int_equal(assemble_film(plan, &env, full, &bytes, damaged, &fault),
                      RN_E_IO);
     assert_string_equal(damaged, "");           /* no piece is to blame */
     (void) close(full);
@@ -1736,7 +1736,8 @@ test_other_engine(void **state)
     {
         char  damaged[65];
 
-        assert_int_equal(rn_assemble(copy, &env, out, &bytes, damaged, &fault),
+        assert_int_equal(assemble_film(copy, &env, out, &bytes, damaged,
+                                       &fault),
                          RN_E_INTERNAL);
     }
     json_decref(copy);

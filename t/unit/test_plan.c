@@ -161,7 +161,8 @@ check_plan(json_t *p)
         packets += number_of(s, "frames");
         assert_int_equal(number_of(s, "number"), i);
         s = spec_at(list, i);
-        assert_int_equal(number_of(s, "skip"), i == 0 ? 0 : RN_AAC_PREROLL);
+        assert_int_equal(number_of(s, "skip"), i == 0 ? 0
+                         : rn_codec_of(RN_CODEC_AAC)->preroll);
         assert_true(rn_spec_key(s, hex));
         assert_string_equal(hex, key_at(list, i));
     }
@@ -192,6 +193,24 @@ test_same_twice(void **state)
     assert_true(json_array_size(segments(a)) > 4);
     json_decref(a);
     json_decref(b);
+}
+
+
+/* Which output a piece is of stands beside it. */
+
+static void
+forget_names(json_t *p)
+{
+    size_t   i;
+    json_t  *piece;
+
+    json_array_foreach(segments(p), i, piece) {
+        assert_int_equal(json_object_del(piece, "output"), 0);
+    }
+
+    json_array_foreach(json_object_get(p, "sound"), i, piece) {
+        assert_int_equal(json_object_del(piece, "output"), 0);
+    }
 }
 
 
@@ -233,9 +252,11 @@ test_names_change_nothing(void **state)
     (void) state;
 
     a = plan(plain);
+    forget_names(a);
 
     for (i = 0; i < 2; i++) {
         b = plan(others[i]);
+        forget_names(b);
         assert_true(json_equal(segments(a), segments(b)));
         assert_true(json_equal(json_object_get(a, "sound"),
                                json_object_get(b, "sound")));

@@ -55,6 +55,13 @@ typedef uint8_t  rn_io_byte;
 #define rn_frame_interlaced(f)  ((f)->interlaced_frame)
 #endif
 
+/*
+ * Matroska writes how much decoders are to drop, and takes that off the times
+ * when it is read.  Older writers of it leave adding it to the caller.
+ */
+
+#define RN_MATROSKA_UNDELAYED  (LIBAVFORMAT_VERSION_MAJOR < 60)
+
 #if LIBAVUTIL_VERSION_MAJOR >= 58
 #define rn_frame_duration(f)  ((f)->duration)
 #else

@@ -557,7 +557,7 @@ rn_copy_segment(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
 
     if (check_source(&in, json_string_value(json_object_get(copy, "params")),
                      fault) == RN_OK
-        && rn_mux_open(&mux, out_fd, false, fault) == RN_OK)
+        && rn_mux_open(&mux, out_fd, "mp4", fault) == RN_OK)
     {
         if (rn_mux_stream(&mux, in.video->codecpar, tick, fault) >= 0) {
             (void) copy_packets(&in, &mux, tick, from, frames, env, fault);

@@ -1,6 +1,7 @@
-/* The frozen H.264 profile; see rn_encode.h. */
+/* The frozen profiles; see rn_encode.h. */
 
 #include "rn_encode.h"
+#include "rn_rescale.h"
 #include "rn_skip.h"
 
 #include <errno.h>
@@ -19,73 +20,201 @@
                      "b-pyramid=normal:threads=1:sliced-threads=0"
 
 
+static void
+set_h264(AVCodecContext *enc, const rn_coding *c)
+{
+    char  params[200];
+
+    enc->flags |= AV_CODEC_FLAG_CLOSED_GOP;
+
+    (void) av_opt_set(enc->priv_data, "preset", "veryfast", 0);
+    (void) av_opt_set(enc->priv_data, "profile", "high", 0);
+    (void) av_opt_set_double(enc->priv_data, "crf", c->crf, 0);
+
+    (void) snprintf(params, sizeof(params), X264_PARAMS ":sps-id=%d", c->sps);
+    (void) av_opt_set(enc->priv_data, "x264-params", params, 0);
+}
+
+
+/* Rate 0: the quality is constant, whatever it costs. */
+
+static void
+set_vp9(AVCodecContext *enc, const rn_coding *c)
+{
+    enc->bit_rate = 0;
+
+    (void) av_opt_set_int(enc->priv_data, "crf", c->crf, 0);
+    (void) av_opt_set(enc->priv_data, "deadline", "good", 0);
+    (void) av_opt_set_int(enc->priv_data, "cpu-used", 4, 0);
+    (void) av_opt_set_int(enc->priv_data, "lag-in-frames", 25, 0);
+    (void) av_opt_set_int(enc->priv_data, "auto-alt-ref", !c->alpha, 0);
+    (void) av_opt_set_int(enc->priv_data, "row-mt", 0, 0);
+}
+
+
+static void
+set_prores(AVCodecContext *enc, const rn_coding *c)
+{
+    (void) av_opt_set(enc->priv_data, "profile", c->alpha ? "4444" : "hq", 0);
+    (void) av_opt_set(enc->priv_data, "vendor", "apl0", 0);
+}
+
+
+/* Files of others are for looking at, ours for speed: gif, sprites, sheets. */
+
+static void
+set_png(AVCodecContext *enc, const rn_coding *c)
+{
+    (void) c;
+
+    enc->compression_level = 4;
+    (void) av_opt_set(enc->priv_data, "pred", "mixed", 0);
+}
+
+
+static void
+set_mjpeg(AVCodecContext *enc, const rn_coding *c)
+{
+    enc->flags |= AV_CODEC_FLAG_QSCALE;
+    enc->global_quality = FF_QP2LAMBDA * c->crf;
+}
+
+
+typedef struct {
+    rn_codec              codec;
+    enum AVPixelFormat    format, alpha;
+    const char           *matrix;       /* NULL: of RGB there is none */
+    bool                  full;
+    void                (*set)(AVCodecContext *enc, const rn_coding *c);
+} profile;
+
+static const profile  profiles[] = {
+    { RN_CODEC_H264, AV_PIX_FMT_YUV420P, AV_PIX_FMT_NONE, "bt709", false,
+      set_h264 },
+    { RN_CODEC_VP9, AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVA420P, "bt709", false,
+      set_vp9 },
+    { RN_CODEC_PRORES, AV_PIX_FMT_YUV422P10, AV_PIX_FMT_YUVA444P10, "bt709",
+      false, set_prores },
+    { RN_CODEC_PNG, AV_PIX_FMT_RGB24, AV_PIX_FMT_RGBA, NULL, true, set_png },
+    { RN_CODEC_MJPEG, AV_PIX_FMT_YUV420P, AV_PIX_FMT_NONE, "bt601", true,
+      set_mjpeg },
+};
+
+
+static const profile *
+profile_of(rn_codec codec)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++) {
+        if (profiles[i].codec == codec) {
+            return &profiles[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+set_colour(AVCodecContext *enc, const profile *p)
+{
+    if (p->matrix == NULL) {
+        return;
+    }
+
+    enc->color_range = p->full ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+
+    if (strcmp(p->matrix, "bt709") == 0) {
+        enc->colorspace = AVCOL_SPC_BT709;
+        enc->color_primaries = AVCOL_PRI_BT709;
+        enc->color_trc = AVCOL_TRC_BT709;
+        enc->chroma_sample_location = AVCHROMA_LOC_LEFT;
+    } else {
+        enc->colorspace = AVCOL_SPC_BT470BG;
+    }
+}
+
+
+static rn_status
+begin_file(rn_encoder *e, int fd, rn_fault *fault)
+{
+    AVCodecParameters  *par;
+
+    if (rn_mux_open(&e->mux, fd, rn_codec_of(e->coding.codec)->muxer, fault)
+        != RN_OK)
+    {
+        return fault->status;
+    }
+
+    par = avcodec_parameters_alloc();
+
+    if (par == NULL || avcodec_parameters_from_context(par, e->enc) < 0) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+    } else {
+        (void) rn_mux_stream(&e->mux, par, e->enc->time_base, fault);
+    }
+
+    avcodec_parameters_free(&par);
+
+    return fault->status;
+}
+
+
 rn_status
-rn_encoder_open(rn_encoder *e, int fd, int w, int h, rn_rational fps, int crf,
-    int sps, rn_fault *fault)
+rn_encoder_open(rn_encoder *e, int fd, const rn_coding *c, rn_fault *fault)
 {
     int              rc;
-    char             params[200];
     const AVCodec   *codec;
+    const profile   *p;
     AVCodecContext  *enc;
 
     memset(e, 0, sizeof(*e));
+    e->coding = *c;
 
-    codec = avcodec_find_encoder_by_name("libx264");
+    p = profile_of(c->codec);
+    codec = p != NULL ? avcodec_find_encoder_by_name(
+                            rn_codec_of(c->codec)->encoder) : NULL;
     if (codec == NULL) {
-        return rn_fail(fault, RN_E_INTERNAL, "this FFmpeg has no libx264");
+        return rn_fail(fault, RN_E_INTERNAL, "this FFmpeg has no %s",
+                       p != NULL ? rn_codec_of(c->codec)->encoder : "such "
+                       "encoder");
     }
 
     e->pkt = av_packet_alloc();
+    e->frame = av_frame_alloc();
     enc = e->enc = avcodec_alloc_context3(codec);
 
-    if (e->pkt == NULL || enc == NULL) {
+    if (e->pkt == NULL || e->frame == NULL || enc == NULL) {
         rn_fail(fault, RN_E_NOMEM, "out of memory");
         goto fail;
     }
 
-    enc->width = w;
-    enc->height = h;
-    enc->pix_fmt = AV_PIX_FMT_YUV420P;
-    enc->time_base = (AVRational) { (int) fps.den, (int) fps.num };
-    enc->framerate = (AVRational) { (int) fps.num, (int) fps.den };
+    enc->width = c->w;
+    enc->height = c->h;
+    enc->pix_fmt = c->alpha ? p->alpha : p->format;
+    enc->time_base = (AVRational) { (int) c->fps.den, (int) c->fps.num };
+    enc->framerate = (AVRational) { (int) c->fps.num, (int) c->fps.den };
     enc->sample_aspect_ratio = (AVRational) { 1, 1 };
-    enc->color_range = AVCOL_RANGE_MPEG;
-    enc->colorspace = AVCOL_SPC_BT709;
-    enc->color_primaries = AVCOL_PRI_BT709;
-    enc->color_trc = AVCOL_TRC_BT709;
-    enc->chroma_sample_location = AVCHROMA_LOC_LEFT;
-    enc->gop_size = (int) (5 * fps.num / fps.den);
+    enc->gop_size = (int) (5 * c->fps.num / c->fps.den);
     enc->thread_count = 1;
-    enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_CLOSED_GOP;
+    enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
 
-    (void) av_opt_set(enc->priv_data, "preset", "veryfast", 0);
-    (void) av_opt_set(enc->priv_data, "profile", "high", 0);
-    (void) av_opt_set_double(enc->priv_data, "crf", crf, 0);
+    if (c->codec != RN_CODEC_H264) {
+        enc->flags |= AV_CODEC_FLAG_BITEXACT;
+    }
 
-    (void) snprintf(params, sizeof(params), X264_PARAMS ":sps-id=%d", sps);
-    (void) av_opt_set(enc->priv_data, "x264-params", params, 0);
+    set_colour(enc, p);
+    p->set(enc, c);
 
     rc = avcodec_open2(enc, codec, NULL);
     if (rc < 0) {
-        rn_fail_av(fault, rc, "the H.264 encoder does not start at %dx%d",
-                   w, h);
+        rn_fail_av(fault, rc, "the %s encoder does not start at %dx%d",
+                   rn_codec_of(c->codec)->name, c->w, c->h);
         goto fail;
     }
 
-    rc = rn_mux_open(&e->mux, fd, false, fault);
-    if (rc == RN_OK) {
-        AVCodecParameters  *par;
-
-        par = avcodec_parameters_alloc();
-        if (par == NULL || avcodec_parameters_from_context(par, enc) < 0) {
-            rn_fail(fault, RN_E_NOMEM, "out of memory");
-        } else {
-            (void) rn_mux_stream(&e->mux, par, enc->time_base, fault);
-        }
-        avcodec_parameters_free(&par);
-    }
-
-    if (fault->status == RN_OK) {
+    if (begin_file(e, fd, fault) == RN_OK) {
         return RN_OK;
     }
 
@@ -123,15 +252,78 @@ drain(rn_encoder *e, rn_fault *fault)
 }
 
 
+/* What the encoder must not see of a source's frame: its own properties. */
+
+static rn_status
+refer(rn_encoder *e, const AVFrame *picture, rn_fault *fault)
+{
+    if (av_frame_ref(e->frame, picture) < 0) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    while (e->frame->nb_side_data > 0) {
+        av_frame_remove_side_data(e->frame, e->frame->side_data[0]->type);
+    }
+
+    e->frame->sample_aspect_ratio = (AVRational) { 1, 1 };
+
+    return RN_OK;
+}
+
+
 rn_status
-rn_encoder_send(rn_encoder *e, AVFrame *frame, rn_fault *fault)
+rn_encoder_send(rn_encoder *e, const AVFrame *picture, rn_fault *fault)
+{
+    const profile  *p;
+
+    av_frame_unref(e->frame);
+
+    if (picture->width == e->enc->width && picture->height == e->enc->height
+        && picture->format == e->enc->pix_fmt
+        && e->coding.codec != RN_CODEC_MJPEG)
+    {
+        if (refer(e, picture, fault) != RN_OK) {
+            return fault->status;
+        }
+
+    } else {
+        p = profile_of(e->coding.codec);
+
+        if (e->rescale == NULL
+            && rn_rescale_open(&e->rescale, e->enc->width, e->enc->height,
+                               e->enc->pix_fmt, p->matrix, p->full, fault)
+               != RN_OK)
+        {
+            return fault->status;
+        }
+
+        if (rn_rescale_do(e->rescale, picture, e->frame, fault) != RN_OK) {
+            return fault->status;
+        }
+
+        e->frame->color_range = e->enc->color_range;
+        e->frame->colorspace = e->enc->colorspace;
+        e->frame->color_primaries = e->enc->color_primaries;
+        e->frame->color_trc = e->enc->color_trc;
+    }
+
+    return rn_encoder_again(e, fault);
+}
+
+
+rn_status
+rn_encoder_again(rn_encoder *e, rn_fault *fault)
 {
     int  rc;
 
-    frame->pts = e->sent++;
-    frame->pict_type = AV_PICTURE_TYPE_NONE;
+    e->frame->pts = e->sent++;
+    e->frame->pict_type = AV_PICTURE_TYPE_NONE;
 
-    rc = avcodec_send_frame(e->enc, frame);
+    if (e->coding.codec == RN_CODEC_MJPEG) {
+        e->frame->quality = e->enc->global_quality;
+    }
+
+    rc = avcodec_send_frame(e->enc, e->frame);
     if (rc < 0) {
         return rn_fail_av(fault, rc, "encoding failed");
     }
@@ -148,6 +340,13 @@ rn_encoder_repeat(rn_encoder *e, int64_t frames, rn_fault *fault)
     int        rc;
     int64_t    k;
     rn_skips   skips;
+
+    if (e->coding.codec != RN_CODEC_H264) {
+        while (e->sent < frames && rn_encoder_again(e, fault) == RN_OK) {
+            /* void */
+        }
+        return fault->status;
+    }
 
     if (e->sent != 1 || e->written != 0) {
         return rn_fail(fault, RN_E_INTERNAL, "a still of %lld pictures",
@@ -206,6 +405,8 @@ rn_encoder_close(rn_encoder *e, int64_t frames, rn_fault *fault)
     }
 
     (void) rn_mux_close(&e->mux, fault);
+    rn_rescale_close(&e->rescale);
+    av_frame_free(&e->frame);
     avcodec_free_context(&e->enc);
     av_packet_free(&e->pkt);
 

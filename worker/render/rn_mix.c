@@ -1,6 +1,7 @@
 /* Mixes and codes a piece of the sound; see rn_mix.h. */
 
 #include "rn_mix.h"
+#include "rn_codec.h"
 #include "rn_encode.h"
 #include "rn_motion.h"
 #include "rn_mux.h"
@@ -18,6 +19,7 @@
 #define KNEE        0.85f               /* above it peaks are bent, not cut */
 #define VOLUME_STEP 64                  /* samples between two of its places */
 #define VOLUME_MAX  4.0                 /* 12 dB: an easing may overshoot */
+#define FRAME_MAX   1152                /* samples: the longest of any codec */
 
 
 typedef struct {
@@ -41,6 +43,8 @@ typedef struct {
 
 typedef struct {
     const rn_env    *env;
+    rn_codec               codec;
+    const rn_codec_facts  *facts;
     int64_t          skip, packets;     /* dropped in front; kept */
     bool             mono;              /* both sides of the mix are the same */
     clip            *clips;
@@ -50,7 +54,7 @@ typedef struct {
     AVPacket        *pkt;
     rn_mux           mux;
     int64_t          coded;
-    float            mix[RN_AAC_FRAME * RN_CHANNELS];
+    float            mix[FRAME_MAX * RN_CHANNELS];
 } mixer;
 
 
@@ -184,13 +188,13 @@ static rn_status
 add_clip(mixer *m, clip *c, int64_t at, rn_fault *fault)
 {
     int      n, skip, i;
-    float    gain[RN_AAC_FRAME], *mix;
+    float    gain[FRAME_MAX], *mix;
     size_t   k;
     int64_t  first, last;
 
     first = c->from > at ? c->from : at;
-    last = c->from + c->len < at + RN_AAC_FRAME ? c->from + c->len
-                                                : at + RN_AAC_FRAME;
+    last = at + m->facts->frame;
+    last = c->from + c->len < last ? c->from + c->len : last;
 
     if (first >= last) {
         if (c->from + c->len <= at) {
@@ -254,12 +258,43 @@ bend(float x)
 }
 
 
+/* The mix as the codec takes it: planes of floats, or interleaved. */
+
+static void
+fill_frame(mixer *m)
+{
+    int     i, channel, n, channels;
+    float  *out, x;
+
+    n = m->facts->frame;
+    channels = m->mono ? 1 : RN_CHANNELS;
+
+    for (channel = 0; channel < channels; channel++) {
+        out = (float *) m->frame->extended_data[
+                  m->frame->format == AV_SAMPLE_FMT_FLTP ? channel : 0];
+
+        for (i = 0; i < n; i++) {
+            x = bend(m->mix[RN_CHANNELS * i + channel]);
+
+            switch (m->frame->format) {
+            case AV_SAMPLE_FMT_FLTP:
+                out[i] = x;
+                break;
+            case AV_SAMPLE_FMT_FLT:
+                out[channels * i + channel] = x;
+                break;
+            default:
+                ((int16_t *) (void *) out)[channels * i + channel] =
+                    (int16_t) lrintf(x * 32767);
+            }
+        }
+    }
+}
+
+
 static rn_status
 mix_block(mixer *m, int64_t at, rn_fault *fault)
 {
-    int     i;
-    int     channel;
-    float  *out;
     size_t  k;
 
     memset(m->mix, 0, sizeof(m->mix));
@@ -274,14 +309,7 @@ mix_block(mixer *m, int64_t at, rn_fault *fault)
         return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
-    for (channel = 0; channel < (m->mono ? 1 : RN_CHANNELS); channel++) {
-        out = (float *) m->frame->extended_data[channel];
-
-        for (i = 0; i < RN_AAC_FRAME; i++) {
-            out[i] = bend(m->mix[RN_CHANNELS * i + channel]);
-        }
-    }
-
+    fill_frame(m);
     m->frame->pts = at;
 
     return RN_OK;
@@ -311,8 +339,8 @@ take_packets(mixer *m, rn_fault *fault)
             continue;
         }
 
-        m->pkt->pts = m->pkt->dts = k * RN_AAC_FRAME;
-        m->pkt->duration = RN_AAC_FRAME;
+        m->pkt->pts = m->pkt->dts = k * m->facts->frame;
+        m->pkt->duration = m->facts->frame;
 
         /* skipping is the film's matter, not the piece's */
         av_packet_free_side_data(m->pkt);
@@ -336,15 +364,44 @@ layout_of(const mixer *m)
 }
 
 
+static enum AVSampleFormat
+format_of(rn_codec codec)
+{
+    return codec == RN_CODEC_PCM ? AV_SAMPLE_FMT_S16
+           : codec == RN_CODEC_OPUS ? AV_SAMPLE_FMT_FLT : AV_SAMPLE_FMT_FLTP;
+}
+
+
+static void
+set_coder(AVCodecContext *enc, rn_codec codec)
+{
+    switch (codec) {
+
+    case RN_CODEC_AAC:
+        /* the other coder breaks pure tones with clicks, and takes longer */
+        (void) av_opt_set(enc->priv_data, "aac_coder", "fast", 0);
+        break;
+
+    case RN_CODEC_OPUS:
+        (void) av_opt_set(enc->priv_data, "frame_duration", "20", 0);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
 static rn_status
 open_encoder(mixer *m, int64_t bitrate, rn_fault *fault)
 {
     int             rc;
     const AVCodec  *codec;
 
-    codec = avcodec_find_encoder_by_name("aac");
+    codec = avcodec_find_encoder_by_name(m->facts->encoder);
     if (codec == NULL) {
-        return rn_fail(fault, RN_E_INTERNAL, "this FFmpeg has no AAC encoder");
+        return rn_fail(fault, RN_E_INTERNAL, "this FFmpeg has no %s encoder",
+                       m->facts->encoder);
     }
 
     m->enc = avcodec_alloc_context3(codec);
@@ -356,31 +413,32 @@ open_encoder(mixer *m, int64_t bitrate, rn_fault *fault)
     }
 
     m->enc->sample_rate = RN_RATE;
-    m->enc->sample_fmt = AV_SAMPLE_FMT_FLTP;
+    m->enc->sample_fmt = format_of(m->codec);
     m->enc->ch_layout = layout_of(m);
     m->enc->bit_rate = bitrate;
     m->enc->time_base = (AVRational) { 1, RN_RATE };
     m->enc->thread_count = 1;
     m->enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
-
-    /* the other coder breaks pure tones with clicks, and takes longer */
-    (void) av_opt_set(m->enc->priv_data, "aac_coder", "fast", 0);
+    set_coder(m->enc, m->codec);
 
     rc = avcodec_open2(m->enc, codec, NULL);
     if (rc < 0) {
-        return rn_fail_av(fault, rc, "the AAC encoder does not start");
+        return rn_fail_av(fault, rc, "the %s encoder does not start",
+                          m->facts->name);
     }
 
-    if (m->enc->frame_size != RN_AAC_FRAME
-        || m->enc->initial_padding != RN_AAC_FRAME)
+    /* PCM takes what it is given */
+
+    if ((m->enc->frame_size != m->facts->frame && m->codec != RN_CODEC_PCM)
+        || m->enc->initial_padding != m->facts->padding)
     {
-        return rn_fail(fault, RN_E_INTERNAL, "the AAC encoder frames by %d "
-                       "and pads by %d", m->enc->frame_size,
+        return rn_fail(fault, RN_E_INTERNAL, "the %s encoder frames by %d "
+                       "and pads by %d", m->facts->name, m->enc->frame_size,
                        m->enc->initial_padding);
     }
 
-    m->frame->format = AV_SAMPLE_FMT_FLTP;
-    m->frame->nb_samples = RN_AAC_FRAME;
+    m->frame->format = m->enc->sample_fmt;
+    m->frame->nb_samples = m->facts->frame;
     m->frame->sample_rate = RN_RATE;
     m->frame->ch_layout = layout_of(m);
 
@@ -399,7 +457,7 @@ code(mixer *m, int out_fd, int64_t *bytes, rn_fault *fault)
     int64_t             at;
     AVCodecParameters  *par;
 
-    if (rn_mux_open(&m->mux, out_fd, false, fault) != RN_OK) {
+    if (rn_mux_open(&m->mux, out_fd, m->facts->muxer, fault) != RN_OK) {
         return fault->status;
     }
 
@@ -414,7 +472,7 @@ code(mixer *m, int out_fd, int64_t *bytes, rn_fault *fault)
 
     for (at = 0;
          fault->status == RN_OK && m->coded < m->skip + m->packets;
-         at += RN_AAC_FRAME)
+         at += m->facts->frame)
     {
         if (mix_block(m, at, fault) != RN_OK) {
             break;
@@ -444,11 +502,17 @@ rn_status
 rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     rn_fault *fault)
 {
-    size_t   i;
-    mixer   *m;
-    json_t  *list;
+    size_t     i;
+    mixer     *m;
+    json_t    *list;
+    rn_codec   codec;
 
-    if (number(spec, "engine") != RN_ENGINE || number(spec, "packets") < 1) {
+    codec = rn_codec_named(json_string_value(json_object_get(spec, "codec")),
+                           RN_CODEC_AAC);
+
+    if (number(spec, "engine") != RN_ENGINE || number(spec, "packets") < 1
+        || codec >= RN_CODECS || rn_codec_of(codec)->frame < 1)
+    {
         return rn_fail(fault, RN_E_INTERNAL, "a sound piece of another engine");
     }
 
@@ -460,6 +524,8 @@ rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     }
 
     m->env = env;
+    m->codec = codec;
+    m->facts = rn_codec_of(codec);
     m->skip = number(spec, "skip");
     m->packets = number(spec, "packets");
     m->mono = number(spec, "channels") == 1;

@@ -1,4 +1,4 @@
-/* Writing and reading MP4; see rn_mux.h. */
+/* Writing and reading media files; see rn_mux.h. */
 
 #include "rn_mux.h"
 
@@ -55,14 +55,14 @@ close_again2(AVFormatContext *s, AVIOContext *pb)
 
 
 rn_status
-rn_mux_open(rn_mux *m, int fd, bool faststart, rn_fault *fault)
+rn_mux_open(rn_mux *m, int fd, const char *format, rn_fault *fault)
 {
     int  rc;
 
     memset(m, 0, sizeof(*m));
     m->fd = fd;
 
-    rc = avformat_alloc_output_context2(&m->fmt, NULL, "mp4", NULL);
+    rc = avformat_alloc_output_context2(&m->fmt, NULL, format, NULL);
     m->io = rn_io_open(fd, true);
 
     if (rc < 0 || m->io == NULL) {
@@ -80,11 +80,17 @@ rn_mux_open(rn_mux *m, int fd, bool faststart, rn_fault *fault)
     m->fmt->io_close2 = close_again2;
     m->fmt->opaque = m;
 
-    if (faststart) {
-        (void) av_opt_set(m->fmt->priv_data, "movflags", "+faststart", 0);
-    }
-
     return RN_OK;
+}
+
+
+void
+rn_mux_index_first(rn_mux *m)
+{
+    /* each muxer knows one of them, or needs none */
+
+    (void) av_opt_set(m->fmt->priv_data, "movflags", "+faststart", 0);
+    (void) av_opt_set(m->fmt->priv_data, "cues_to_front", "1", 0);
 }
 
 
@@ -192,7 +198,7 @@ rn_demux_open(rn_demux *d, int fd, rn_fault *fault)
 
     d->fmt->pb = d->io;
     d->fmt->flags |= AVFMT_FLAG_CUSTOM_IO;
-    d->fmt->format_whitelist = av_strdup("mov");
+    d->fmt->format_whitelist = av_strdup("mov,matroska");
     d->fmt->protocol_whitelist = av_strdup("none");
 
     /* our own file: packets as they are, whatever its edit list says */

@@ -1,5 +1,5 @@
 /*
- * MP4 on a descriptor: one writer for segments, sound pieces and the film,
+ * Media files on a descriptor: one writer for segments, sound pieces and films,
  * and the reader that takes the packets of a piece back out.
  */
 
@@ -18,8 +18,11 @@ typedef struct {
 } rn_mux;
 
 
-/* Begins a file; faststart puts the index in front when it is closed. */
-rn_status rn_mux_open(rn_mux *m, int fd, bool faststart, rn_fault *fault);
+/* Begins a file of libavformat's format ("mp4"). */
+rn_status rn_mux_open(rn_mux *m, int fd, const char *format, rn_fault *fault);
+
+/* Puts its index in front when it is closed: for what is watched from afar. */
+void rn_mux_index_first(rn_mux *m);
 
 /* Adds a stream before the first packet; its index, or -1. */
 int rn_mux_stream(rn_mux *m, const AVCodecParameters *par, AVRational tb,

@@ -458,14 +458,14 @@ cut(const rn_doc *doc, rn_cuts *cuts, const rn_copies *copies)
 
 
 rn_status
-rn_plan_copies(const rn_doc *doc, const rn_timeline *tl,
+rn_plan_copies(const rn_doc *doc, const rn_timeline *tl, rn_quality quality,
     const rn_limits *limits, rn_cuts *cuts, rn_copies *out, rn_fault *fault)
 {
     memset(out, 0, sizeof(*out));
 
     out->why = why_not_all(doc, tl);
 
-    if (doc->quality == RN_QUALITY_LOW) {
+    if (quality == RN_QUALITY_LOW) {
         out->why = "a low quality was asked for";
         return RN_OK;
     }

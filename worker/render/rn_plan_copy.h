@@ -31,11 +31,12 @@ typedef struct {
 
 
 /*
- * Finds them, and puts their edges into *cuts.  *out is freed with
- * rn_copies_free, also after a fault.
+ * Finds them for an output of a quality, and puts their edges into *cuts.
+ * *out is freed with rn_copies_free, also after a fault.
  */
 rn_status rn_plan_copies(const rn_doc *doc, const rn_timeline *tl,
-    const rn_limits *limits, rn_cuts *cuts, rn_copies *out, rn_fault *fault);
+    rn_quality quality, const rn_limits *limits, rn_cuts *cuts,
+    rn_copies *out, rn_fault *fault);
 
 /*
  * What a segment copies that begins at tick a, for rn_copy_segment; NULL and

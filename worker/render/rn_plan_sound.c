@@ -5,7 +5,6 @@
 
 #include "rn_plan_sound.h"
 #include "rn_encode.h"
-#include "rn_mix.h"
 #include "rn_plan_duck.h"
 #include "rn_plan_layer.h"
 #include "rn_segment.h"
@@ -19,13 +18,20 @@
 #define EDGE  (RN_RATE / 200)           /* 5 ms against clicks at hard cuts */
 
 
-static const int  bitrate_of[] = { 96000, 128000, 192000 };
-static const int  mono_bitrate_of[] = { 48000, 64000, 96000 };
+/* By channels and quality; PCM has none. */
+
+static const int  bitrates[RN_CODECS][2][3] = {
+    [RN_CODEC_AAC] = { { 48000, 64000, 96000 }, { 96000, 128000, 192000 } },
+    [RN_CODEC_OPUS] = { { 32000, 48000, 80000 }, { 64000, 96000, 160000 } },
+    [RN_CODEC_MP3] = { { 64000, 96000, 128000 }, { 128000, 192000, 256000 } },
+};
 
 typedef struct {
-    const rn_doc       *doc;
-    const rn_timeline  *tl;
-    bool                mono;           /* all of what is heard is */
+    const rn_doc           *doc;
+    const rn_timeline      *tl;
+    const rn_sound_stream  *stream;
+    const rn_codec_facts   *codec;
+    bool                    mono;       /* all of what is heard is */
 } sounds;
 
 
@@ -34,6 +40,9 @@ is_heard(const sounds *s, const rn_place *c)
 {
     return c->facts != NULL && c->facts->has_audio
            && c->clip->asset.type != RN_ASSET_IMAGE
+           && rn_sample_at(c->end, s->doc->fps, RN_RATE) > s->stream->from
+           && rn_sample_at(c->start, s->doc->fps, RN_RATE)
+              < s->stream->from + s->stream->samples
            && (c->clip->moves[RN_MOVE_VOLUME].n > 0 ? 1 : c->clip->volume)
               * s->doc->tracks[c->track].volume > 1e-6;
 }
@@ -210,9 +219,10 @@ piece(const sounds *s, int64_t first, int64_t packets, int number)
     int64_t          skip, zero, end;
     const rn_place  *c;
 
-    skip = first == 0 ? 0 : RN_AAC_PREROLL;
-    zero = (first - skip) * RN_AAC_FRAME;
-    end = (first + packets + RN_AAC_AHEAD) * RN_AAC_FRAME;
+    skip = first == 0 ? 0 : s->codec->preroll;
+    zero = s->stream->from + (first - skip) * s->codec->frame;
+    end = s->stream->from
+          + (first + packets + s->codec->ahead) * s->codec->frame;
 
     clips = json_array();
 
@@ -237,8 +247,8 @@ piece(const sounds *s, int64_t first, int64_t packets, int number)
 
     spec = json_pack("{s:i, s:s, s:i, s:i, s:I, s:I, s:o}",
                      "v", 1, "kind", "sound", "engine", RN_ENGINE,
-                     "bitrate", (s->mono ? mono_bitrate_of
-                                         : bitrate_of)[s->doc->quality],
+                     "bitrate", bitrates[s->stream->codec][!s->mono]
+                                        [s->stream->quality],
                      "skip", (json_int_t) skip, "packets",
                      (json_int_t) packets, "clips", clips);
 
@@ -248,22 +258,27 @@ piece(const sounds *s, int64_t first, int64_t packets, int number)
         (void) json_object_set_new(spec, "channels", json_integer(1));
     }
 
+    if (spec != NULL && s->stream->codec != RN_CODEC_AAC) {
+        (void) json_object_set_new(spec, "codec", json_string(s->codec->name));
+    }
+
     if (spec == NULL || !rn_spec_key(spec, key)) {
         json_decref(spec);
         return NULL;
     }
 
-    return json_pack("{s:i, s:s, s:I, s:f, s:o}", "number", number,
+    return json_pack("{s:s, s:i, s:s, s:I, s:f, s:o}",
+                     "output", s->stream->name, "number", number,
                      "key", key, "frames", (json_int_t) packets,
-                     "cost", (double) packets * RN_AAC_FRAME / RN_RATE
-                             * (0.008 + 0.004 * (double) n),
+                     "cost", (double) packets * s->codec->frame / RN_RATE
+                             * (0.008 * s->codec->cost + 0.004 * (double) n),
                      "spec", spec);
 }
 
 
 json_t *
-rn_plan_sound(const rn_doc *doc, const rn_timeline *tl, int64_t samples,
-    rn_fault *fault)
+rn_plan_sound(const rn_doc *doc, const rn_timeline *tl,
+    const rn_sound_stream *stream, rn_fault *fault)
 {
     bool     heard;
     size_t   i;
@@ -273,6 +288,8 @@ rn_plan_sound(const rn_doc *doc, const rn_timeline *tl, int64_t samples,
 
     s.doc = doc;
     s.tl = tl;
+    s.stream = stream;
+    s.codec = rn_codec_of(stream->codec);
 
     list = json_array();
     heard = false;
@@ -289,15 +306,16 @@ rn_plan_sound(const rn_doc *doc, const rn_timeline *tl, int64_t samples,
         return list;
     }
 
-    /* one packet more than the sound fills: the coder's own delay */
+    /* what the coder pads with fills packets, too */
 
-    total = (samples + RN_AAC_FRAME - 1) / RN_AAC_FRAME + 1;
+    total = (stream->samples + s.codec->padding + s.codec->frame - 1)
+            / s.codec->frame;
 
     for (first = 0; first < total; first += n) {
         n = total - first;
 
-        if (n > RN_AAC_PIECE + RN_AAC_PIECE / 8) {
-            n = RN_AAC_PIECE;           /* no crumb of a last piece */
+        if (s.codec->piece > 0 && n > s.codec->piece + s.codec->piece / 8) {
+            n = s.codec->piece;         /* no crumb of a last piece */
         }
 
         p = piece(&s, first, n, (int) json_array_size(list));

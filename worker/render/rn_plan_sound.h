@@ -4,12 +4,23 @@
 #define RN_PLAN_SOUND_H
 
 #include "rn_av.h"
+#include "rn_codec.h"
 #include "rn_timeline.h"
 
 
-/* The pieces of the sound, empty for a silent film; NULL on failure. */
+/* A sound track of an output, which others may have, too. */
+
+typedef struct {
+    const char  *name;                  /* of the output */
+    rn_codec     codec;
+    rn_quality   quality;
+    int64_t      from, samples;         /* of the film, at 48 kHz */
+} rn_sound_stream;
+
+
+/* The pieces of the sound, empty where it is silent; NULL on failure. */
 json_t *rn_plan_sound(const rn_doc *doc, const rn_timeline *tl,
-    int64_t samples, rn_fault *fault);
+    const rn_sound_stream *stream, rn_fault *fault);
 
 
 #endif /* RN_PLAN_SOUND_H */

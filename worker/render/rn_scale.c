@@ -42,8 +42,8 @@ rn_full_range(const AVFrame *f)
 }
 
 
-static const int *
-coefficients(const char *matrix)
+const int *
+rn_coefficients(const char *matrix)
 {
     int  cs;
 
@@ -79,9 +79,9 @@ rn_scale(const AVFrame *src, rn_colour from, AVFrame *dst, rn_colour to,
 
     /* what it cannot set, of RGB, needs no setting */
 
-    (void) sws_setColorspaceDetails(sws, coefficients(from.matrix), from.full,
-                                    coefficients(to.matrix), to.full,
-                                    0, 1 << 16, 1 << 16);
+    (void) sws_setColorspaceDetails(sws, rn_coefficients(from.matrix),
+                                    from.full, rn_coefficients(to.matrix),
+                                    to.full, 0, 1 << 16, 1 << 16);
 
     rc = sws_scale(sws, (const uint8_t *const *) src->data, src->linesize, 0,
                    src->height, dst->data, dst->linesize);

@@ -25,6 +25,9 @@ rn_status rn_scale(const AVFrame *src, rn_colour from, AVFrame *dst,
 /* The matrix a decoded frame is meant in, by its tags and size. */
 const char *rn_matrix_of(const AVFrame *f);
 
+/* swscale's coefficients of a matrix. */
+const int *rn_coefficients(const char *matrix);
+
 /* Whether it is meant in full range. */
 bool rn_full_range(const AVFrame *f);
 

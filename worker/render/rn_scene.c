@@ -14,7 +14,8 @@
 struct rn_scene {
     rn_stage      stage;
     int64_t       frames;
-    uint32_t      background;
+    uint32_t      base, background;
+    bool          based;
     rn_layer    **layers;
     size_t        n;
     AVFrame      *canvas, *side;        /* side: the other half of a mix */
@@ -70,7 +71,13 @@ compose(rn_scene *s, int64_t k, rn_fault *fault)
         return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
-    rn_fill(s->canvas, s->background);
+    if (s->based) {
+        rn_fill(s->canvas, s->base);
+        rn_blend_color(s->canvas, s->background, s->stage.w, s->stage.h, 0, 0,
+                       RN_OPAQUE);
+    } else {
+        rn_fill(s->canvas, s->background);
+    }
 
     for (i = 0; i < s->n; i++) {
         if (rn_layer_active(s->layers[i], k)
@@ -163,6 +170,14 @@ fail:
 
     rn_scene_close(&s);
     return fault->status;
+}
+
+
+void
+rn_scene_base(rn_scene *s, uint32_t rgba)
+{
+    s->base = rgba;
+    s->based = true;
 }
 
 

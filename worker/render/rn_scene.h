@@ -20,6 +20,12 @@ rn_status rn_scene_open(rn_scene **out, json_t *spec, const rn_env *env,
     rn_fault *fault);
 
 /*
+ * Lays all of it, the background by its alpha, on a colour.  Without this the
+ * background is opaque.
+ */
+void rn_scene_base(rn_scene *s, uint32_t rgba);
+
+/*
  * The picture at tick k of the segment, yuv420p in bt.709, limited range; k
  * must not decrease, and may leap.  *picture is borrowed until the next call;
  * a reference to it keeps its pixels.

@@ -1,6 +1,6 @@
 /*
- * Renders one segment from its specification, which is the very document that
- * is hashed into the segment's key: what is not in it cannot decide a pixel.
+ * Renders segments from their specifications, which are the very documents that
+ * are hashed into their keys: what is not in one cannot decide a pixel.
  */
 
 #ifndef RN_SEGMENT_H
@@ -20,8 +20,27 @@ typedef struct {
 } rn_env;
 
 
+/* A specification, where it is rendered to, and then its size. */
+
+typedef struct {
+    json_t   *spec;
+    int       fd;
+    int64_t   bytes;
+} rn_piece;
+
+
+/* Whether two specifications show the same pictures, however coded. */
+bool rn_segment_same(json_t *a, json_t *b);
+
 /*
- * Renders `spec` (see rn_plan.h) to an MP4 on out_fd; *bytes is its size.
+ * Renders pieces of the same pictures, each of which is drawn once.  The
+ * descriptors stay the caller's.
+ */
+rn_status rn_segments_render(rn_piece *pieces, size_t n, const rn_env *env,
+    rn_fault *fault);
+
+/*
+ * Renders `spec` (see rn_plan.h) to a file on out_fd; *bytes is its size.
  * The descriptors stay the caller's.
  */
 rn_status rn_segment_render(json_t *spec, const rn_env *env, int out_fd,

@@ -1,7 +1,8 @@
 /*
- * The stage "assemble": joins pieces to the film, written to the file lent as
- * "final.mp4".  The key of a damaged piece is the detail, or the sources whose
- * pictures do not go with others: {"uncopied": [their names]}.
+ * The stage "assemble": joins pieces to an output, written to the files lent by
+ * their names in the plan.  result: {"bytes": of the first, "files": [sizes]}.
+ * The key of a damaged piece is the detail, or the sources whose pictures do
+ * not go with others: {"uncopied": [their names]}.
  */
 
 #include "stage.h"
@@ -32,18 +33,17 @@ rn_status
 stage_assemble(json_t *spec, const rn_env *env, json_t **result,
     json_t **detail, rn_fault *fault)
 {
-    int      fd;
     char     damaged[65];
-    int64_t  bytes;
+    json_t  *files;
 
-    fd = env->file(env->opaque, "final.mp4");
-    if (fd < 0) {
-        return rn_fail(fault, RN_E_INTERNAL, "no file for the film");
+    files = json_array();
+    if (files == NULL) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
-    bytes = 0;
+    if (rn_assemble(spec, env, files, damaged, fault) != RN_OK) {
+        json_decref(files);
 
-    if (rn_assemble(spec, env, fd, &bytes, damaged, fault) != RN_OK) {
         if (damaged[0] != '\0') {
             *detail = json_pack("{s:[s]}", "damaged", damaged);
         } else if (json_is_true(json_object_get(spec, "mixed"))
@@ -55,7 +55,8 @@ stage_assemble(json_t *spec, const rn_env *env, json_t **result,
         return fault->status;
     }
 
-    *result = json_pack("{s:I}", "bytes", (json_int_t) bytes);
+    *result = json_pack("{s:O, s:o}", "bytes", json_array_get(files, 0),
+                        "files", files);
 
     return RN_OK;
 }

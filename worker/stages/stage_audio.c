@@ -3,9 +3,19 @@
 #include "stage_pieces.h"
 #include "rn_mix.h"
 
+
+static rn_status
+render(rn_piece *pieces, size_t n, const rn_env *env, rn_fault *fault)
+{
+    (void) n;
+
+    return rn_mix_render(pieces->spec, env, pieces->fd, &pieces->bytes, fault);
+}
+
+
 rn_status
 stage_audio(json_t *spec, const rn_env *env, json_t **result,
     json_t **detail, rn_fault *fault)
 {
-    return stage_pieces(spec, env, rn_mix_render, result, detail, fault);
+    return stage_pieces(spec, env, render, false, result, detail, fault);
 }

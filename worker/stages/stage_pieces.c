@@ -2,82 +2,124 @@
 
 #include "stage_pieces.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 
+/* A piece under a key that is not its own would poison the cache. */
+
 static rn_status
-one(json_t *piece, const rn_env *env, stage_piece_pt render, json_t *done,
-    rn_fault *fault)
+read_piece(json_t *piece, const rn_env *env, rn_piece *out, rn_fault *fault)
 {
-    int          fd;
     char         hex[65];
-    int64_t      bytes;
-    json_t      *spec;
     const char  *key;
 
     key = json_string_value(json_object_get(piece, "key"));
-    spec = json_object_get(piece, "spec");
+    out->spec = json_object_get(piece, "spec");
+    out->bytes = 0;
 
-    /* a piece under a key that is not its own would poison the cache */
-
-    if (key == NULL || spec == NULL || !rn_spec_key(spec, hex)
+    if (key == NULL || out->spec == NULL || !rn_spec_key(out->spec, hex)
         || strcmp(hex, key) != 0)
     {
         return rn_fail(fault, RN_E_INTERNAL, "a piece whose key is not that "
                        "of its specification");
     }
 
-    fd = env->file(env->opaque, key);
-    if (fd < 0) {
-        return rn_fail(fault, RN_E_INTERNAL, "no file for a piece");
+    out->fd = env->file(env->opaque, key);
+
+    return out->fd >= 0 ? RN_OK : rn_fail(fault, RN_E_INTERNAL,
+                                          "no file for a piece");
+}
+
+
+/* The neighbours from i on that show the same: they are drawn once. */
+
+static size_t
+run_from(const rn_piece *pieces, size_t i, size_t n, bool group)
+{
+    size_t  k;
+
+    for (k = i + 1; group && k < n; k++) {
+        if (!rn_segment_same(pieces[i].spec, pieces[k].spec)) {
+            break;
+        }
     }
 
-    bytes = 0;
-    if (render(spec, env, fd, &bytes, fault) != RN_OK) {
-        return fault->status;
-    }
+    return group ? k - i : 1;
+}
 
-    if (json_array_append_new(done, json_pack("{s:s, s:I, s:O}", "key", key,
-                                              "bytes", (json_int_t) bytes,
-                                              "frames",
-                                              json_object_get(piece, "frames")))
-        != 0)
-    {
-        return rn_fail(fault, RN_E_NOMEM, "out of memory");
-    }
 
-    return RN_OK;
+static json_t *
+uncopied(json_t *spec)
+{
+    return json_pack("{s:[O]}", "uncopied",
+                     json_object_get(json_object_get(spec, "copy"), "input"));
 }
 
 
 rn_status
 stage_pieces(json_t *spec, const rn_env *env, stage_piece_pt render,
-    json_t **result, json_t **detail, rn_fault *fault)
+    bool group, json_t **result, json_t **detail, rn_fault *fault)
 {
-    size_t   i;
-    json_t  *pieces, *piece, *done, *copy;
+    size_t     i, n, run;
+    json_t    *list, *piece, *done;
+    rn_piece  *pieces;
 
-    pieces = json_object_get(spec, "pieces");
+    list = json_object_get(spec, "pieces");
+    n = json_array_size(list);
+
     done = json_array();
+    pieces = calloc(n + 1, sizeof(rn_piece));
 
-    if (done == NULL || json_array_size(pieces) == 0) {
-        json_decref(done);
-        return rn_fail(fault, RN_E_INTERNAL, "a task without pieces");
+    if (done == NULL || pieces == NULL) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+        goto fail;
     }
 
-    json_array_foreach(pieces, i, piece) {
-        if (one(piece, env, render, done, fault) != RN_OK) {
-            copy = json_object_get(json_object_get(piece, "spec"), "copy");
-            if (copy != NULL && fault->status == RN_E_INPUT) {
-                *detail = json_pack("{s:[O]}", "uncopied",
-                                    json_object_get(copy, "input"));
+    if (n == 0) {
+        rn_fail(fault, RN_E_INTERNAL, "a task without pieces");
+        goto fail;
+    }
+
+    json_array_foreach(list, i, piece) {
+        if (read_piece(piece, env, &pieces[i], fault) != RN_OK) {
+            goto fail;
+        }
+    }
+
+    for (i = 0; i < n; i += run) {
+        run = run_from(pieces, i, n, group);
+
+        if (render(&pieces[i], run, env, fault) != RN_OK) {
+            if (json_object_get(pieces[i].spec, "copy") != NULL
+                && fault->status == RN_E_INPUT)
+            {
+                *detail = uncopied(pieces[i].spec);
             }
-            json_decref(done);
-            return fault->status;
+            goto fail;
+        }
+    }
+
+    json_array_foreach(list, i, piece) {
+        if (json_array_append_new(done, json_pack("{s:O, s:I, s:O}",
+                "key", json_object_get(piece, "key"),
+                "bytes", (json_int_t) pieces[i].bytes,
+                "frames", json_object_get(piece, "frames"))) != 0)
+        {
+            rn_fail(fault, RN_E_NOMEM, "out of memory");
+            goto fail;
         }
     }
 
     *result = json_pack("{s:o}", "pieces", done);
+    free(pieces);
 
     return RN_OK;
+
+fail:
+
+    json_decref(done);
+    free(pieces);
+
+    return fault->status;
 }

@@ -6,17 +6,19 @@
 #include "stage.h"
 
 
-typedef rn_status (*stage_piece_pt)(json_t *spec, const rn_env *env,
-    int out_fd, int64_t *bytes, rn_fault *fault);
+/* Renders n pieces of the same pictures; of the sound n is 1. */
+typedef rn_status (*stage_piece_pt)(rn_piece *pieces, size_t n,
+    const rn_env *env, rn_fault *fault);
 
 /*
  * Renders each of spec.pieces [{"key", "frames", "spec"}] to the file lent
- * under its key, after checking that the key is the specification's.
+ * under its key, after checking that the key is the specification's.  group:
+ * neighbours that show the same pictures are rendered at one time.
  * result: {"pieces": [{"key", "bytes", "frames"}]}.  A source that does not
  * hold what was to be copied of it is the detail: {"uncopied": [its name]}.
  */
 rn_status stage_pieces(json_t *spec, const rn_env *env, stage_piece_pt render,
-    json_t **result, json_t **detail, rn_fault *fault);
+    bool group, json_t **result, json_t **detail, rn_fault *fault);
 
 
 #endif /* STAGE_PIECES_H */

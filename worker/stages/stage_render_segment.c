@@ -7,5 +7,6 @@ rn_status
 stage_render_segment(json_t *spec, const rn_env *env, json_t **result,
     json_t **detail, rn_fault *fault)
 {
-    return stage_pieces(spec, env, rn_segment_render, result, detail, fault);
+    return stage_pieces(spec, env, rn_segments_render, true, result, detail,
+                        fault);
 }

@@ -1,0 +1,463 @@
+/*
+ * Outputs of a composition: what each is written as, and what of the canvas
+ * they decide.  Which part of a film a range is: rn_plan_output.c.
+ */
+
+#include "rn_doc_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define GIF_FPS       10
+#define GIF_WIDTH     480
+#define SPRITE_WIDTH  160
+#define SIDE_MIN      16
+#define SHAPE_OFF     0.02              /* by which shapes may differ */
+
+
+enum {
+    FILM = 1,                           /* pictures and sound */
+    MOVES = 2,                          /* pictures at a rate */
+    SEEN = 4,
+    HEARD = 8,
+    STILL = 16,
+};
+
+static const struct {
+    const char  *name;
+    unsigned     is;
+} formats[] = {
+    [RN_FORMAT_MP4] = { "mp4", FILM | MOVES | SEEN | HEARD },
+    [RN_FORMAT_WEBM] = { "webm", FILM | MOVES | SEEN | HEARD },
+    [RN_FORMAT_MOV] = { "mov", FILM | MOVES | SEEN | HEARD },
+    [RN_FORMAT_GIF] = { "gif", MOVES | SEEN },
+    [RN_FORMAT_MP3] = { "mp3", HEARD },
+    [RN_FORMAT_M4A] = { "m4a", HEARD },
+    [RN_FORMAT_WAV] = { "wav", HEARD },
+    [RN_FORMAT_PNG] = { "png", SEEN | STILL },
+    [RN_FORMAT_JPG] = { "jpg", SEEN | STILL },
+    [RN_FORMAT_PNG_SEQUENCE] = { "png-sequence", MOVES | SEEN },
+    [RN_FORMAT_SPRITE] = { "sprite", SEEN },
+};
+
+
+const char *
+rn_format_name(rn_format format)
+{
+    return formats[format].name;
+}
+
+
+bool
+rn_format_has_pictures(rn_format format)
+{
+    return (formats[format].is & SEEN) != 0;
+}
+
+
+bool
+rn_format_is_film(rn_format format)
+{
+    return (formats[format].is & FILM) != 0;
+}
+
+
+bool
+rn_format_has_sound(rn_format format)
+{
+    return (formats[format].is & HEARD) != 0;
+}
+
+
+static void
+read_format(rn_reader *r, json_t *value, void *out)
+{
+    int  word;
+
+    static const rn_word words[] = {
+        { "mp4", RN_FORMAT_MP4 }, { "webm", RN_FORMAT_WEBM },
+        { "mov", RN_FORMAT_MOV }, { "gif", RN_FORMAT_GIF },
+        { "mp3", RN_FORMAT_MP3 }, { "m4a", RN_FORMAT_M4A },
+        { "wav", RN_FORMAT_WAV }, { "png", RN_FORMAT_PNG },
+        { "jpg", RN_FORMAT_JPG }, { "png-sequence", RN_FORMAT_PNG_SEQUENCE },
+        { "sprite", RN_FORMAT_SPRITE }, { "hls", -1 }, { NULL, 0 }
+    };
+
+    word = rn_read_word(r, value, words);
+    if (word >= 0) {
+        *(rn_format *) out = (rn_format) word;
+    }
+}
+
+
+static void
+read_quality(rn_reader *r, json_t *value, void *out)
+{
+    int  word;
+
+    static const rn_word words[] = {
+        { "low", RN_QUALITY_LOW }, { "medium", RN_QUALITY_MEDIUM },
+        { "high", RN_QUALITY_HIGH }, { NULL, 0 }
+    };
+
+    word = rn_read_word(r, value, words);
+    if (word >= 0) {
+        *(rn_quality *) out = (rn_quality) word;
+    }
+}
+
+
+static void
+read_codec(rn_reader *r, json_t *value, void *out)
+{
+    int  word;
+
+    static const rn_word words[] = {
+        { "prores", 0 }, { "png", 1 }, { NULL, 0 }
+    };
+
+    word = rn_read_word(r, value, words);
+    if (word >= 0) {
+        *(bool *) out = word == 1;
+    }
+}
+
+
+/* Names stand in addresses and become names of files beside our own. */
+
+static void
+read_name(rn_reader *r, json_t *value, void *out)
+{
+    size_t       n;
+    const char  *s;
+
+    s = json_string_value(value);
+    n = s != NULL ? strlen(s) : 0;
+
+    if (n == 0 || n > 40 || n != json_string_length(value)
+        || strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") != n)
+    {
+        rn_report(r, "must be 1 to 40 of a-z, 0-9, \"-\" and \"_\"");
+        return;
+    }
+
+    if (strcmp(s, "preview") == 0 || strcmp(s, "poster") == 0) {
+        rn_report(r, "\"%s\" is what another result of each film is called", s);
+        return;
+    }
+
+    *(const char **) out = s;
+}
+
+
+static void
+read_interval(rn_reader *r, json_t *value, void *out)
+{
+    (void) rn_read_between(r, value, 0.1, 3600, out);
+}
+
+
+static void
+read_range(rn_reader *r, json_t *value, void *out)
+{
+    size_t      len;
+    rn_output  *o = out;
+
+    static const rn_field fields[] = {
+        { "start",    rn_read_moment, AT(rn_output, from) },
+        { "duration", rn_read_moment, AT(rn_output, len) },
+        { NULL, NULL, 0 }
+    };
+
+    if (rn_read_object(r, value, fields, o)
+        && ((o->len.kind == RN_TIME_SECONDS && o->len.seconds <= 0)
+            || (o->len.kind == RN_TIME_FRAMES && o->len.frames <= 0)))
+    {
+        len = rn_enter(r, "duration");
+        rn_report(r, "must be more than 0");
+        rn_leave(r, len);
+    }
+}
+
+
+/* Fields that only some formats have. */
+
+static void
+refuse_meaningless(rn_reader *r, json_t *value, rn_format format)
+{
+    size_t  i, len;
+
+    static const struct {
+        const char  *name;
+        unsigned     is, format;
+    } only[] = {
+        { "width",    SEEN,          0 },
+        { "height",   SEEN,          0 },
+        { "fps",      MOVES,         0 },
+        { "audio",    HEARD,         0 },
+        { "range",    MOVES | HEARD, 1u << RN_FORMAT_SPRITE },
+        { "time",     STILL,         0 },
+        { "codec",    0,             1u << RN_FORMAT_MOV },
+        { "interval", 0,             1u << RN_FORMAT_SPRITE },
+    };
+
+    for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
+        if (!(formats[format].is & only[i].is)
+            && !(only[i].format & 1u << format)
+            && json_object_get(value, only[i].name) != NULL)
+        {
+            len = rn_enter(r, only[i].name);
+            rn_report(r, "has no meaning for the format \"%s\"",
+                      formats[format].name);
+            rn_leave(r, len);
+        }
+    }
+}
+
+
+static void
+read_output(rn_reader *r, json_t *value, rn_output *o)
+{
+    static const rn_field fields[] = {
+        { "name",     read_name,      AT(rn_output, name) },
+        { "format",   read_format,    AT(rn_output, format) },
+        { "quality",  read_quality,   AT(rn_output, quality) },
+        { "width",    rn_read_side,   AT(rn_output, width) },
+        { "height",   rn_read_side,   AT(rn_output, height) },
+        { "fps",      rn_read_fps,    AT(rn_output, fps) },
+        { "codec",    read_codec,     AT(rn_output, png) },
+        { "range",    read_range,     0 },
+        { "time",     rn_read_moment, AT(rn_output, at) },
+        { "interval", read_interval,  AT(rn_output, interval) },
+        { "audio", NULL, 0 },
+        { NULL, NULL, 0 }
+    };
+
+    if (rn_read_object(r, value, fields, o)) {
+        refuse_meaningless(r, value, o->format);
+    }
+}
+
+
+/* The first is called "final", others as their format is, unless named. */
+
+static void
+name_outputs(rn_reader *r, rn_doc *doc)
+{
+    size_t      i, k, at, len;
+    rn_output  *o;
+
+    for (i = 0; i < doc->n_outputs; i++) {
+        o = &doc->outputs[i];
+
+        if (o->name == NULL) {
+            o->name = i == 0 ? "final" : formats[o->format].name;
+        }
+
+        for (k = 0; k < i; k++) {
+            if (strcmp(doc->outputs[k].name, o->name) == 0) {
+                at = rn_enter_index(r, i);
+                len = rn_enter(r, "name");
+                rn_report(r, "\"%s\" is the name of output %zu, too", o->name,
+                          k);
+                rn_leave(r, len);
+                rn_leave(r, at);
+                break;
+            }
+        }
+
+        if (strcmp(o->name, "final") == 0) {
+            doc->film = i;
+        }
+    }
+}
+
+
+/*
+ * What the time line leaves open of the canvas, the outputs decide: the first
+ * that names both sides (or the one that is missing), the first that names a
+ * rate.  Where there are films others are not asked: their size and rate are
+ * seldom meant for all.
+ */
+
+static void
+set_canvas(rn_doc *doc)
+{
+    bool              film;
+    size_t            i;
+    const rn_output  *o;
+
+    film = false;
+
+    for (i = 0; i < doc->n_outputs; i++) {
+        film = film || (formats[doc->outputs[i].format].is & FILM);
+    }
+
+    for (i = 0; i < doc->n_outputs; i++) {
+        o = &doc->outputs[i];
+
+        if (film && !(formats[o->format].is & FILM)) {
+            continue;
+        }
+
+        if ((doc->width != 0 || o->width != 0)
+            && (doc->height != 0 || o->height != 0))
+        {
+            doc->width = doc->width != 0 ? doc->width : o->width;
+            doc->height = doc->height != 0 ? doc->height : o->height;
+        }
+
+        if (doc->fps.num == 0 && o->fps.num != 0) {
+            doc->fps = o->fps;
+        }
+    }
+
+    if (doc->width == 0) {
+        doc->width = 1280;
+    }
+
+    if (doc->height == 0) {
+        doc->height = 720;
+    }
+
+    if (doc->fps.num == 0) {
+        doc->fps = (rn_rational) { 30, 1 };
+    }
+}
+
+
+static int
+even(double side)
+{
+    int  n;
+
+    n = (int) lround(side / 2) * 2;
+
+    return n < 2 ? 2 : n;
+}
+
+
+/* Size and rate: what one side leaves open follows from the canvas's shape. */
+
+static void
+complete(rn_reader *r, rn_doc *doc, rn_output *o)
+{
+    bool         named;
+    double       shape;
+    unsigned     is;
+    rn_rational  ten = { GIF_FPS, 1 };
+
+    is = formats[o->format].is;
+    shape = (double) doc->width / doc->height;
+    named = o->width != 0 || o->height != 0;
+
+    if (o->fps.num == 0) {
+        o->fps = o->format == RN_FORMAT_GIF
+                 && doc->fps.num > ten.num * doc->fps.den ? ten : doc->fps;
+    }
+
+    if (!(is & SEEN)) {
+        return;
+    }
+
+    if (o->width == 0 && o->height == 0) {
+        o->width = doc->width;
+
+        if (o->format == RN_FORMAT_GIF && o->width > GIF_WIDTH) {
+            o->width = GIF_WIDTH;
+        } else if (o->format == RN_FORMAT_SPRITE && o->width > SPRITE_WIDTH) {
+            o->width = SPRITE_WIDTH;
+        }
+
+        o->height = o->width == doc->width ? doc->height
+                                           : even(o->width / shape);
+
+    } else if (o->height == 0) {
+        o->height = even(o->width / shape);
+
+    } else if (o->width == 0) {
+        o->width = even(o->height * shape);
+
+    } else if (fabs(log((double) o->width / o->height / shape)) > SHAPE_OFF
+               && abs(even(o->width / shape) - o->height) > 2
+               && abs(even(o->height * shape) - o->width) > 2)
+    {
+        rn_report(r, "%d x %d is of another shape than the canvas of %d x %d; "
+                  "name one side, and the other follows", o->width, o->height,
+                  doc->width, doc->height);
+    }
+
+    if ((is & FILM) && (o->width < SIDE_MIN || o->height < SIDE_MIN)) {
+        rn_report(r, "would be %d x %d px; a film has at least %d each way",
+                  o->width, o->height, SIDE_MIN);
+    }
+
+    /* what is as the canvas is, is told there */
+
+    if (named && (o->width != doc->width || o->height != doc->height)
+        && ((int64_t) o->width * o->height > r->limits->max_pixels
+            || o->width > r->limits->max_side
+            || o->height > r->limits->max_side))
+    {
+        rn_report(r, "%d x %d px are more than the %lld that are rendered here",
+                  o->width, o->height, (long long) r->limits->max_pixels);
+    }
+}
+
+
+void
+rn_read_outputs(rn_reader *r, json_t *value, rn_doc *doc)
+{
+    size_t  i, n, len, at;
+
+    len = rn_enter(r, "outputs");
+
+    if (value != NULL && (!json_is_array(value) || json_array_size(value) == 0))
+    {
+        rn_report(r, "must be an array of at least one output");
+        value = NULL;
+    }
+
+    n = value != NULL ? json_array_size(value) : 1;
+
+    if (n > r->limits->max_outputs) {
+        rn_report(r, "a film may have at most %zu outputs",
+                  r->limits->max_outputs);
+        n = r->limits->max_outputs;
+    }
+
+    doc->outputs = calloc(n, sizeof(rn_output));
+    if (doc->outputs == NULL) {
+        rn_report(r, "out of memory");
+        rn_leave(r, len);
+        return;
+    }
+
+    doc->n_outputs = n;
+
+    for (i = 0; i < n; i++) {
+        doc->outputs[i].quality = RN_QUALITY_MEDIUM;
+        (void) snprintf(doc->outputs[i].pointer,
+                        sizeof(doc->outputs[i].pointer), "/outputs/%zu", i);
+
+        if (value != NULL) {
+            at = rn_enter_index(r, i);
+            read_output(r, json_array_get(value, i), &doc->outputs[i]);
+            rn_leave(r, at);
+        }
+    }
+
+    name_outputs(r, doc);
+    set_canvas(doc);
+
+    for (i = 0; i < n; i++) {
+        at = rn_enter_index(r, i);
+        complete(r, doc, &doc->outputs[i]);
+        rn_leave(r, at);
+    }
+
+    rn_leave(r, len);
+}

@@ -1,0 +1,38 @@
+/* A film in the making on the command line; for cmd_compose*.c alone. */
+
+#ifndef CMD_COMPOSE_H
+#define CMD_COMPOSE_H
+
+#include "cmd.h"
+
+
+typedef struct {
+    cmd_film     film;
+    const char  *out;
+    char         cache[4096];
+    bool         keep;                  /* the cache is the caller's */
+    int          jobs;
+    json_t      *claimed;               /* keys begun in this run */
+    json_t      *uncopied;              /* sources that could not be copied */
+    double       cost, done;            /* of what is rendered */
+    size_t       rendered, reused;
+    bool         bar;
+    int          percent;
+} compose;
+
+
+/* Where a piece is kept, or with a suffix made. */
+void compose_piece_path(const compose *c, const char *key, const char *suffix,
+    char *path, size_t len);
+
+/* The sources that turned out to be none to copy from, or NULL; new. */
+json_t *compose_uncopied(const local_task *t);
+
+/*
+ * Joins the pieces to all outputs of the plan.  False with messages; sources
+ * that could not be copied are then in c->uncopied.
+ */
+bool compose_outputs(compose *c);
+
+
+#endif /* CMD_COMPOSE_H */

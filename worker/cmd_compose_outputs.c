@@ -1,0 +1,200 @@
+/*
+ * The last step of render compose: pieces to files.  A film's only output, if
+ * it is one file, is called as the caller says; others lie in a folder of that
+ * name, as the plan calls them.
+ */
+
+#include "cmd_compose.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+
+#define PATH_SIZE  8300
+
+
+void
+compose_piece_path(const compose *c, const char *key, const char *suffix,
+    char *path, size_t len)
+{
+    (void) snprintf(path, len, "%s/%s.mp4%s", c->cache, key, suffix);
+}
+
+
+json_t *
+compose_uncopied(const local_task *t)
+{
+    return json_incref(json_object_get(json_object_get(t->answer, "detail"),
+                                       "uncopied"));
+}
+
+
+/* The pieces of the track that an output shares with the one of that name. */
+
+static json_t *
+pieces_of(json_t *list, json_t *name)
+{
+    size_t   i;
+    json_t  *p, *out;
+
+    out = json_array();
+
+    json_array_foreach(list, i, p) {
+        if (name != NULL && json_equal(json_object_get(p, "output"), name)) {
+            (void) json_array_append(out, p);
+        }
+    }
+
+    return out;
+}
+
+
+static bool
+lend_pieces(const compose *c, local_task *t, json_t *pieces)
+{
+    char         path[PATH_SIZE];
+    size_t       i;
+    json_t      *p;
+    const char  *key;
+
+    json_array_foreach(pieces, i, p) {
+        key = json_string_value(json_object_get(p, "key"));
+        compose_piece_path(c, key, "", path, sizeof(path));
+
+        if (!local_lend(t, key, path, O_RDONLY)) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static bool
+in_folder(const compose *c)
+{
+    json_t       *outputs;
+    struct stat   st;
+
+    outputs = json_object_get(c->film.plan, "outputs");
+
+    return json_array_size(outputs) > 1
+           || json_array_size(json_object_get(json_array_get(outputs, 0),
+                                              "files")) > 1
+           || (stat(c->out, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+
+static void
+file_path(const compose *c, const char *name, const char *suffix, char *path)
+{
+    if (in_folder(c)) {
+        (void) snprintf(path, PATH_SIZE, "%s/%s%s", c->out, name, suffix);
+    } else {
+        (void) snprintf(path, PATH_SIZE, "%s%s", c->out, suffix);
+    }
+}
+
+
+static const char *
+name_of(json_t *file)
+{
+    return json_string_value(json_object_get(file, "name"));
+}
+
+
+/* Whole files, or none: what is there already stays until they are. */
+
+static bool
+keep_files(const compose *c, json_t *files, bool made)
+{
+    char     part[PATH_SIZE], path[PATH_SIZE];
+    size_t   i;
+    json_t  *f;
+
+    json_array_foreach(files, i, f) {
+        file_path(c, name_of(f), ".part", part);
+        file_path(c, name_of(f), "", path);
+
+        if (made && rename(part, path) != 0) {
+            fprintf(stderr, "render: %s: %s\n", path, strerror(errno));
+            made = false;
+        }
+
+        if (!made) {
+            (void) unlink(part);
+        }
+    }
+
+    return made;
+}
+
+
+static bool
+write_output(compose *c, json_t *output)
+{
+    bool         ok;
+    char         part[PATH_SIZE], err[512];
+    size_t       i;
+    json_t      *spec, *f, *files, *result, *plan = c->film.plan;
+    local_task   t;
+
+    spec = json_copy(output);
+    (void) json_object_set(spec, "title", json_object_get(plan, "title"));
+    (void) json_object_set_new(spec, "segments", pieces_of(
+               json_object_get(plan, "segments"),
+               json_object_get(output, "video")));
+    (void) json_object_set_new(spec, "sound", pieces_of(
+               json_object_get(plan, "sound"),
+               json_object_get(output, "sound")));
+
+    memset(&t, 0, sizeof(t));
+    t.kind = "assemble";
+    t.spec = spec;
+
+    files = json_object_get(output, "files");
+    ok = lend_pieces(c, &t, json_object_get(spec, "segments"))
+         && lend_pieces(c, &t, json_object_get(spec, "sound"));
+
+    json_array_foreach(files, i, f) {
+        file_path(c, name_of(f), ".part", part);
+        ok = ok && local_lend(&t, name_of(f), part,
+                              O_RDWR | O_CREAT | O_TRUNC);
+    }
+
+    if (ok && local_run(&t, &result, err, sizeof(err)) != RN_OK) {
+        fprintf(stderr, "render: %s\n", err);
+        c->uncopied = compose_uncopied(&t);
+        ok = false;
+    }
+
+    ok = keep_files(c, files, ok);
+    local_free(&t);
+
+    return ok;
+}
+
+
+bool
+compose_outputs(compose *c)
+{
+    size_t   i;
+    json_t  *o;
+
+    if (in_folder(c) && mkdir(c->out, 0777) != 0 && errno != EEXIST) {
+        fprintf(stderr, "render: %s: %s\n", c->out, strerror(errno));
+        return false;
+    }
+
+    json_array_foreach(json_object_get(c->film.plan, "outputs"), i, o) {
+        if (!write_output(c, o)) {
+            return false;
+        }
+    }
+
+    return true;
+}

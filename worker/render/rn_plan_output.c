@@ -1,0 +1,409 @@
+/* Outputs and the tracks they are made of; see rn_plan_output.h. */
+
+#include "rn_plan_output.h"
+#include "rn_sound.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define GIF_RATE       50               /* players take less than 2/100 s for
+                                           none at all */
+#define GIF_MAX        3000             /* pictures */
+#define SEQUENCE_MAX   20000
+#define SPRITES        100              /* so many, unless an interval is set */
+#define SPRITES_MAX    1000
+#define SHEET_MAX      40000000         /* px */
+
+
+static const struct {
+    rn_codec     picture, sound;        /* RN_CODECS: none */
+    bool         alpha;                 /* where the background has it */
+    const char  *suffix, *type;
+} formats[] = {
+    [RN_FORMAT_MP4] = { RN_CODEC_H264, RN_CODEC_AAC, false,
+                        "mp4", "video/mp4" },
+    [RN_FORMAT_WEBM] = { RN_CODEC_VP9, RN_CODEC_OPUS, true,
+                         "webm", "video/webm" },
+    [RN_FORMAT_MOV] = { RN_CODEC_PRORES, RN_CODEC_PCM, true,
+                        "mov", "video/quicktime" },
+    [RN_FORMAT_GIF] = { RN_CODEC_PNG, RN_CODECS, true, "gif", "image/gif" },
+    [RN_FORMAT_MP3] = { RN_CODECS, RN_CODEC_MP3, false,
+                        "mp3", "audio/mpeg" },
+    [RN_FORMAT_M4A] = { RN_CODECS, RN_CODEC_AAC, false, "m4a", "audio/mp4" },
+    [RN_FORMAT_WAV] = { RN_CODECS, RN_CODEC_PCM, false, "wav", "audio/wav" },
+    [RN_FORMAT_PNG] = { RN_CODEC_PNG, RN_CODECS, true, "png", "image/png" },
+    [RN_FORMAT_JPG] = { RN_CODEC_MJPEG, RN_CODECS, false,
+                        "jpg", "image/jpeg" },
+    [RN_FORMAT_PNG_SEQUENCE] = { RN_CODEC_PNG, RN_CODECS, true,
+                                 "zip", "application/zip" },
+    [RN_FORMAT_SPRITE] = { RN_CODEC_PNG, RN_CODECS, false,
+                           "vtt", "text/vtt" },
+};
+
+
+static int64_t
+common_divisor(int64_t a, int64_t b)
+{
+    int64_t  t;
+
+    while (b != 0) {
+        t = a % b;
+        a = b;
+        b = t;
+    }
+
+    return a;
+}
+
+
+static int64_t
+tick_of(const rn_time *t, rn_rational fps)
+{
+    return t->kind == RN_TIME_FRAMES ? t->frames
+           : t->kind == RN_TIME_SECONDS ? rn_ticks(t->seconds, fps) : 0;
+}
+
+
+static void
+problem_at(rn_problems *problems, const rn_output *o, const char *member,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+static void
+problem_at(rn_problems *problems, const rn_output *o, const char *member,
+    const char *fmt, ...)
+{
+    char     pointer[80], text[256];
+    va_list  ap;
+
+    va_start(ap, fmt);
+    (void) vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+
+    (void) snprintf(pointer, sizeof(pointer), "%s%s", o->pointer, member);
+    rn_problem_add(problems, pointer, "%s", text);
+}
+
+
+/* The part of the film that an output is of; false with a problem. */
+
+static bool
+find_range(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
+    rn_problems *problems, int64_t *from, int64_t *to)
+{
+    const char  *member;
+
+    member = "/range/start";
+    *from = tick_of(&o->from, doc->fps);
+    *to = o->len.kind == RN_TIME_AUTO ? tl->frames
+          : *from + tick_of(&o->len, doc->fps);
+
+    if (o->format == RN_FORMAT_PNG || o->format == RN_FORMAT_JPG) {
+        member = "/time";
+        *from = o->at.kind == RN_TIME_AUTO ? tl->poster
+                                           : tick_of(&o->at, doc->fps);
+        *to = *from + 1;
+    }
+
+    if (*from >= tl->frames) {
+        problem_at(problems, o, member, "is behind the film's end: it lasts "
+                   "%.3f s, which are %lld frames",
+                   (double) tl->frames * (double) doc->fps.den
+                   / (double) doc->fps.num, (long long) tl->frames);
+        return false;
+    }
+
+    if (*to <= *from) {
+        problem_at(problems, o, "/range/duration", "is less than a frame");
+        return false;
+    }
+
+    *to = *to < tl->frames ? *to : tl->frames;
+
+    return true;
+}
+
+
+/* A picture each interval: as a rate. */
+
+static void
+set_interval(const rn_doc *doc, const rn_output *o, rn_picture_stream *s)
+{
+    double   ticks, interval;
+
+    ticks = (double) doc->fps.num / (double) doc->fps.den;
+    interval = o->interval;
+
+    if (interval <= 0) {
+        interval = ceil((double) (s->to - s->from) / ticks / SPRITES);
+    }
+
+    s->p = llround(interval * ticks);
+    s->p = s->p > 0 ? s->p : 1;
+    s->q = 1;
+    s->fps.num = doc->fps.num;
+    s->fps.den = doc->fps.den * s->p;
+}
+
+
+int64_t
+rn_pictures_before(const rn_picture_stream *s, int64_t t)
+{
+    t = t < s->to ? t : s->to;
+
+    return t <= s->from ? 0 : ((t - s->from) * s->q + s->p - 1) / s->p;
+}
+
+
+static bool
+check_count(const rn_output *o, const rn_picture_stream *s,
+    rn_problems *problems)
+{
+    int64_t  n, max;
+
+    n = rn_pictures_before(s, s->to);
+    max = o->format == RN_FORMAT_GIF ? GIF_MAX
+          : o->format == RN_FORMAT_PNG_SEQUENCE ? SEQUENCE_MAX
+          : o->format == RN_FORMAT_SPRITE ? SPRITES_MAX : INT64_MAX;
+
+    if (n > max) {
+        problem_at(problems, o, "", "it would hold %lld pictures; at most %lld "
+                   "are written to a %s", (long long) n, (long long) max,
+                   rn_format_name(o->format));
+        return false;
+    }
+
+    if (o->format == RN_FORMAT_SPRITE && n * o->width * o->height > SHEET_MAX) {
+        problem_at(problems, o, "", "%lld pictures of %d x %d are more than "
+                   "the %d million px of a sheet", (long long) n, o->width,
+                   o->height, SHEET_MAX / 1000000);
+        return false;
+    }
+
+    if (o->format == RN_FORMAT_GIF && o->fps.num > GIF_RATE * o->fps.den) {
+        problem_at(problems, o, "/fps", "a gif has at most %d pictures a "
+                   "second", GIF_RATE);
+        return false;
+    }
+
+    return true;
+}
+
+
+static bool
+same_pictures(const rn_picture_stream *a, const rn_picture_stream *b)
+{
+    return a->codec == b->codec && a->w == b->w && a->h == b->h
+           && a->fps.num == b->fps.num && a->fps.den == b->fps.den
+           && (a->quality == b->quality || a->codec == RN_CODEC_PNG
+               || a->codec == RN_CODEC_PRORES)
+           && a->alpha == b->alpha && a->from == b->from && a->to == b->to;
+}
+
+
+static int
+add_pictures(rn_outputs *outs, const rn_picture_stream *s)
+{
+    size_t  i;
+
+    for (i = 0; i < outs->n_pictures; i++) {
+        if (same_pictures(&outs->pictures[i], s)) {
+            return (int) i;
+        }
+    }
+
+    outs->pictures[outs->n_pictures] = *s;
+
+    return (int) outs->n_pictures++;
+}
+
+
+static int
+add_sound(rn_outputs *outs, const rn_sound_stream *s)
+{
+    size_t                  i;
+    const rn_sound_stream  *t;
+
+    for (i = 0; i < outs->n_sounds; i++) {
+        t = &outs->sounds[i];
+
+        if (t->codec == s->codec && t->from == s->from
+            && t->samples == s->samples
+            && (t->quality == s->quality || t->codec == RN_CODEC_PCM))
+        {
+            return (int) i;
+        }
+    }
+
+    outs->sounds[outs->n_sounds] = *s;
+
+    return (int) outs->n_sounds++;
+}
+
+
+static void
+find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
+    rn_problems *problems, rn_outputs *outs, rn_output_tracks *of)
+{
+    int64_t            n;
+    rn_sound_stream    a;
+    rn_picture_stream  v;
+
+    memset(&v, 0, sizeof(v));
+    of->picture = of->sound = -1;
+
+    if (!find_range(doc, tl, o, problems, &v.from, &v.to)) {
+        return;
+    }
+
+    if (formats[o->format].picture < RN_CODECS) {
+        v.name = o->name;
+        v.codec = o->png ? RN_CODEC_PNG : formats[o->format].picture;
+        v.w = o->width;
+        v.h = o->height;
+        v.fps = o->fps;
+        v.quality = o->quality;
+        v.alpha = formats[o->format].alpha && (doc->background & 255) != 255;
+        v.p = doc->fps.num * o->fps.den;
+        v.q = doc->fps.den * o->fps.num;
+
+        if (o->format == RN_FORMAT_SPRITE) {
+            set_interval(doc, o, &v);
+        } else if (o->format == RN_FORMAT_PNG || o->format == RN_FORMAT_JPG) {
+            v.fps = doc->fps;
+            v.p = v.q = 1;
+        }
+
+        n = common_divisor(v.p, v.q);
+        v.p /= n;
+        v.q /= n;
+
+        v.as_canvas = v.codec == RN_CODEC_H264 && v.w == doc->width
+                      && v.h == doc->height && v.p == 1 && v.q == 1;
+        v.whole = v.from == 0 && v.to == tl->frames;
+        v.why = "the output is of another kind than its source";
+
+        if (check_count(o, &v, problems)) {
+            of->picture = add_pictures(outs, &v);
+        }
+    }
+
+    if (formats[o->format].sound < RN_CODECS) {
+        a.name = o->name;
+        a.codec = formats[o->format].sound;
+        a.quality = o->quality;
+        a.from = rn_sample_at(v.from, doc->fps, RN_RATE);
+        a.samples = rn_sample_at(v.to, doc->fps, RN_RATE) - a.from;
+        of->sound = add_sound(outs, &a);
+    }
+}
+
+
+rn_status
+rn_plan_outputs(const rn_doc *doc, const rn_timeline *tl,
+    rn_problems *problems, rn_outputs *out, rn_fault *fault)
+{
+    size_t  i;
+
+    memset(out, 0, sizeof(*out));
+
+    out->pictures = calloc(doc->n_outputs, sizeof(rn_picture_stream));
+    out->sounds = calloc(doc->n_outputs, sizeof(rn_sound_stream));
+    out->of = calloc(doc->n_outputs, sizeof(rn_output_tracks));
+
+    if (out->pictures == NULL || out->sounds == NULL || out->of == NULL) {
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    for (i = 0; i < doc->n_outputs; i++) {
+        find_tracks(doc, tl, &doc->outputs[i], problems, out, &out->of[i]);
+    }
+
+    return problems->total != 0 ? RN_E_INVALID : RN_OK;
+}
+
+
+void
+rn_outputs_free(rn_outputs *outs)
+{
+    free(outs->pictures);
+    free(outs->sounds);
+    free(outs->of);
+    memset(outs, 0, sizeof(*outs));
+}
+
+
+/* Its files: the first is what the output's name stands for. */
+
+static json_t *
+files_of(const rn_output *o)
+{
+    char  first[64], second[64];
+
+    (void) snprintf(first, sizeof(first), "%s.%s", o->name,
+                    formats[o->format].suffix);
+
+    if (o->format != RN_FORMAT_SPRITE) {
+        return json_pack("[{s:s, s:s}]", "name", first, "type",
+                         formats[o->format].type);
+    }
+
+    (void) snprintf(second, sizeof(second), "%s.jpg", o->name);
+
+    return json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", first, "type",
+                     formats[o->format].type, "name", second, "type",
+                     "image/jpeg");
+}
+
+
+json_t *
+rn_plan_output(const rn_doc *doc, const rn_outputs *outs, size_t i)
+{
+    bool                      ok;
+    json_t                   *o;
+    double                    seconds;
+    const rn_output          *out = &doc->outputs[i];
+    const rn_sound_stream    *a;
+    const rn_picture_stream  *v;
+
+    v = outs->of[i].picture >= 0 ? &outs->pictures[outs->of[i].picture] : NULL;
+    a = outs->of[i].sound >= 0 ? &outs->sounds[outs->of[i].sound] : NULL;
+
+    seconds = v != NULL ? (double) (v->to - v->from) * (double) doc->fps.den
+                          / (double) doc->fps.num
+                        : (double) a->samples / RN_RATE;
+
+    o = json_pack("{s:s, s:s, s:b, s:f, s:o}", "name", out->name,
+                  "format", rn_format_name(out->format),
+                  "film", i == doc->film, "duration", seconds,
+                  "files", files_of(out));
+
+    ok = o != NULL;
+
+    if (ok && v != NULL) {
+        ok = json_object_set_new(o, "video", json_string(v->name)) == 0
+             && json_object_set_new(o, "canvas", json_pack("[i, i, I, I]",
+                    v->w, v->h, (json_int_t) v->fps.num,
+                    (json_int_t) v->fps.den)) == 0
+             && json_object_set_new(o, "frames", json_integer(
+                    rn_pictures_before(v, v->to))) == 0
+             && (!v->alpha || json_object_set_new(o, "alpha", json_true()) == 0)
+             && (!v->mixed
+                 || json_object_set_new(o, "mixed", json_true()) == 0);
+    }
+
+    if (ok && a != NULL) {
+        ok = json_object_set_new(o, "sound", json_string(a->name)) == 0
+             && json_object_set_new(o, "samples",
+                                    json_integer(a->samples)) == 0;
+    }
+
+    if (!ok) {
+        json_decref(o);
+        return NULL;
+    }
+
+    return o;
+}
