@@ -90,13 +90,14 @@ typedef enum { RN_ALIGN_START, RN_ALIGN_CENTER, RN_ALIGN_END } rn_align;
 
 typedef enum { RN_TRACK_VIDEO, RN_TRACK_AUDIO } rn_track_kind;
 
-typedef enum { RN_QUALITY_LOW, RN_QUALITY_MEDIUM, RN_QUALITY_HIGH }
-    rn_quality;
+typedef enum {
+    RN_QUALITY_LOW, RN_QUALITY_MEDIUM, RN_QUALITY_HIGH, RN_QUALITY_UNSET
+} rn_quality;
 
 typedef enum {
     RN_FORMAT_MP4, RN_FORMAT_WEBM, RN_FORMAT_MOV, RN_FORMAT_GIF,
     RN_FORMAT_MP3, RN_FORMAT_M4A, RN_FORMAT_WAV, RN_FORMAT_PNG,
-    RN_FORMAT_JPG, RN_FORMAT_PNG_SEQUENCE, RN_FORMAT_SPRITE
+    RN_FORMAT_JPG, RN_FORMAT_PNG_SEQUENCE, RN_FORMAT_SPRITE, RN_FORMAT_HLS
 } rn_format;
 
 typedef struct {
@@ -165,6 +166,15 @@ typedef struct {
     char            pointer[96];        /* where it was named first */
 } rn_ref;
 
+/* One of the sizes that a stream comes in. */
+
+typedef struct {
+    int             width, height;      /* px */
+    rn_quality      quality;
+} rn_rendition;
+
+#define RN_RENDITIONS_MAX  6
+
 typedef struct {
     char            pointer[32];
     const char     *name;
@@ -176,6 +186,8 @@ typedef struct {
     rn_time         from, len;          /* which part; auto: all, to the end */
     rn_time         at;                 /* of png and jpg; auto: the poster's */
     double          interval;           /* s, of sprite; 0: so that it fits */
+    rn_rendition    renditions[RN_RENDITIONS_MAX];      /* of hls */
+    size_t          n_renditions;
 } rn_output;
 
 typedef struct {

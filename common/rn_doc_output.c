@@ -41,6 +41,7 @@ static const struct {
     [RN_FORMAT_JPG] = { "jpg", SEEN | STILL },
     [RN_FORMAT_PNG_SEQUENCE] = { "png-sequence", MOVES | SEEN },
     [RN_FORMAT_SPRITE] = { "sprite", SEEN },
+    [RN_FORMAT_HLS] = { "hls", FILM | MOVES | SEEN | HEARD },
 };
 
 
@@ -83,7 +84,7 @@ read_format(rn_reader *r, json_t *value, void *out)
         { "mp3", RN_FORMAT_MP3 }, { "m4a", RN_FORMAT_M4A },
         { "wav", RN_FORMAT_WAV }, { "png", RN_FORMAT_PNG },
         { "jpg", RN_FORMAT_JPG }, { "png-sequence", RN_FORMAT_PNG_SEQUENCE },
-        { "sprite", RN_FORMAT_SPRITE }, { "hls", -1 }, { NULL, 0 }
+        { "sprite", RN_FORMAT_SPRITE }, { "hls", RN_FORMAT_HLS }, { NULL, 0 }
     };
 
     word = rn_read_word(r, value, words);
@@ -183,6 +184,40 @@ read_range(rn_reader *r, json_t *value, void *out)
 }
 
 
+static void
+read_renditions(rn_reader *r, json_t *value, void *out)
+{
+    size_t         i, len;
+    json_t        *item;
+    rn_output     *o = out;
+    rn_rendition  *v;
+
+    static const rn_field fields[] = {
+        { "width",   rn_read_side, AT(rn_rendition, width) },
+        { "height",  rn_read_side, AT(rn_rendition, height) },
+        { "quality", read_quality, AT(rn_rendition, quality) },
+        { NULL, NULL, 0 }
+    };
+
+    if (!json_is_array(value) || json_array_size(value) == 0
+        || json_array_size(value) > RN_RENDITIONS_MAX)
+    {
+        rn_report(r, "must be an array of 1 to %d renditions",
+                  RN_RENDITIONS_MAX);
+        return;
+    }
+
+    json_array_foreach(value, i, item) {
+        v = &o->renditions[o->n_renditions++];
+        v->quality = RN_QUALITY_UNSET;
+
+        len = rn_enter_index(r, i);
+        (void) rn_read_object(r, item, fields, v);
+        rn_leave(r, len);
+    }
+}
+
+
 /* Fields that only some formats have. */
 
 static void
@@ -194,14 +229,15 @@ refuse_meaningless(rn_reader *r, json_t *value, rn_format format)
         const char  *name;
         unsigned     is, format;
     } only[] = {
-        { "width",    SEEN,          0 },
-        { "height",   SEEN,          0 },
-        { "fps",      MOVES,         0 },
-        { "audio",    HEARD,         0 },
-        { "range",    MOVES | HEARD, 1u << RN_FORMAT_SPRITE },
-        { "time",     STILL,         0 },
-        { "codec",    0,             1u << RN_FORMAT_MOV },
-        { "interval", 0,             1u << RN_FORMAT_SPRITE },
+        { "width",      SEEN,          0 },
+        { "height",     SEEN,          0 },
+        { "fps",        MOVES,         0 },
+        { "audio",      HEARD,         0 },
+        { "range",      MOVES | HEARD, 1u << RN_FORMAT_SPRITE },
+        { "time",       STILL,         0 },
+        { "codec",      0,             1u << RN_FORMAT_MOV },
+        { "interval",   0,             1u << RN_FORMAT_SPRITE },
+        { "renditions", 0,             1u << RN_FORMAT_HLS },
     };
 
     for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
@@ -232,12 +268,23 @@ read_output(rn_reader *r, json_t *value, rn_output *o)
         { "range",    read_range,     0 },
         { "time",     rn_read_moment, AT(rn_output, at) },
         { "interval", read_interval,  AT(rn_output, interval) },
+        { "renditions", read_renditions, 0 },
         { "audio", NULL, 0 },
         { NULL, NULL, 0 }
     };
 
-    if (rn_read_object(r, value, fields, o)) {
-        refuse_meaningless(r, value, o->format);
+    size_t  len;
+
+    if (!rn_read_object(r, value, fields, o)) {
+        return;
+    }
+
+    refuse_meaningless(r, value, o->format);
+
+    if (o->n_renditions > 0 && (o->width != 0 || o->height != 0)) {
+        len = rn_enter(r, "renditions");
+        rn_report(r, "name the sizes; the output itself then has none");
+        rn_leave(r, len);
     }
 }
 
@@ -340,19 +387,124 @@ even(double side)
 }
 
 
-/* Size and rate: what one side leaves open follows from the canvas's shape. */
+/* What one side leaves open follows from the canvas's shape. */
+
+static void
+complete_size(rn_reader *r, const rn_doc *doc, int *w, int *h, bool film)
+{
+    bool    named;
+    double  shape;
+
+    shape = (double) doc->width / doc->height;
+    named = *w != 0 || *h != 0;
+
+    if (!named) {
+        *w = doc->width;
+        *h = doc->height;
+
+    } else if (*h == 0) {
+        *h = even(*w / shape);
+
+    } else if (*w == 0) {
+        *w = even(*h * shape);
+
+    } else if (fabs(log((double) *w / *h / shape)) > SHAPE_OFF
+               && abs(even(*w / shape) - *h) > 2
+               && abs(even(*h * shape) - *w) > 2)
+    {
+        rn_report(r, "%d x %d is of another shape than the canvas of %d x %d; "
+                  "name one side, and the other follows", *w, *h,
+                  doc->width, doc->height);
+    }
+
+    if (film && (*w < SIDE_MIN || *h < SIDE_MIN)) {
+        rn_report(r, "would be %d x %d px; a film has at least %d each way",
+                  *w, *h, SIDE_MIN);
+    }
+
+    /* what is as the canvas is, is told there */
+
+    if (named && (*w != doc->width || *h != doc->height)
+        && ((int64_t) *w * *h > r->limits->max_pixels
+            || *w > r->limits->max_side || *h > r->limits->max_side))
+    {
+        rn_report(r, "%d x %d px are more than the %lld that are rendered here",
+                  *w, *h, (long long) r->limits->max_pixels);
+    }
+}
+
+
+/*
+ * The sizes of a stream that names none: the canvas's, and what is smaller by a
+ * quarter or more of those that phones and lines are made for.
+ */
+
+static void
+set_ladder(const rn_doc *doc, rn_output *o)
+{
+    size_t  i;
+
+    static const int  heights[] = { 720, 360 };
+
+    for (i = 0; i < RN_RENDITIONS_MAX; i++) {
+        o->renditions[i].quality = RN_QUALITY_UNSET;
+    }
+
+    o->renditions[0].width = o->width;
+    o->renditions[0].height = o->height;
+    o->n_renditions = 1;
+
+    if (o->width != doc->width) {
+        return;                             /* one size was asked for */
+    }
+
+    for (i = 0; i < sizeof(heights) / sizeof(heights[0]); i++) {
+        if (heights[i] * 4 <= doc->height * 3
+            && even((double) heights[i] * doc->width / doc->height)
+               >= SIDE_MIN)
+        {
+            o->renditions[o->n_renditions++].height = heights[i];
+        }
+    }
+}
+
+
+static void
+complete_renditions(rn_reader *r, const rn_doc *doc, rn_output *o, bool named)
+{
+    size_t         i, len, at;
+    rn_rendition  *v;
+
+    if (o->n_renditions == 0) {
+        set_ladder(doc, o);
+    }
+
+    len = named ? rn_enter(r, "renditions") : r->len;
+
+    for (i = 0; i < o->n_renditions; i++) {
+        v = &o->renditions[i];
+
+        at = named ? rn_enter_index(r, i) : r->len;
+        complete_size(r, doc, &v->width, &v->height, true);
+        rn_leave(r, at);
+
+        if (v->quality == RN_QUALITY_UNSET) {
+            v->quality = o->quality;
+        }
+    }
+
+    rn_leave(r, len);
+}
+
 
 static void
 complete(rn_reader *r, rn_doc *doc, rn_output *o)
 {
-    bool         named;
-    double       shape;
+    int          w;
     unsigned     is;
     rn_rational  ten = { GIF_FPS, 1 };
 
     is = formats[o->format].is;
-    shape = (double) doc->width / doc->height;
-    named = o->width != 0 || o->height != 0;
 
     if (o->fps.num == 0) {
         o->fps = o->format == RN_FORMAT_GIF
@@ -363,47 +515,17 @@ complete(rn_reader *r, rn_doc *doc, rn_output *o)
         return;
     }
 
-    if (o->width == 0 && o->height == 0) {
-        o->width = doc->width;
+    w = o->format == RN_FORMAT_GIF ? GIF_WIDTH
+        : o->format == RN_FORMAT_SPRITE ? SPRITE_WIDTH : doc->width;
 
-        if (o->format == RN_FORMAT_GIF && o->width > GIF_WIDTH) {
-            o->width = GIF_WIDTH;
-        } else if (o->format == RN_FORMAT_SPRITE && o->width > SPRITE_WIDTH) {
-            o->width = SPRITE_WIDTH;
-        }
-
-        o->height = o->width == doc->width ? doc->height
-                                           : even(o->width / shape);
-
-    } else if (o->height == 0) {
-        o->height = even(o->width / shape);
-
-    } else if (o->width == 0) {
-        o->width = even(o->height * shape);
-
-    } else if (fabs(log((double) o->width / o->height / shape)) > SHAPE_OFF
-               && abs(even(o->width / shape) - o->height) > 2
-               && abs(even(o->height * shape) - o->width) > 2)
-    {
-        rn_report(r, "%d x %d is of another shape than the canvas of %d x %d; "
-                  "name one side, and the other follows", o->width, o->height,
-                  doc->width, doc->height);
+    if (o->width == 0 && o->height == 0 && w < doc->width) {
+        o->width = w;
     }
 
-    if ((is & FILM) && (o->width < SIDE_MIN || o->height < SIDE_MIN)) {
-        rn_report(r, "would be %d x %d px; a film has at least %d each way",
-                  o->width, o->height, SIDE_MIN);
-    }
+    complete_size(r, doc, &o->width, &o->height, (is & FILM) != 0);
 
-    /* what is as the canvas is, is told there */
-
-    if (named && (o->width != doc->width || o->height != doc->height)
-        && ((int64_t) o->width * o->height > r->limits->max_pixels
-            || o->width > r->limits->max_side
-            || o->height > r->limits->max_side))
-    {
-        rn_report(r, "%d x %d px are more than the %lld that are rendered here",
-                  o->width, o->height, (long long) r->limits->max_pixels);
+    if (o->format == RN_FORMAT_HLS) {
+        complete_renditions(r, doc, o, o->n_renditions > 0);
     }
 }
 

@@ -35,21 +35,51 @@ compose_uncopied(const local_task *t)
 
 /* The pieces of the track that an output shares with the one of that name. */
 
-static json_t *
-pieces_of(json_t *list, json_t *name)
+static void
+add_pieces(json_t *out, json_t *list, json_t *name)
 {
     size_t   i;
-    json_t  *p, *out;
-
-    out = json_array();
+    json_t  *p;
 
     json_array_foreach(list, i, p) {
         if (name != NULL && json_equal(json_object_get(p, "output"), name)) {
             (void) json_array_append(out, p);
         }
     }
+}
 
-    return out;
+
+/* What an output is made of: a stream comes in several sizes. */
+
+static json_t *
+spec_of(json_t *plan, json_t *output)
+{
+    size_t   i;
+    json_t  *spec, *segments, *sound, *list, *r;
+
+    spec = json_copy(output);
+    segments = json_array();
+    sound = json_array();
+    list = json_object_get(output, "renditions");
+
+    json_array_foreach(list, i, r) {
+        add_pieces(segments, json_object_get(plan, "segments"),
+                   json_object_get(r, "video"));
+    }
+
+    if (json_array_size(list) == 0) {
+        add_pieces(segments, json_object_get(plan, "segments"),
+                   json_object_get(output, "video"));
+    }
+
+    add_pieces(sound, json_object_get(plan, "sound"),
+               json_object_get(output, "sound"));
+
+    (void) json_object_set(spec, "title", json_object_get(plan, "title"));
+    (void) json_object_set_new(spec, "segments", segments);
+    (void) json_object_set_new(spec, "sound", sound);
+
+    return spec;
 }
 
 
@@ -140,17 +170,10 @@ write_output(compose *c, json_t *output)
     bool         ok;
     char         part[PATH_SIZE], err[512];
     size_t       i;
-    json_t      *spec, *f, *files, *result, *plan = c->film.plan;
+    json_t      *spec, *f, *files, *result;
     local_task   t;
 
-    spec = json_copy(output);
-    (void) json_object_set(spec, "title", json_object_get(plan, "title"));
-    (void) json_object_set_new(spec, "segments", pieces_of(
-               json_object_get(plan, "segments"),
-               json_object_get(output, "video")));
-    (void) json_object_set_new(spec, "sound", pieces_of(
-               json_object_get(plan, "sound"),
-               json_object_get(output, "sound")));
+    spec = spec_of(c->film.plan, output);
 
     memset(&t, 0, sizeof(t));
     t.kind = "assemble";

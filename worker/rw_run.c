@@ -166,7 +166,9 @@ delete_stored(rw_worker *w, rw_run *r)
 {
     size_t  i;
 
-    if (strcmp(r->kind, "assemble") != 0 && strcmp(r->kind, "preview") != 0) {
+    if (strcmp(r->kind, "assemble") != 0 && strcmp(r->kind, "preview") != 0
+        && strcmp(r->kind, "package") != 0)
+    {
         return;
     }
 
@@ -180,7 +182,16 @@ delete_stored(rw_worker *w, rw_run *r)
 }
 
 
-/* Inputs that storage does not hold: what assembly asks to be made again. */
+/* Whether its inputs are pieces, which can be made again. */
+
+static bool
+joins(const rw_run *r)
+{
+    return strcmp(r->kind, "assemble") == 0 || strcmp(r->kind, "package") == 0;
+}
+
+
+/* Inputs that storage does not hold: what those ask to be made again. */
 
 static json_t *
 missing_pieces(rw_run *r)
@@ -289,9 +300,8 @@ moved_all(rw_worker *w, rw_run *r)
         i--;
 
         if (r->state == RW_FETCHING && i < r->n_inputs) {
-            fail(r, strcmp(r->kind, "assemble") == 0 || error != ENOENT
-                    ? RN_E_IO : RN_E_INPUT,
-                 strcmp(r->kind, "assemble") == 0 ? missing_pieces(r) : NULL,
+            fail(r, joins(r) || error != ENOENT ? RN_E_IO : RN_E_INPUT,
+                 joins(r) ? missing_pieces(r) : NULL,
                  "an input cannot be read from storage: %s", strerror(error));
         } else {
             fail(r, RN_E_IO, NULL, "storage cannot be written to: %s",

@@ -1,6 +1,7 @@
 /* Joins pieces to outputs; see rn_assemble.h. */
 
 #include "rn_assemble.h"
+#include "rn_hls.h"
 #include "rn_mux.h"
 #include "rn_pack.h"
 #include "rn_reel.h"
@@ -283,7 +284,11 @@ rn_assemble(json_t *spec, const rn_env *env, json_t *files,
         }
     }
 
-    (void) rn_pack(spec, &v, env, files, fault);
+    if (strcmp(format, "hls") == 0) {
+        (void) rn_hls_write(spec, env, files, damaged, fault);
+    } else {
+        (void) rn_pack(spec, &v, env, files, fault);
+    }
 
 done:
 

@@ -128,7 +128,7 @@ plan_pictures(rn_planner *p, rn_outputs *outs, const rn_limits *limits,
     for (i = 0; ok && i < outs->n_pictures; i++) {
         v = &outs->pictures[i];
 
-        if (!v->as_canvas || !v->whole) {
+        if (!v->as_canvas || !v->whole || v->cut) {
             rest[n++] = v;
             continue;
         }
@@ -163,7 +163,7 @@ plan_pictures(rn_planner *p, rn_outputs *outs, const rn_limits *limits,
 /* What there is to hear; an output that is nothing else must have some. */
 
 static bool
-plan_sounds(rn_planner *p, const rn_outputs *outs, json_t *list)
+plan_sounds(rn_planner *p, rn_outputs *outs, json_t *list)
 {
     size_t            i;
     json_t           *pieces;
@@ -178,7 +178,9 @@ plan_sounds(rn_planner *p, const rn_outputs *outs, json_t *list)
             return false;
         }
 
-        if (json_array_size(pieces) == 0) {
+        outs->sounds[i].silent = json_array_size(pieces) == 0;
+
+        if (outs->sounds[i].silent) {
             for (o = p->doc->outputs; o < p->doc->outputs + p->doc->n_outputs;
                  o++)
             {

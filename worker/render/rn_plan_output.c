@@ -41,6 +41,8 @@ static const struct {
                                  "zip", "application/zip" },
     [RN_FORMAT_SPRITE] = { RN_CODEC_PNG, RN_CODECS, false,
                            "vtt", "text/vtt" },
+    [RN_FORMAT_HLS] = { RN_CODEC_H264, RN_CODEC_AAC, false, "m3u8",
+                        "application/vnd.apple.mpegurl" },
 };
 
 
@@ -199,7 +201,8 @@ same_pictures(const rn_picture_stream *a, const rn_picture_stream *b)
            && a->fps.num == b->fps.num && a->fps.den == b->fps.den
            && (a->quality == b->quality || a->codec == RN_CODEC_PNG
                || a->codec == RN_CODEC_PRORES)
-           && a->alpha == b->alpha && a->from == b->from && a->to == b->to;
+           && a->alpha == b->alpha && a->cut == b->cut && a->from == b->from
+           && a->to == b->to;
 }
 
 
@@ -243,6 +246,41 @@ add_sound(rn_outputs *outs, const rn_sound_stream *s)
 }
 
 
+static bool
+is_canvas(const rn_doc *doc, const rn_picture_stream *v)
+{
+    return v->codec == RN_CODEC_H264 && v->w == doc->width
+           && v->h == doc->height && v->p == 1 && v->q == 1;
+}
+
+
+/* A stream's pictures in several sizes, all cut at the same places. */
+
+static void
+find_renditions(const rn_doc *doc, const rn_output *o, rn_picture_stream *v,
+    rn_outputs *outs, rn_output_tracks *of)
+{
+    size_t               i;
+    const rn_rendition  *r;
+
+    for (i = 0; i < o->n_renditions; i++) {
+        r = &o->renditions[i];
+        v->w = r->width;
+        v->h = r->height;
+        v->quality = r->quality;
+        v->as_canvas = is_canvas(doc, v);
+
+        if (i > 0) {
+            (void) snprintf(v->name, sizeof(v->name), "%s.%zu", o->name, i);
+        }
+
+        of->renditions[of->n++] = add_pictures(outs, v);
+    }
+
+    of->picture = of->renditions[0];
+}
+
+
 static void
 find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
     rn_problems *problems, rn_outputs *outs, rn_output_tracks *of)
@@ -252,6 +290,7 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
     rn_picture_stream  v;
 
     memset(&v, 0, sizeof(v));
+    memset(of, 0, sizeof(*of));
     of->picture = of->sound = -1;
 
     if (!find_range(doc, tl, o, problems, &v.from, &v.to)) {
@@ -259,7 +298,7 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
     }
 
     if (formats[o->format].picture < RN_CODECS) {
-        v.name = o->name;
+        (void) snprintf(v.name, sizeof(v.name), "%s", o->name);
         v.codec = o->png ? RN_CODEC_PNG : formats[o->format].picture;
         v.w = o->width;
         v.h = o->height;
@@ -280,18 +319,23 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
         v.p /= n;
         v.q /= n;
 
-        v.as_canvas = v.codec == RN_CODEC_H264 && v.w == doc->width
-                      && v.h == doc->height && v.p == 1 && v.q == 1;
+        v.as_canvas = is_canvas(doc, &v);
         v.whole = v.from == 0 && v.to == tl->frames;
         v.why = "the output is of another kind than its source";
 
-        if (check_count(o, &v, problems)) {
+        v.cut = o->format == RN_FORMAT_HLS;
+
+        if (v.cut) {
+            v.why = "its stream is cut where all its sizes are";
+            find_renditions(doc, o, &v, outs, of);
+        } else if (check_count(o, &v, problems)) {
             of->picture = add_pictures(outs, &v);
         }
     }
 
     if (formats[o->format].sound < RN_CODECS) {
         a.name = o->name;
+        a.silent = false;
         a.codec = formats[o->format].sound;
         a.quality = o->quality;
         a.from = rn_sample_at(v.from, doc->fps, RN_RATE);
@@ -305,11 +349,15 @@ rn_status
 rn_plan_outputs(const rn_doc *doc, const rn_timeline *tl,
     rn_problems *problems, rn_outputs *out, rn_fault *fault)
 {
-    size_t  i;
+    size_t  i, n;
 
     memset(out, 0, sizeof(*out));
 
-    out->pictures = calloc(doc->n_outputs, sizeof(rn_picture_stream));
+    for (i = 0, n = 0; i < doc->n_outputs; i++) {
+        n += 1 + doc->outputs[i].n_renditions;
+    }
+
+    out->pictures = calloc(n, sizeof(rn_picture_stream));
     out->sounds = calloc(doc->n_outputs, sizeof(rn_sound_stream));
     out->of = calloc(doc->n_outputs, sizeof(rn_output_tracks));
 
@@ -335,26 +383,100 @@ rn_outputs_free(rn_outputs *outs)
 }
 
 
-/* Its files: the first is what the output's name stands for. */
+static bool
+add_file(json_t *list, const char *type, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool
+add_file(json_t *list, const char *type, const char *fmt, ...)
+{
+    char     name[80];
+    va_list  ap;
+
+    va_start(ap, fmt);
+    (void) vsnprintf(name, sizeof(name), fmt, ap);
+    va_end(ap);
+
+    return json_array_append_new(list, json_pack("{s:s, s:s}", "name", name,
+                                                 "type", type)) == 0;
+}
+
+
+/*
+ * Its files: the first is what the output's name stands for.  Of a stream there
+ * are two more for each of its tracks, see rn_hls_write.
+ */
 
 static json_t *
-files_of(const rn_output *o)
+files_of(const rn_output *o, const rn_output_tracks *of, bool silent)
 {
-    char  first[64], second[64];
+    bool         ok;
+    size_t       i;
+    json_t      *list;
+    const char  *type;
 
-    (void) snprintf(first, sizeof(first), "%s.%s", o->name,
-                    formats[o->format].suffix);
+    type = formats[o->format].type;
+    list = json_array();
 
-    if (o->format != RN_FORMAT_SPRITE) {
-        return json_pack("[{s:s, s:s}]", "name", first, "type",
-                         formats[o->format].type);
+    ok = list != NULL && add_file(list, type, "%s.%s", o->name,
+                                  formats[o->format].suffix);
+
+    if (ok && o->format == RN_FORMAT_SPRITE) {
+        ok = add_file(list, "image/jpeg", "%s.jpg", o->name);
     }
 
-    (void) snprintf(second, sizeof(second), "%s.jpg", o->name);
+    for (i = 0; ok && i < of->n; i++) {
+        ok = add_file(list, "video/mp4", "%s-v%zu.mp4", o->name, i)
+             && add_file(list, type, "%s-v%zu.m3u8", o->name, i);
+    }
 
-    return json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", first, "type",
-                     formats[o->format].type, "name", second, "type",
-                     "image/jpeg");
+    if (ok && of->n > 0 && !silent) {
+        ok = add_file(list, "audio/mp4", "%s-s.mp4", o->name)
+             && add_file(list, type, "%s-s.m3u8", o->name);
+    }
+
+    if (!ok) {
+        json_decref(list);
+        return NULL;
+    }
+
+    return list;
+}
+
+
+/*
+ * What is told of a stream's sizes before any is there: bits a second, roughly
+ * and rather too many, for players choose by them.
+ */
+
+static json_t *
+renditions_of(const rn_outputs *outs, const rn_output_tracks *of)
+{
+    size_t                    i;
+    json_t                   *list;
+    const rn_picture_stream  *v;
+
+    static const double  bits[] = { 0.06, 0.12, 0.24 };     /* a px */
+
+    list = json_array();
+
+    for (i = 0; i < of->n; i++) {
+        v = &outs->pictures[of->renditions[i]];
+
+        if (json_array_append_new(list, json_pack(
+                "{s:s, s:[i, i, I, I], s:I}", "video", v->name,
+                "canvas", v->w, v->h, (json_int_t) v->fps.num,
+                (json_int_t) v->fps.den, "bandwidth",
+                (json_int_t) llround(bits[v->quality] * v->w * v->h
+                                     * (double) v->fps.num
+                                     / (double) v->fps.den) + 192000)) != 0)
+        {
+            json_decref(list);
+            return NULL;
+        }
+    }
+
+    return list;
 }
 
 
@@ -378,7 +500,8 @@ rn_plan_output(const rn_doc *doc, const rn_outputs *outs, size_t i)
     o = json_pack("{s:s, s:s, s:b, s:f, s:o}", "name", out->name,
                   "format", rn_format_name(out->format),
                   "film", i == doc->film, "duration", seconds,
-                  "files", files_of(out));
+                  "files", files_of(out, &outs->of[i],
+                                    a == NULL || a->silent));
 
     ok = o != NULL;
 
@@ -392,6 +515,11 @@ rn_plan_output(const rn_doc *doc, const rn_outputs *outs, size_t i)
              && (!v->alpha || json_object_set_new(o, "alpha", json_true()) == 0)
              && (!v->mixed
                  || json_object_set_new(o, "mixed", json_true()) == 0);
+    }
+
+    if (ok && outs->of[i].n > 0) {
+        ok = json_object_set_new(o, "renditions",
+                                 renditions_of(outs, &outs->of[i])) == 0;
     }
 
     if (ok && a != NULL) {

@@ -19,7 +19,8 @@
  */
 
 typedef struct {
-    const char  *name;                  /* of the output it was made for */
+    char         name[48];              /* of the output it was made for, with
+                                           ".1" ... for its renditions */
     rn_codec     codec;
     int          w, h;
     rn_rational  fps;
@@ -29,6 +30,7 @@ typedef struct {
     int64_t      p, q;                  /* the canvas's rate through its own */
     bool         as_canvas;             /* size, rate and codec of segments */
     bool         whole;                 /* all of the film */
+    bool         cut;                   /* as all segments are: no copies */
 
     /* set when it is planned */
 
@@ -37,10 +39,12 @@ typedef struct {
                                            way */
 } rn_picture_stream;
 
-/* The tracks of an output; -1: none. */
+/* The tracks of an output; picture and sound -1: none. */
 
 typedef struct {
-    int  picture, sound;
+    int     picture, sound;
+    int     renditions[RN_RENDITIONS_MAX];      /* of hls: pictures, too */
+    size_t  n;
 } rn_output_tracks;
 
 typedef struct {

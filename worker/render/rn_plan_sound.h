@@ -15,6 +15,7 @@ typedef struct {
     rn_codec     codec;
     rn_quality   quality;
     int64_t      from, samples;         /* of the film, at 48 kHz */
+    bool         silent;                /* found when it is planned */
 } rn_sound_stream;
 
 

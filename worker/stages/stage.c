@@ -33,6 +33,7 @@ static const struct {
     { "audio",          stage_audio },
     { "render_segment", stage_render_segment },
     { "assemble",       stage_assemble },
+    { "package",        stage_package },
 };
 
 typedef struct {

@@ -62,6 +62,8 @@ rn_status stage_render_segment(json_t *spec, const rn_env *env,
     json_t **result, json_t **detail, rn_fault *fault);
 rn_status stage_assemble(json_t *spec, const rn_env *env, json_t **result,
     json_t **detail, rn_fault *fault);
+rn_status stage_package(json_t *spec, const rn_env *env, json_t **result,
+    json_t **detail, rn_fault *fault);
 
 
 #endif /* STAGE_H */
