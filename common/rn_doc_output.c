@@ -282,8 +282,8 @@ read_output(rn_reader *r, json_t *value, rn_output *o)
     refuse_meaningless(r, value, o->format);
 
     if (o->n_renditions > 0 && (o->width != 0 || o->height != 0)) {
-        len = rn_enter(r, "renditions");
-        rn_report(r, "name the sizes; the output itself then has none");
+        len = rn_enter(r, o->width != 0 ? "width" : "height");
+        rn_report(r, "has no meaning beside \"renditions\"");
         rn_leave(r, len);
     }
 }

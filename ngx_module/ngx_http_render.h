@@ -30,6 +30,7 @@
 
 
 #define NGX_HTTP_RENDER_MAX_PARAMS   16
+#define NGX_HTTP_RENDER_STREAM_TTL   (6 * 3600)         /* s, see redirects */
 #define NGX_HTTP_RENDER_BODY_MAX     (4 * 1024 * 1024)
 #define NGX_HTTP_RENDER_BODY_SMALL   65536      /* of what holds no document:
                                                    it is parsed on the loop */
@@ -228,6 +229,7 @@ extern ngx_http_render_process_t  *ngx_http_render_process;
     X(assets_patch,          "assets_patch",           write)                 \
     X(assets_delete,         "assets_delete",          write)                 \
     X(assets_stream,         "assets_stream",          read)                  \
+    X(playlist_get,          "playlist_get",           read)                  \
     X(compositions_create,   "compositions_create",    write)                 \
     X(compositions_validate, "compositions_validate",  write)                 \
     X(compositions_validated, "compositions_validated", write)                \

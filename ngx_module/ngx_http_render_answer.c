@@ -399,7 +399,17 @@ ngx_http_render_redirect(ngx_http_request_t *r, ngx_http_render_answer_t *a)
         return;
     }
 
+    /* who watches a stream asks with the same link until its end */
+
     expires = ngx_time() + mcf->link_ttl;
+
+    if (a->redirect.len > 5
+        && ngx_strncmp(end - 5, ".m3u8", 5) == 0)
+    {
+        expires = ngx_time() + ngx_max(mcf->link_ttl,
+                                       NGX_HTTP_RENDER_STREAM_TTL);
+    }
+
     rn_link_sign(key[0].data, key[0].len, expires, (char *) a->redirect.data,
                  slash - a->redirect.data, mac);
 

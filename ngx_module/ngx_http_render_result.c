@@ -2,7 +2,7 @@
  * Files of storage by sendfile, with Range, ETag and If-Range from nginx's own
  * filters: those of signed links, where the link says who may read and no
  * database is asked, so that films flow while it is away; and an asset's bytes,
- * where SQL says it.
+ * where SQL says it.  Also playlists, which are told by SQL.
  */
 
 #include "ngx_http_render.h"
@@ -19,7 +19,6 @@ ngx_http_render_result_type(ngx_http_request_t *r, ngx_str_t *file)
     } types[] = {
         { ".mp4", "video/mp4" }, { ".jpg", "image/jpeg" },
         { ".vtt", "text/vtt" }, { ".json", "application/json" },
-        { ".m3u8", "application/vnd.apple.mpegurl" },
         { ".m4s", "video/iso.segment" }, { ".webm", "video/webm" },
         { ".gif", "image/gif" }, { ".png", "image/png" },
         { ".m4a", "audio/mp4" }, { ".mp3", "audio/mpeg" },
@@ -197,6 +196,36 @@ ngx_http_render_result_open(ngx_http_request_t *r, ngx_str_t *key,
 }
 
 
+/*
+ * Playlists of streams are no files: they grow while the film is rendered, and
+ * SQL knows how far.  What they name are files under the same signature.
+ */
+
+static void
+ngx_http_render_playlist(ngx_http_request_t *r, ngx_http_render_answer_t *a)
+{
+    if (a->failed || a->status != NGX_HTTP_OK) {
+        ngx_http_render_answer(r, a);
+        return;
+    }
+
+    ngx_http_render_send(r, NGX_HTTP_OK, "application/vnd.apple.mpegurl",
+                         &a->body);
+}
+
+
+static ngx_uint_t
+ngx_http_render_is_playlist(rn_link *parts)
+{
+    size_t  n;
+
+    n = sizeof(".m3u8") - 1;
+
+    return parts->file_len > n
+           && ngx_strncmp(parts->file + parts->file_len - n, ".m3u8", n) == 0;
+}
+
+
 void
 ngx_http_render_result(ngx_http_request_t *r)
 {
@@ -209,6 +238,12 @@ ngx_http_render_result(ngx_http_request_t *r)
     if (!ngx_http_render_result_verify(r, &link, &parts)) {
         ngx_http_render_problem(r, 403, "Forbidden",
                                 "the link has expired or is not valid", NULL);
+        return;
+    }
+
+    if (ngx_http_render_is_playlist(&parts)) {
+        ngx_http_render_call(r, ngx_http_render_sql_playlist_get,
+                             ngx_http_render_playlist);
         return;
     }
 

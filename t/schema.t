@@ -119,6 +119,8 @@ my %good = (
     'an output of nothing'    => output('{}'),
     'a poster'                => root('"poster":{"time":"30f"},"blurhash":false'),
     'a poster of nothing'     => root('"poster":{}'),
+    'a stream'                => root('"outputs":[{"format":"hls","quality":"low"}]'),
+    'a stream of three sizes' => root('"outputs":[{"format":"hls","renditions":[{},{"height":360},{"width":320,"quality":"low"}]}]'),
     'eight outputs'           => root('"outputs":[{},{"format":"webm","range":{"start":1}},{"format":"mov","codec":"png"},'
         . '{"format":"gif","fps":12,"width":160,"range":{"start":"3f","duration":"9f"}},{"format":"mp4","name":"b","range":{"duration":0.5}},'
         . '{"format":"jpg","time":2,"height":90},{"format":"png-sequence","fps":1},{"format":"sprite","interval":0.5,"range":{}}]'),
@@ -197,7 +199,12 @@ my %bad = (
     'nine outputs'                     => [root('"outputs":[' . join(',', map { "{\"name\":\"o$_\"}" } 1 .. 9) . ']'), '/outputs'],
     'no output'                        => [root('"outputs":[]'), '/outputs'],
     'another format'                   => [output('{"format":"avi"}'), '/outputs/0/format'],
-    'a format of later'                => [output('{"format":"hls"}'), '/outputs/0/format'],
+    'no sizes of a stream'             => [output('{"format":"hls","renditions":[]}'), '/outputs/0/renditions'],
+    'seven sizes of a stream'          => [output('{"format":"hls","renditions":[{},{},{},{},{},{},{}]}'), '/outputs/0/renditions'],
+    'a size of another kind'           => [output('{"format":"hls","renditions":[{"fps":5}]}'), '/outputs/0/renditions/0/fps'],
+    'an odd size of a stream'          => [output('{"format":"hls","renditions":[{"width":33}]}'), '/outputs/0/renditions/0/width'],
+    'a size beside sizes'              => [output('{"format":"hls","width":320,"renditions":[{}]}'), '/outputs/0/width'],
+    'sizes of a film'                  => [output('{"renditions":[{}]}'), '/outputs/0/renditions'],
     'an output called Final'           => [output('{"name":"Final"}'), '/outputs/0/name'],
     'an output called preview'         => [output('{"name":"preview"}'), '/outputs/0/name'],
     'a size of a sound'                => [output('{"format":"mp3","width":320}'), '/outputs/0/width'],

@@ -314,8 +314,10 @@ BEGIN
     SELECT r->>'key' FROM jsonb_each(j.results) x(name, r)
      WHERE r->>'key' IS NOT NULL
        AND NOT EXISTS (SELECT FROM asset WHERE storage_key = r->>'key')
+       AND r->>'key' NOT LIKE '%.m3u8'
      UNION
-    SELECT k FROM old_files(j.id, j.run) k
+    SELECT k FROM old_files(j.id, j.run + 1) k
+     WHERE NOT EXISTS (SELECT FROM asset WHERE storage_key = k)
     ON CONFLICT DO NOTHING;
 
     DELETE FROM job WHERE id = j.id;

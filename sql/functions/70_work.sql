@@ -127,6 +127,15 @@ BEGIN
     RETURN format('outputs/%s/%s-%s/', t.job, t.run, t.fence);
 END $$;
 
+-- Where a part of a stream goes: all of a run under one prefix, so that one
+-- signature is good for them, and the claim's fence in the name.
+CREATE OR REPLACE FUNCTION render.stream_key(t render.task) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN format('outputs/%s/%s-hls/%s-%s.mp4', t.job, t.run, t.number,
+                  t.fence);
+END $$;
+
 -- Whose rights a job has: its owner's, as they are now.
 CREATE OR REPLACE FUNCTION render.acting_for(j render.job) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
@@ -219,6 +228,25 @@ BEGIN
                                                 || (f->>'name'))
                           FROM jsonb_array_elements(coalesce(o->'files',
                                '[{"name": "final.mp4"}]')) f));
+
+    WHEN 'package' THEN
+        SELECT output INTO plan FROM task
+         WHERE job = j.id AND run = j.run AND kind = 'plan';
+        o := plan->'outputs'->((t.input->>'output')::int);
+
+        RETURN (SELECT jsonb_build_object('spec', jsonb_build_object(
+                    'sound', t.input->>'track' = 'sound',
+                    'canvas', t.input->'canvas', 'samples', o->'samples',
+                    'at', t.input->'at', 'pieces', jsonb_agg(
+                        jsonb_build_object('key', js.key, 'frames', js.frames)
+                        ORDER BY js.number)),
+                    'inputs', coalesce(jsonb_object_agg(s.key, s.storage_key)
+                                       FILTER (WHERE s.key IS NOT NULL), '{}'),
+                    'outputs', jsonb_build_object('stream.mp4', stream_key(t)))
+                  FROM job_segment js
+                  LEFT JOIN segment s ON s.scope = js.scope AND s.key = js.key
+                 WHERE js.job = j.id AND js.run = j.run
+                   AND in_package(js, t.input));
 
     ELSE                                    -- audio, render_segment
         SELECT jsonb_agg(jsonb_build_object('key', key, 'frames', frames,

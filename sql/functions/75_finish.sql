@@ -68,12 +68,17 @@ BEGIN
     -- a task for each output, which waits for what it is made of.  (The plan
     -- of an older worker names no outputs, and no poster: it has one film.)
 
-    FOR r IN SELECT 0 AS i UNION
-             SELECT generate_series(0, jsonb_array_length(plan->'outputs') - 1)
+    FOR r IN SELECT x.i::int - 1 AS i, x.o
+               FROM jsonb_array_elements(coalesce(plan->'outputs', '[{}]'))
+                    WITH ORDINALITY AS x(o, i)
     LOOP
-        t := add_task(j, 'assemble', r.i, 1, 0.2, '{}', NULL,
-                      (plan->>'engine')::int);
-        weight := weight + t.weight;
+        IF r.o ? 'renditions' THEN
+            weight := weight + add_packages(j, plan, r.i, r.o);
+        ELSE
+            t := add_task(j, 'assemble', r.i, 1, 0.2, '{}', NULL,
+                          (plan->>'engine')::int);
+            weight := weight + t.weight;
+        END IF;
     END LOOP;
 
     -- pictures first: somebody is waiting to see something; the film's own
@@ -106,11 +111,13 @@ BEGIN
       FROM (SELECT x.id, (SELECT count(*) FROM task_edge
                            WHERE waiting = x.id) AS n
               FROM task x
-             WHERE x.job = j.id AND x.run = j.run AND x.kind = 'assemble') e
+             WHERE x.job = j.id AND x.run = j.run
+               AND x.kind IN ('assemble', 'package')) e
      WHERE a.id = e.id;
 
     FOR t IN SELECT * FROM task
-              WHERE job = j.id AND run = j.run AND kind = 'assemble'
+              WHERE job = j.id AND run = j.run
+                AND kind IN ('assemble', 'package')
                 AND status = 'ready' ORDER BY number
     LOOP
         effects := effects_add(effects, bell(t));
@@ -126,13 +133,83 @@ LANGUAGE sql IMMUTABLE AS $$
            THEN o->>'sound' ELSE o->>'video' END
 $$;
 
+-- Whether a stream's task takes a piece.
+CREATE OR REPLACE FUNCTION render.in_package(js render.job_segment,
+    input jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT js.track = input->>'track' AND js.output = input->>'stream'
+       AND js.number BETWEEN (input->>'from')::int AND (input->>'to')::int
+$$;
+
+-- A stream's tasks: each makes a file of some neighbouring pieces of one of its
+-- tracks; the first ones of few, for somebody waits to see something.  Returns
+-- their weight.
+CREATE OR REPLACE FUNCTION render.add_packages(j render.job, plan jsonb,
+    i int, o jsonb) RETURNS float8
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    x       record;
+    s       record;
+    t       task;
+    n       int;
+    at      bigint;
+    frames  bigint;
+    most    int;
+    input   jsonb;
+    weight  float8 := 0;
+BEGIN
+    FOR x IN SELECT 'video' AS track, r->>'video' AS stream,
+                    (k - 1)::int AS nth, r->'canvas' AS canvas
+               FROM jsonb_array_elements(o->'renditions')
+                    WITH ORDINALITY AS v(r, k)
+              UNION ALL
+             SELECT 'sound', o->>'sound', 9, o->'canvas'
+    LOOP
+        n := 0;
+        at := 0;
+        frames := 0;
+        input := NULL;
+
+        FOR s IN SELECT js.number, js.frames,
+                        lead(js.number) OVER (ORDER BY js.number) AS next
+                   FROM job_segment js
+                  WHERE js.job = j.id AND js.run = j.run
+                    AND js.track = x.track AND js.output = x.stream
+                  ORDER BY js.number
+        LOOP
+            IF input IS NULL THEN
+                input := jsonb_build_object('output', i, 'track', x.track,
+                    'stream', x.stream, 'nth', x.nth, 'canvas', x.canvas,
+                    'at', at, 'from', s.number, 'count', 0);
+            END IF;
+
+            at := at + s.frames;
+            input := input || jsonb_build_object('to', s.number, 'count',
+                                  (input->>'count')::int + 1);
+            most := CASE x.track WHEN 'sound' THEN 1
+                    ELSE least(8, 1 << least(n, 3)) END;
+
+            IF s.next IS NULL OR (input->>'count')::int >= most THEN
+                t := add_task(j, 'package', i * 1000000 + x.nth * 100000 + n,
+                              1, 0.02, input, 'high',
+                              (plan->>'engine')::int);
+                weight := weight + t.weight;
+                input := NULL;
+                n := n + 1;
+            END IF;
+        END LOOP;
+    END LOOP;
+
+    RETURN weight;
+END $$;
+
 -- Every output that shows a piece which this task renders waits for it.
 CREATE OR REPLACE FUNCTION render.wait_for(j render.job, t render.task,
     plan jsonb) RETURNS void
 LANGUAGE sql SET search_path = render, pg_temp AS $$
     INSERT INTO task_edge (task, waiting)
     SELECT t.id, a.id FROM task a
-     WHERE a.job = j.id AND a.run = j.run AND a.kind = 'assemble'
+     WHERE a.job = j.id AND a.run = j.run AND a.kind IN ('assemble', 'package')
        AND EXISTS (SELECT FROM job_segment made JOIN job_segment needed
                        ON needed.job = made.job AND needed.run = made.run
                       AND needed.key = made.key
@@ -142,7 +219,9 @@ LANGUAGE sql SET search_path = render, pg_temp AS $$
                       AND made.mode <> 'reuse' AND made.scope IS NULL
                       AND made.number IN (SELECT n::int FROM
                               jsonb_array_elements(t.input->'numbers') n)
-                      AND is_of(needed, plan->'outputs'->a.number))
+                      AND CASE a.kind WHEN 'assemble' THEN
+                          is_of(needed, plan->'outputs'->a.number)
+                          ELSE in_package(needed, a.input) END)
 $$;
 
 -- What would be rendered: the answer of a validation.
@@ -262,7 +341,65 @@ LANGUAGE sql STABLE AS $$
            jsonb_array_elements(p.output->'outputs'->t.number->'files') f
      WHERE t.job = job_id AND t.run < before_run AND t.kind = 'assemble'
        AND t.status = 'done'
+     UNION
+    SELECT t.output->>'key' FROM render.task t
+     WHERE t.job = job_id AND t.run < before_run AND t.kind = 'package'
+       AND t.status = 'done'
 $$;
+
+-- A job with nothing left to do is done; what its earlier runs have left may go.
+CREATE OR REPLACE FUNCTION render.end_if_done(j render.job, of text,
+    OUT effects jsonb, OUT remove jsonb)
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+BEGIN
+    remove := '[]';
+
+    IF EXISTS (SELECT FROM task WHERE job = j.id AND run = j.run
+                  AND status IN ('blocked', 'ready', 'leased'))
+    THEN
+        effects := event(j, 'progress', of);
+        RETURN;
+    END IF;
+
+    SELECT coalesce(jsonb_agg(k), '[]') INTO remove
+      FROM old_files(j.id, j.run) k;
+    effects := end_job(j.id, 'completed', NULL);
+END $$;
+
+-- A part of a stream is stored.  Once each of its tracks has begun, it can be
+-- watched.
+CREATE OR REPLACE FUNCTION render.accept_package(j render.job, t render.task,
+    OUT effects jsonb, OUT remove jsonb)
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    o  jsonb;
+    r  jsonb;
+BEGIN
+    UPDATE task SET output = output || jsonb_build_object('key',
+               stream_key(t)) WHERE id = t.id;
+
+    SELECT output->'outputs'->((t.input->>'output')::int) INTO o FROM task
+     WHERE job = j.id AND run = j.run AND kind = 'plan';
+
+    IF NOT j.results ? (o->>'name') AND NOT EXISTS (
+           SELECT FROM task WHERE job = j.id AND run = j.run
+              AND kind = 'package' AND status <> 'done'
+              AND input->>'output' = t.input->>'output'
+              AND number % 100000 = 0)
+    THEN
+        r := jsonb_build_object('key', format('outputs/%s/%s-hls/%s.m3u8',
+                                              j.id, j.run, o->>'name'),
+                 'duration', o->'duration',
+                 'content_type', 'application/vnd.apple.mpegurl');
+        UPDATE job SET results = results || jsonb_build_object(o->>'name', r)
+            || CASE WHEN (o->>'film')::boolean
+               THEN jsonb_build_object('final', r) ELSE '{}' END
+         WHERE id = j.id RETURNING * INTO j;
+    END IF;
+
+    SELECT x.effects, x.remove INTO effects, remove
+      FROM end_if_done(j, t.kind) x;
+END $$;
 
 -- The pictures are stored; the answer is what is still to be done: effects, and
 -- storage keys of pictures of earlier runs, which nothing names any more.
@@ -289,7 +426,17 @@ BEGIN
 
     effects := effects_add(event(j, 'preview', t.kind),
                            release_dependants(t.id));
+    effects := effects_add(effects, end_unfilmed(j, t.kind));
 END $$;
+
+-- A job of streams alone may end with its pictures.
+CREATE OR REPLACE FUNCTION render.end_unfilmed(j render.job, of text)
+RETURNS jsonb
+LANGUAGE sql SET search_path = render, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM task WHERE job = j.id
+                                AND run = j.run AND kind = 'assemble')
+           THEN '{}' ELSE (SELECT effects FROM end_if_done(j, of)) END
+$$;
 
 -- What kind of asset a file is.
 CREATE OR REPLACE FUNCTION render.kind_of(content_type text) RETURNS text
@@ -366,18 +513,8 @@ BEGIN
     UPDATE job SET results = results || added WHERE id = j.id
     RETURNING * INTO j;
 
-    remove := '[]';
-
-    IF EXISTS (SELECT FROM task WHERE job = j.id AND run = j.run
-                  AND kind = 'assemble' AND status <> 'done')
-    THEN
-        effects := event(j, 'progress', t.kind);
-        RETURN;
-    END IF;
-
-    SELECT coalesce(jsonb_agg(k), '[]') INTO remove
-      FROM old_files(j.id, j.run) k;
-    effects := end_job(j.id, 'completed', NULL);
+    SELECT x.effects, x.remove INTO effects, remove
+      FROM end_if_done(j, t.kind) x;
 END $$;
 
 -- A stored piece turned out to be missing or damaged: forget it, render it
@@ -482,7 +619,7 @@ DECLARE
 BEGIN
     IF jsonb_typeof(error->'detail'->'damaged') = 'array'
        AND error->'detail'->'damaged' <> '[]'
-       AND t.kind = 'assemble' AND t.attempt < t.max_attempts
+       AND t.kind IN ('assemble', 'package') AND t.attempt < t.max_attempts
     THEN
         RETURN render_again(j, t, error->'detail'->'damaged');
     END IF;
@@ -510,8 +647,9 @@ BEGIN
            ended_at = now() WHERE id = t.id;
 
     IF t.kind = 'preview' THEN              -- a film without pictures, then
-        UPDATE job SET weight_done = weight_done + t.weight WHERE id = j.id;
-        RETURN release_dependants(t.id);
+        UPDATE job SET weight_done = weight_done + t.weight WHERE id = j.id
+        RETURNING * INTO j;
+        RETURN effects_add(release_dependants(t.id), end_unfilmed(j, t.kind));
     END IF;
 
     why := jsonb_strip_nulls(jsonb_build_object('code', error->>'status',
@@ -606,6 +744,9 @@ BEGIN
     WHEN 'assemble' THEN
         SELECT effects, remove INTO e, gone
           FROM accept_output(j, t, result);
+
+    WHEN 'package' THEN
+        SELECT effects, remove INTO e, gone FROM accept_package(j, t);
 
     ELSE                                    -- audio, render_segment
         PERFORM accept_pieces(j, result->'pieces');

@@ -694,7 +694,6 @@ test_known_later(void **state)
     static const char *const in_output[] = { "audio" };
     static const char *const types[] = { "svg", "speech", "caption",
                                          "blackboard", "avatar", "waveform" };
-    static const char *const formats[] = { "hls" };
 #define LATER  "is not rendered by this version"
 
     (void) state;
@@ -721,12 +720,6 @@ test_known_later(void **state)
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         (void) sprintf(text, WITH_ASSET("{\"type\":\"%s\"}"), types[i]);
         bad(text, CLIP_AT "/asset/type", LATER);
-    }
-
-    for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        (void) sprintf(text, IN_ROOT("\"outputs\":[{\"format\":\"%s\"}]"),
-                       formats[i]);
-        bad(text, "/outputs/0/format", LATER);
     }
 }
 
