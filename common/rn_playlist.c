@@ -11,6 +11,9 @@
 
 #define FORMAT  7                       /* RFC 8216, 7: fragmented MP4 */
 
+/* A film is watched from its beginning, also where its end is not there yet. */
+#define START   "#EXT-X-START:TIME-OFFSET=0\n"
+
 
 typedef struct {
     char    *text;
@@ -123,8 +126,8 @@ rn_playlist_master(json_t *o)
         return NULL;
     }
 
-    put(&w, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-INDEPENDENT-SEGMENTS\n",
-        FORMAT);
+    put(&w, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+        START, FORMAT);
 
     if (json_is_object(sound)) {
         put(&w, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"sound\","
@@ -187,7 +190,7 @@ rn_playlist_media(json_t *o)
     files = json_object_get(o, "files");
 
     put(&w, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-TARGETDURATION:%lld\n"
-        "#EXT-X-PLAYLIST-TYPE:%s\n#EXT-X-INDEPENDENT-SEGMENTS\n", FORMAT,
+        "#EXT-X-PLAYLIST-TYPE:%s\n#EXT-X-INDEPENDENT-SEGMENTS\n" START, FORMAT,
         (long long) count_of(&w, o, "target"),
         json_is_true(json_object_get(o, "growing")) ? "EVENT" : "VOD");
 

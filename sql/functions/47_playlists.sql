@@ -42,7 +42,8 @@ BEGIN
       JOIN task t ON t.job = j.id AND t.run = of_run AND t.kind = 'package'
        AND t.status = 'done' AND t.number = i * 1000000 + (k - 1) * 100000;
 
-    RETURN concat(E'#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n',
+    RETURN concat(E'#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n'
+                  '#EXT-X-START:TIME-OFFSET=0' || E'\n',
         CASE WHEN sound IS NOT NULL THEN format('#EXT-X-MEDIA:TYPE=AUDIO,'
             'GROUP-ID="sound",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,'
             'URI="%s-s.m3u8"' || E'\n', o->>'name') END)
@@ -78,6 +79,7 @@ BEGIN
                    '#EXT-X-TARGETDURATION:%s' || E'\n'
                    '#EXT-X-PLAYLIST-TYPE:EVENT' || E'\n'
                    '#EXT-X-INDEPENDENT-SEGMENTS' || E'\n'
+                   '#EXT-X-START:TIME-OFFSET=0' || E'\n'
                    '#EXT-X-MAP:URI="%s",BYTERANGE="%s@0"' || E'\n',
                    target_of(j, of_run, m.input), m.uri, m.output->>'init')
               FROM made m WHERE m.told ORDER BY m.number LIMIT 1),

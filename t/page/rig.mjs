@@ -73,7 +73,7 @@ export async function watched(browser, url, name, options = contexts[name]) {
     page.on('response', async (r) => {
         const u = new URL(r.url());
         if (!u.pathname.startsWith('/app/') || r.status() !== 200) return;
-        weights.set(u.pathname, (await r.body().catch(() => '')).length);
+        weights.set(u.pathname, await r.request().sizes().then((s) => s.responseBodySize, () => 0));
     });
 
     let step = 0;

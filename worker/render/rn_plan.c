@@ -309,7 +309,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     p.problems = problems;
     p.fault = fault;
 
-    if (rn_plan_outputs(doc, &tl, problems, &outs, fault) == RN_OK
+    if (rn_plan_outputs(doc, &tl, limits, problems, &outs, fault) == RN_OK
         && check_transitions(&p) && find_fonts(&p) == RN_OK
         && problems->total == 0
         && rn_plan_cuts(doc, &tl, &cuts, fault) == RN_OK)

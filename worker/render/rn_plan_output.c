@@ -283,7 +283,8 @@ find_renditions(const rn_doc *doc, const rn_output *o, rn_picture_stream *v,
 
 static void
 find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
-    rn_problems *problems, rn_outputs *outs, rn_output_tracks *of)
+    const rn_limits *limits, rn_problems *problems, rn_outputs *outs,
+    rn_output_tracks *of)
 {
     int64_t            n;
     rn_sound_stream    a;
@@ -323,10 +324,13 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
         v.whole = v.from == 0 && v.to == tl->frames;
         v.why = "the output is of another kind than its source";
 
-        v.cut = o->format == RN_FORMAT_HLS;
 
-        if (v.cut) {
-            v.why = "its stream is cut where all its sizes are";
+        if (o->format == RN_FORMAT_HLS) {
+
+            /* players of streams know one set of parameters, too */
+
+            v.cut = o->n_renditions > 1 || limits->smart_cut;
+            v.why = v.cut ? "all sizes of its stream are cut alike" : v.why;
             find_renditions(doc, o, &v, outs, of);
         } else if (check_count(o, &v, problems)) {
             of->picture = add_pictures(outs, &v);
@@ -347,7 +351,8 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
 
 rn_status
 rn_plan_outputs(const rn_doc *doc, const rn_timeline *tl,
-    rn_problems *problems, rn_outputs *out, rn_fault *fault)
+    const rn_limits *limits, rn_problems *problems, rn_outputs *out,
+    rn_fault *fault)
 {
     size_t  i, n;
 
@@ -366,7 +371,8 @@ rn_plan_outputs(const rn_doc *doc, const rn_timeline *tl,
     }
 
     for (i = 0; i < doc->n_outputs; i++) {
-        find_tracks(doc, tl, &doc->outputs[i], problems, out, &out->of[i]);
+        find_tracks(doc, tl, &doc->outputs[i], limits, problems, out,
+                    &out->of[i]);
     }
 
     return problems->total != 0 ? RN_E_INVALID : RN_OK;

@@ -61,7 +61,8 @@ typedef struct {
  * with rn_outputs_free, also after a fault.
  */
 rn_status rn_plan_outputs(const rn_doc *doc, const rn_timeline *tl,
-    rn_problems *problems, rn_outputs *out, rn_fault *fault);
+    const rn_limits *limits, rn_problems *problems, rn_outputs *out,
+    rn_fault *fault);
 
 void rn_outputs_free(rn_outputs *outs);
 

@@ -2,6 +2,9 @@
 
 export const sizes = {wide: [1280, 720], tall: [720, 1280], draft: [320, 180]}
 
+// The film, and as a stream to watch while it is rendered.
+const outputs = [{name: 'final', format: 'mp4'}, {name: 'live', format: 'hls', renditions: [{}]}]
+
 export const newFilm = () => ({title: '', between: 'fade', size: 'wide', clips: [], sounds: []})
 
 const round = s => Math.round(s * 1000) / 1000
@@ -44,7 +47,7 @@ export function toDocument({title, between, size, clips, sounds}) {
 	}
 
 	return {places, document: {version: 1, ...(title && {title}),
-		timeline: {width, height, tracks}}}
+		timeline: {width, height, tracks}, outputs}}
 }
 
 const canonical = v => JSON.stringify(v, (_, x) => (x?.constructor === Object ? Object.fromEntries(Object.entries(x).sort()) : x))
@@ -62,7 +65,7 @@ export function fromDocument(document, items) {
 			clips: main.clips.filter(c => c.asset).map(item),
 			sounds: more.filter(k => k.kind === 'audio').map(k => item(k.clips[0])),
 		}
-		return canonical(toDocument(film).document) === canonical(document) ? film : null
+		return canonical(toDocument(film).document) === canonical({outputs, ...document}) ? film : null
 	} catch {
 		return null
 	}

@@ -34,13 +34,22 @@ export async function showView(id) {
 	const why = h('p.error')
 	const tools = h('div.row')
 	const shared = h('div')
-	let preview, told, stop
+	let preview, told, stop, live
 
 	const job = (label, what, kind) => act(label, name, async () => {
 		await call('POST', `jobs/${film.job_id}/${what}`)
 		stop()
 		begin()
 	}, kind)
+
+	const player = what => h('video', {src: result(film.job_id, what), controls: true, playsinline: true, preload: 'metadata', 'aria-label': name})
+
+	// What is rendered already, for browsers that know streams.
+	async function begun() {
+		live = h('video').canPlayType('application/x-mpegurl')
+		live &&= (await get(`jobs/${film.job_id}`)).results.live && player('live')
+		if (live) stage.replaceChildren(live)
+	}
 
 	function event(e) {
 		const ended = over(e.status)
@@ -54,6 +63,7 @@ export async function showView(id) {
 			preview = h('img', {src: result(film.job_id, 'preview.jpg'), alt: m.preview})
 			stage.append(preview)
 		}
+		if (e.stage === 'package' && !live && !ended) tried(begun)
 		why.textContent = e.status === 'failed' ? e.error?.detail : ''
 		if (e.status !== told?.replace(/\d.*/, '')) {
 			tools.replaceChildren(...ended ? [
@@ -66,7 +76,7 @@ export async function showView(id) {
 
 	function end(e) {
 		if (e.status !== 'completed') return
-		stage.replaceChildren(h('video', {src: result(e.id, 'final'), controls: true, playsinline: true, preload: 'metadata', 'aria-label': name}))
+		if (!live?.isConnected || live.paused) stage.replaceChildren(player('final'))   // who watches goes on watching
 		share()
 	}
 
@@ -88,7 +98,7 @@ export async function showView(id) {
 	}
 
 	function begin() {
-		preview = told = null
+		preview = told = live = null
 		stop = watch(film.job_id, {event, end, lost: () => {text.textContent = m.lost}})
 	}
 
