@@ -99,8 +99,8 @@ unit: $(UNITS)
 
 # Those that only ask and look share the two cores; what encodes, measures, or
 # drives a browser has them for itself.
-TOGETHER = auth autobahn bad_input clients config contract cors deletion \
-           directives docs films forms grammar idempotency life log manners \
+TOGETHER = auth autobahn bad_input clients config contract copy cors deletion \
+           directives docs films forms grammar hls idempotency life log manners \
            metrics moved nchan neighbour neighbour_h3 neighbour_http \
            outage_postgres outage_redis path plans revision same_key scan \
            schema session sharing sockets stream traps_calls traps_conf \

@@ -10,11 +10,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <libgen.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 
@@ -307,29 +309,76 @@ cmd_film_free(cmd_film *f)
 }
 
 
-int
-cmd_plan(int argc, char **argv)
+static bool
+print_plan(const char *file, const char *cache, bool smart_cut)
 {
+    bool      ok;
     cmd_film  f;
 
     memset(&f, 0, sizeof(f));
-    f.smart_cut = argc == 3 && strcmp(argv[1], "--smart-cut") == 0;
+    f.file = file;
+    f.cache = cache;
+    f.smart_cut = smart_cut;
 
-    if (argc != 2 + f.smart_cut) {
-        fprintf(stderr, "usage: render plan [--smart-cut] FILE\n");
+    ok = cmd_make_plan(&f);
+
+    if (ok) {
+        (void) json_dumpf(f.plan, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
+        (void) putchar('\n');
+        (void) fflush(stdout);          /* before a child has a copy of it */
+    }
+
+    cmd_film_free(&f);
+
+    return ok;
+}
+
+
+int
+cmd_plan(int argc, char **argv)
+{
+    int          o, i;
+    bool         ok, smart_cut;
+    const char  *cache;
+
+    static const struct option options[] = {
+        { "cache", required_argument, NULL, 'c' },
+        { "smart-cut", no_argument, NULL, 's' },
+        { NULL, 0, NULL, 0 }
+    };
+
+    smart_cut = false;
+    cache = NULL;
+
+    while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (o) {
+        case 'c':
+            cache = optarg;
+            break;
+        case 's':
+            smart_cut = true;
+            break;
+        default:
+            argc = 0;
+        }
+    }
+
+    if (optind >= argc) {
+        fprintf(stderr, "usage: render plan [--cache DIR] [--smart-cut] "
+                "FILE...\n");
         return 2;
     }
 
-    f.file = argv[1 + f.smart_cut];
-
-    if (!cmd_make_plan(&f)) {
-        cmd_film_free(&f);
+    if (cache != NULL && mkdir(cache, 0777) != 0 && errno != EEXIST) {
+        fprintf(stderr, "render: %s: %s\n", cache, strerror(errno));
         return 1;
     }
 
-    (void) json_dumpf(f.plan, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-    (void) putchar('\n');
-    cmd_film_free(&f);
+    ok = true;
 
-    return 0;
+    for (i = optind; i < argc; i++) {
+        ok = print_plan(argv[i], cache, smart_cut) && ok;
+    }
+
+    return ok ? 0 : 1;
 }

@@ -17,7 +17,7 @@
 static const char usage[] =
     "usage: render compose FILE -o OUT [--cache DIR] [--jobs N]\n"
     "                      [--smart-cut]\n"
-    "       render plan [--smart-cut] FILE\n"
+    "       render plan [--cache DIR] [--smart-cut] FILE...\n"
     "       render probe FILE\n"
     "       render migrate [--sql DIR]\n"
     "\n"
