@@ -150,7 +150,7 @@ add_crop(const rn_fitter *p, AVFilterContext *last, const AVFrame *f,
 
 
 static AVFilterContext *
-add_scale(const rn_fitter *p, AVFilterContext *last, const AVFrame *f,
+add_scale(const rn_fitter *p, AVFilterContext *last, rn_colour from,
     int w, int h, const char *flags, rn_fault *fault)
 {
     char  sw[16], sh[16];
@@ -160,10 +160,72 @@ add_scale(const rn_fitter *p, AVFilterContext *last, const AVFrame *f,
 
     return rn_filter_add(p->graph, last, "scale", (const char *const []) {
                          "w", sw, "h", sh, "flags", flags,
-                         "in_color_matrix", rn_matrix_of(f),
+                         "in_color_matrix", from.matrix,
                          "out_color_matrix", "bt709",
-                         "in_range", rn_full_range(f) ? "full" : "limited",
+                         "in_range", from.full ? "full" : "limited",
                          "out_range", "limited", NULL }, fault);
+}
+
+
+bool
+rn_is_hdr(const AVFrame *f)
+{
+    return f->color_trc == AVCOL_TRC_SMPTE2084
+           || f->color_trc == AVCOL_TRC_ARIB_STD_B67;
+}
+
+
+/*
+ * High dynamic range to that of bt.709: scaled first, for what follows is slow,
+ * then in linear light to its primaries, and bent by Hable's curve.
+ */
+
+static AVFilterContext *
+add_tonemap(const rn_fitter *p, AVFilterContext *last, const AVFrame *f,
+    rn_fault *fault)
+{
+    size_t       i;
+    char         w[16], h[16];
+    const char  *trc, *matrix, *range;
+
+    trc = f->color_trc == AVCOL_TRC_SMPTE2084 ? "smpte2084" : "arib-std-b67";
+    matrix = strcmp(rn_matrix_of(f), "bt709") == 0 ? "bt709" : "bt2020nc";
+    range = rn_full_range(f) ? "full" : "limited";
+
+    (void) snprintf(w, sizeof(w), "%d", p->out_w);
+    (void) snprintf(h, sizeof(h), "%d", p->out_h);
+
+    {
+        const char *const  scale[] = { "w", w, "h", h, "flags", "bicubic",
+                                       NULL };
+        const char *const  deep[] = { "pix_fmts", "yuv444p10le", NULL };
+        const char *const  linear[] = {
+            "matrixin", matrix, "primariesin", "bt2020", "transferin", trc,
+            "rangein", range, "transfer", "linear", "npl", "100", NULL };
+        const char *const  light[] = { "pix_fmts", "gbrpf32le", NULL };
+        const char *const  primaries[] = { "primaries", "bt709", NULL };
+        const char *const  curve[] = { "tonemap", "hable", "desat", "0",
+                                       NULL };
+        const char *const  back[] = { "transfer", "bt709", "matrix", "bt709",
+                                      "range", "limited", NULL };
+        const char *const  shallow[] = { "pix_fmts", "yuv444p", NULL };
+
+        const struct {
+            const char         *name;
+            const char *const  *opts;
+        } steps[] = {
+            { "scale", scale }, { "format", deep }, { "zscale", linear },
+            { "format", light }, { "zscale", primaries },
+            { "tonemap", curve }, { "zscale", back }, { "format", shallow },
+        };
+
+        for (i = 0; last != NULL && i < sizeof(steps) / sizeof(steps[0]); i++) {
+            last = rn_filter_add(p->graph, last, steps[i].name, steps[i].opts,
+                                 fault);
+        }
+    }
+
+    return last;
 }
 
 
@@ -173,7 +235,7 @@ add_scale(const rn_fitter *p, AVFilterContext *last, const AVFrame *f,
  */
 
 static AVFilterContext *
-add_back(rn_fitter *p, AVFilterContext *split, const AVFrame *f, int w, int h,
+add_back(rn_fitter *p, AVFilterContext *split, rn_colour from, int w, int h,
     rn_fault *fault)
 {
     int               rc, side, out_w, out_h;
@@ -187,7 +249,7 @@ add_back(rn_fitter *p, AVFilterContext *split, const AVFrame *f, int w, int h,
     out_w = (int) ceil(w * scale / 2) * 2;
     out_h = (int) ceil(h * scale / 2) * 2;
 
-    last = add_scale(p, NULL, f, out_w, out_h, "area", fault);
+    last = add_scale(p, NULL, from, out_w, out_h, "area", fault);
     rc = last != NULL ? avfilter_link(split, 1, last, 0) : 0;
 
     if (rc < 0) {
@@ -227,6 +289,7 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
     int                        w, h, rc;
     bool                       alpha;
     rn_turn                    turn;
+    rn_colour                  from;
     AVFilterContext           *last, *split;
     const AVPixFmtDescriptor  *desc;
 
@@ -244,6 +307,8 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
     alpha = desc != NULL && (desc->flags & (AV_PIX_FMT_FLAG_ALPHA
                                             | AV_PIX_FMT_FLAG_PAL));
     split = NULL;
+    from.matrix = rn_matrix_of(f);
+    from.full = rn_full_range(f);
 
     last = p->source = rn_filter_source(p->graph, f->width, f->height,
                                         f->format, (AVRational) { 1, 1000000 },
@@ -254,12 +319,18 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
         last = add_crop(p, last, f, turn.quarters & 1, fault);
     }
 
+    if (last != NULL && rn_is_hdr(f)) {
+        last = add_tonemap(p, last, f, fault);
+        from.matrix = "bt709";
+        from.full = false;
+    }
+
     if (last != NULL && p->spec.back_w > 0) {
         last = split = rn_filter_add(p->graph, last, "split", NULL, fault);
     }
 
     if (last != NULL) {
-        last = add_scale(p, last, f, p->out_w, p->out_h, "bicubic", fault);
+        last = add_scale(p, last, from, p->out_w, p->out_h, "bicubic", fault);
     }
 
     if (last != NULL) {
@@ -287,7 +358,7 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
     p->back_sink = NULL;
 
     if (last != NULL && split != NULL) {
-        last = p->back_sink = add_back(p, split, f, w, h, fault);
+        last = p->back_sink = add_back(p, split, from, w, h, fault);
     }
 
     if (last == NULL) {
@@ -316,7 +387,8 @@ graph_fits(const rn_fitter *p, const AVFrame *f)
     return p->graph != NULL && p->like->width == f->width
            && p->like->height == f->height && p->like->format == f->format
            && p->like->colorspace == f->colorspace
-           && p->like->color_range == f->color_range;
+           && p->like->color_range == f->color_range
+           && p->like->color_trc == f->color_trc;
 }
 
 
@@ -334,7 +406,7 @@ is_ready(const rn_fitter *p, const AVFrame *f)
         return false;
     }
 
-    if (f->format != AV_PIX_FMT_YUV420P || rn_full_range(f)
+    if (f->format != AV_PIX_FMT_YUV420P || rn_full_range(f) || rn_is_hdr(f)
         || strcmp(rn_matrix_of(f), "bt709") != 0)
     {
         return false;

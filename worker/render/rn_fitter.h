@@ -27,5 +27,8 @@ const AVFrame *rn_fitter_back(const rn_fitter *p);
 
 void rn_fitter_free(rn_fitter **p);
 
+/* Whether a picture is of high dynamic range: PQ or HLG (ITU-R BT.2100). */
+bool rn_is_hdr(const AVFrame *f);
+
 
 #endif /* RN_FITTER_H */

@@ -6,6 +6,7 @@
  */
 
 #include "rn_picture.h"
+#include "rn_deint.h"
 #include "rn_fitter.h"
 #include "rn_input.h"
 
@@ -26,9 +27,62 @@ struct rn_picture {
     AVFrame          *shown;            /* cur, scaled */
     double            next_time, cur_end;     /* seconds */
     bool              started, eof, fresh;
+    rn_deint         *deint;            /* NULL: nothing was interlaced */
+    bool              drained;          /* it was told of the end */
     uint64_t          serial;
     rn_fitter        *fitter;
 };
+
+
+/*
+ * Puts a decoded picture into p->next, whole also where it comes as two fields;
+ * *eof: there are no more.
+ */
+
+static rn_status
+next_whole(rn_picture *p, bool *eof, rn_fault *fault)
+{
+    bool  got;
+
+    for ( ;; ) {
+        if (p->deint != NULL) {
+            if (rn_deint_take(p->deint, p->next, &got, fault) != RN_OK) {
+                return fault->status;
+            }
+
+            if (got || p->drained) {
+                *eof = !got;
+                return RN_OK;
+            }
+        }
+
+        if (rn_input_frame(&p->in, p->in.video, p->dec, p->pkt, p->next, eof,
+                           fault) != RN_OK)
+        {
+            return fault->status;
+        }
+
+        if (p->deint == NULL && (*eof || !rn_frame_interlaced(p->next))) {
+            return RN_OK;
+        }
+
+        if (!*eof && (p->deint == NULL || !rn_deint_fits(p->deint, p->next))) {
+            rn_deint_close(&p->deint);
+
+            if (rn_deint_open(&p->deint, p->in.video, p->next, fault)
+                != RN_OK)
+            {
+                return fault->status;
+            }
+        }
+
+        p->drained = *eof;
+
+        if (rn_deint_send(p->deint, *eof ? NULL : p->next, fault) != RN_OK) {
+            return fault->status;
+        }
+    }
+}
 
 
 static rn_status
@@ -40,8 +94,7 @@ decode_next(rn_picture *p, rn_fault *fault)
 
     av_frame_unref(p->next);
 
-    rc = rn_input_frame(&p->in, p->in.video, p->dec, p->pkt, p->next, &eof,
-                        fault);
+    rc = next_whole(p, &eof, fault);
     if (rc != RN_OK) {
         return rc;
     }
@@ -84,8 +137,9 @@ start(rn_picture *p, double t, double slack, rn_fault *fault)
     /* an index that led behind the place: from the beginning, then */
 
     if (t > 0 && !p->in.image && (p->eof || p->next_time > t + slack)) {
-        p->eof = false;
+        p->eof = p->drained = false;
         p->next_time = -1e9;
+        rn_deint_close(&p->deint);
 
         if (av_seek_frame(p->in.fmt, -1, p->in.zero, AVSEEK_FLAG_BACKWARD) < 0
             && av_seek_frame(p->in.fmt, -1, 0, AVSEEK_FLAG_BYTE) < 0)
@@ -245,6 +299,7 @@ rn_picture_close(rn_picture **pp)
     }
 
     rn_fitter_free(&p->fitter);
+    rn_deint_close(&p->deint);
     avcodec_free_context(&p->dec);
     av_packet_free(&p->pkt);
     av_frame_free(&p->cur);

@@ -3,6 +3,7 @@
 #include "rn_probe.h"
 #include "rn_blurhash.h"
 #include "rn_copy.h"
+#include "rn_fitter.h"
 #include "rn_input.h"
 
 #include <math.h>
@@ -214,16 +215,14 @@ video_facts(AVStream *st, const AVFrame *frame, json_t *warnings)
 
     desc = av_pix_fmt_desc_get(frame->format);
 
-    if (frame->color_trc == AVCOL_TRC_SMPTE2084
-        || frame->color_trc == AVCOL_TRC_ARIB_STD_B67)
-    {
+    if (rn_is_hdr(frame)) {
         json_array_append_new(warnings, json_string("high dynamic range is "
-                              "shown without tone mapping"));
+                              "mapped to that of bt.709"));
     }
 
     if (rn_frame_interlaced(frame)) {
         json_array_append_new(warnings, json_string("interlaced pictures are "
-                              "shown without deinterlacing"));
+                              "made whole"));
     }
 
     return json_pack("{s:s, s:i, s:i, s:s, s:i, s:s, s:b}",
