@@ -104,7 +104,8 @@ TOGETHER = auth autobahn bad_input clients config contract copy cors deletion \
            metrics moved nchan neighbour neighbour_h3 neighbour_http \
            outage_postgres outage_redis path plans revision same_key scan \
            schema session sharing sockets stream traps_calls traps_conf \
-           traps_postgres traps_sockets traps_stalls upload waiting websocket
+           traps_media traps_postgres traps_sockets traps_stalls upload \
+           waiting websocket
 JOBS    ?= 3
 PARTED   = $(patsubst %,t/%.t,$(TOGETHER))
 

@@ -10,6 +10,7 @@
 
 
 #define DAMAGED_MAX  200            /* packets in a row without a frame */
+#define STREAMS_MAX  64
 
 
 /*
@@ -143,12 +144,14 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     in->fmt->protocol_whitelist = av_strdup("none");
     in->fmt->probesize = 5 * 1024 * 1024;
     in->fmt->max_analyze_duration = 5 * AV_TIME_BASE;
-    in->fmt->max_streams = 64;
+    in->fmt->max_streams = STREAMS_MAX;
 
     rc = avformat_open_input(&in->fmt, NULL, NULL, NULL);
     if (rc < 0) {
-        if (rc == AVERROR(ENOMEM)) {
-            rc = AVERROR_INVALIDDATA;       /* also said of too many streams */
+        if (rc == AVERROR(ENOMEM)) {        /* also said of too many streams */
+            rn_fail(fault, RN_E_INPUT, "the file holds more than %d streams, "
+                    "or wants more memory than it may have", STREAMS_MAX);
+            goto fail;
         }
         rn_fail_av(fault, rc, "not a media file of a kind that is read here");
         goto fail;
