@@ -79,7 +79,8 @@ read_timeline(rn_reader *r, json_t *value, void *out)
         { "fps",        rn_read_fps,   AT(rn_doc, fps) },
         { "background", rn_read_color, AT(rn_doc, background) },
         { "tracks",     rn_read_tracks, 0 },
-        { "fonts", NULL, 0 }, { "markers", NULL, 0 },
+        { "markers",    rn_read_markers, 0 },
+        { "fonts", NULL, 0 },
         { NULL, NULL, 0 }
     };
 
@@ -227,6 +228,7 @@ rn_doc_free(rn_doc *doc)
     free(doc->tracks);
     free(doc->refs);
     free(doc->outputs);
+    free(doc->markers);
     json_decref(doc->root);
     free(doc);
 }

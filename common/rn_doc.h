@@ -166,6 +166,19 @@ typedef struct {
     char            pointer[96];        /* where it was named first */
 } rn_ref;
 
+typedef enum {
+    RN_MARKER_BREAKPOINT, RN_MARKER_BRANCH, RN_MARKER_CHAPTER, RN_MARKER_SPLIT
+} rn_marker_kind;
+
+typedef struct {
+    char            pointer[64];
+    const char     *name;
+    rn_time         time;               /* of the film */
+    rn_marker_kind  kind;
+} rn_marker;
+
+#define RN_MARKERS_MAX  1000
+
 /* One of the sizes that a stream comes in. */
 
 typedef struct {
@@ -208,6 +221,8 @@ typedef struct {
     size_t          n_tracks, n_clips;
     rn_ref         *refs;               /* distinct sources */
     size_t          n_refs;
+    rn_marker      *markers;
+    size_t          n_markers;
     rn_output      *outputs;            /* one at least */
     size_t          n_outputs;
     size_t          film;               /* which of them is the job's result */

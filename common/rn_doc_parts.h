@@ -28,6 +28,9 @@ void rn_read_side(rn_reader *r, json_t *value, void *out);
 /* A moment of the film: not "auto", not "end"; out is an rn_time */
 void rn_read_moment(rn_reader *r, json_t *value, void *out);
 
+/* rn_doc_marker.c; out is an rn_doc */
+void rn_read_markers(rn_reader *r, json_t *value, void *out);
+
 /* rn_doc_clip.c */
 void rn_read_transition(rn_reader *r, json_t *value, rn_clip *c);
 void rn_read_clip(rn_reader *r, json_t *value, rn_clip *c,

@@ -449,4 +449,29 @@ variant('an effect, turned', { %{ effects('invert') }, rotate => 90 }, in_rgb("n
     isnt $loud->[0], $sound->[0], 'keys: but of the sound';
 }
 
+# ---------------------------------------------------------------- markers
+
+{
+    my $film = document(160, 90, 10, [image('a.png', duration => 10)]);
+    $film->{timeline}{markers} = [{ name => "Zwei \x{2014} \x{fc}", time => 4 }, { name => 'One', time => 0, kind => 'chapter' },
+        { name => 'Quiz', time => 5, kind => 'breakpoint', metadata => { a => 1 } }, { name => 'Three', time => '80f' }];
+    $film->{outputs} = [map({ { format => $_ } } qw(mp4 webm mov)), { name => 'part', format => 'mp4', range => { start => 5, duration => 4 } }];
+    my $name = written($film);
+    say_to("$build/render compose $dir/$name.json -o $dir/chapters 2>&1");
+    my $chapters = sub {
+        my $said = $json->decode(say_to("ffprobe -v error -show_chapters -of json $dir/chapters/$_[0]"));
+        return [map { [$_->{start_time} + 0, $_->{end_time} + 0, $_->{tags}{title}] } @{ $said->{chapters} }];
+    };
+    my $all = [[0, 4, 'One'], [4, 8, "Zwei \x{2014} \x{fc}"], [8, 10, 'Three']];
+    is_deeply $chapters->($_), $all, "markers: chapters of $_" for qw(final.mp4 webm.webm mov.mov);
+    is_deeply $chapters->('part.mp4'), [[0, 3, "Zwei \x{2014} \x{fc}"], [3, 4, 'Three']], 'markers: those of a range';
+    my ($plain) = $json->decode(say_to("$build/render plan $dir/$name.json"));
+    delete $film->{timeline}{markers};
+    my ($without) = $json->decode(say_to("$build/render plan $dir/" . written($film) . '.json'));
+    is_deeply [map { $_->{key} } @{ $plain->{segments} }], [map { $_->{key} } @{ $without->{segments} }], 'markers: are no matter of pictures';
+    $film->{timeline}{markers} = [{ name => 'late', time => 10 }];
+    like say_to("$build/render plan $dir/" . written($film) . '.json 2>&1 || true'), qr{/timeline/markers/0/time: is behind the film's end},
+        'markers: none behind the end';
+}
+
 done_testing;

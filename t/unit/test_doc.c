@@ -690,7 +690,7 @@ test_known_later(void **state)
     char    text[900], pointer[100];
 
     static const char *const in_root[] = { "webhook_url" };
-    static const char *const in_timeline[] = { "fonts", "markers" };
+    static const char *const in_timeline[] = { "fonts" };
     static const char *const in_output[] = { "audio" };
     static const char *const types[] = { "svg", "speech", "caption",
                                          "blackboard", "avatar", "waveform" };

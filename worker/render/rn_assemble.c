@@ -192,6 +192,8 @@ join(rn_reel *v, rn_reel *a, json_t *spec, const char *muxer,
         (void) av_dict_set(&mux.fmt->metadata, "title", title, 0);
     }
 
+    rn_mux_chapters(&mux, json_object_get(spec, "chapters"), fault);
+
     if (fault->status == RN_OK) {
         (void) copy_packets(v, a, &mux, env, fault);
     }

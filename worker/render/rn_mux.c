@@ -118,6 +118,44 @@ rn_mux_stream(rn_mux *m, const AVCodecParameters *par, AVRational tb,
 }
 
 
+void
+rn_mux_chapters(rn_mux *m, json_t *list, rn_fault *fault)
+{
+    size_t      i, n;
+    json_t     *c;
+    AVChapter  *chapter;
+
+    n = json_array_size(list);
+    if (n == 0 || fault->status != RN_OK) {
+        return;
+    }
+
+    /* the context frees them, as far as they are counted */
+
+    m->fmt->chapters = av_calloc(n, sizeof(AVChapter *));
+
+    for (i = 0; m->fmt->chapters != NULL && i < n; i++) {
+        c = json_array_get(list, i);
+        chapter = av_mallocz(sizeof(AVChapter));
+        if (chapter == NULL) {
+            break;
+        }
+
+        m->fmt->chapters[m->fmt->nb_chapters++] = chapter;
+        chapter->id = (int64_t) i;
+        chapter->time_base = (AVRational) { 1, 48000 };
+        chapter->start = json_integer_value(json_array_get(c, 0));
+        chapter->end = json_integer_value(json_array_get(c, 1));
+        (void) av_dict_set(&chapter->metadata, "title",
+                           json_string_value(json_array_get(c, 2)), 0);
+    }
+
+    if (m->fmt->nb_chapters != n) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+}
+
+
 rn_status
 rn_mux_write(rn_mux *m, AVPacket *pkt, int stream, AVRational tb,
     rn_fault *fault)

@@ -8,6 +8,8 @@
 
 #include "rn_av.h"
 
+#include <jansson.h>
+
 
 typedef struct {
     AVFormatContext  *fmt;
@@ -23,6 +25,12 @@ rn_status rn_mux_open(rn_mux *m, int fd, const char *format, rn_fault *fault);
 
 /* Puts its index in front when it is closed: for what is watched from afar. */
 void rn_mux_index_first(rn_mux *m);
+
+/*
+ * Adds chapters before the first packet: [[first sample at 48 kHz, one behind
+ * the last, title], ...]; NULL: none.
+ */
+void rn_mux_chapters(rn_mux *m, json_t *list, rn_fault *fault);
 
 /* Adds a stream before the first packet; its index, or -1. */
 int rn_mux_stream(rn_mux *m, const AVCodecParameters *par, AVRational tb,

@@ -19,30 +19,21 @@
 
 
 static const struct {
-    rn_codec     picture, sound;        /* RN_CODECS: none */
-    bool         alpha;                 /* where the background has it */
-    const char  *suffix, *type;
+    rn_codec  picture, sound;           /* RN_CODECS: none */
+    bool      alpha;                    /* where the background has it */
 } formats[] = {
-    [RN_FORMAT_MP4] = { RN_CODEC_H264, RN_CODEC_AAC, false,
-                        "mp4", "video/mp4" },
-    [RN_FORMAT_WEBM] = { RN_CODEC_VP9, RN_CODEC_OPUS, true,
-                         "webm", "video/webm" },
-    [RN_FORMAT_MOV] = { RN_CODEC_PRORES, RN_CODEC_PCM, true,
-                        "mov", "video/quicktime" },
-    [RN_FORMAT_GIF] = { RN_CODEC_PNG, RN_CODECS, true, "gif", "image/gif" },
-    [RN_FORMAT_MP3] = { RN_CODECS, RN_CODEC_MP3, false,
-                        "mp3", "audio/mpeg" },
-    [RN_FORMAT_M4A] = { RN_CODECS, RN_CODEC_AAC, false, "m4a", "audio/mp4" },
-    [RN_FORMAT_WAV] = { RN_CODECS, RN_CODEC_PCM, false, "wav", "audio/wav" },
-    [RN_FORMAT_PNG] = { RN_CODEC_PNG, RN_CODECS, true, "png", "image/png" },
-    [RN_FORMAT_JPG] = { RN_CODEC_MJPEG, RN_CODECS, false,
-                        "jpg", "image/jpeg" },
-    [RN_FORMAT_PNG_SEQUENCE] = { RN_CODEC_PNG, RN_CODECS, true,
-                                 "zip", "application/zip" },
-    [RN_FORMAT_SPRITE] = { RN_CODEC_PNG, RN_CODECS, false,
-                           "vtt", "text/vtt" },
-    [RN_FORMAT_HLS] = { RN_CODEC_H264, RN_CODEC_AAC, false, "m3u8",
-                        "application/vnd.apple.mpegurl" },
+    [RN_FORMAT_MP4] = { RN_CODEC_H264, RN_CODEC_AAC, false },
+    [RN_FORMAT_WEBM] = { RN_CODEC_VP9, RN_CODEC_OPUS, true },
+    [RN_FORMAT_MOV] = { RN_CODEC_PRORES, RN_CODEC_PCM, true },
+    [RN_FORMAT_GIF] = { RN_CODEC_PNG, RN_CODECS, true },
+    [RN_FORMAT_MP3] = { RN_CODECS, RN_CODEC_MP3, false },
+    [RN_FORMAT_M4A] = { RN_CODECS, RN_CODEC_AAC, false },
+    [RN_FORMAT_WAV] = { RN_CODECS, RN_CODEC_PCM, false },
+    [RN_FORMAT_PNG] = { RN_CODEC_PNG, RN_CODECS, true },
+    [RN_FORMAT_JPG] = { RN_CODEC_MJPEG, RN_CODECS, false },
+    [RN_FORMAT_PNG_SEQUENCE] = { RN_CODEC_PNG, RN_CODECS, true },
+    [RN_FORMAT_SPRITE] = { RN_CODEC_PNG, RN_CODECS, false },
+    [RN_FORMAT_HLS] = { RN_CODEC_H264, RN_CODEC_AAC, false },
 };
 
 
@@ -61,8 +52,8 @@ common_divisor(int64_t a, int64_t b)
 }
 
 
-static int64_t
-tick_of(const rn_time *t, rn_rational fps)
+int64_t
+rn_moment(const rn_time *t, rn_rational fps)
 {
     return t->kind == RN_TIME_FRAMES ? t->frames
            : t->kind == RN_TIME_SECONDS ? rn_ticks(t->seconds, fps) : 0;
@@ -98,14 +89,14 @@ find_range(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
     const char  *member;
 
     member = "/range/start";
-    *from = tick_of(&o->from, doc->fps);
+    *from = rn_moment(&o->from, doc->fps);
     *to = o->len.kind == RN_TIME_AUTO ? tl->frames
-          : *from + tick_of(&o->len, doc->fps);
+          : *from + rn_moment(&o->len, doc->fps);
 
     if (o->format == RN_FORMAT_PNG || o->format == RN_FORMAT_JPG) {
         member = "/time";
         *from = o->at.kind == RN_TIME_AUTO ? tl->poster
-                                           : tick_of(&o->at, doc->fps);
+                                           : rn_moment(&o->at, doc->fps);
         *to = *from + 1;
     }
 
@@ -349,6 +340,24 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
 }
 
 
+static void
+check_markers(const rn_doc *doc, const rn_timeline *tl, rn_problems *problems)
+{
+    char              pointer[80];
+    const rn_marker  *m;
+
+    for (m = doc->markers; m < doc->markers + doc->n_markers; m++) {
+        if (rn_moment(&m->time, doc->fps) >= tl->frames) {
+            (void) snprintf(pointer, sizeof(pointer), "%s/time", m->pointer);
+            rn_problem_add(problems, pointer, "is behind the film's end: it "
+                           "lasts %.3f s, which are %lld frames",
+                           (double) tl->frames * (double) doc->fps.den
+                           / (double) doc->fps.num, (long long) tl->frames);
+        }
+    }
+}
+
+
 rn_status
 rn_plan_outputs(const rn_doc *doc, const rn_timeline *tl,
     const rn_limits *limits, rn_problems *problems, rn_outputs *out,
@@ -370,6 +379,8 @@ rn_plan_outputs(const rn_doc *doc, const rn_timeline *tl,
         return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
+    check_markers(doc, tl, problems);
+
     for (i = 0; i < doc->n_outputs; i++) {
         find_tracks(doc, tl, &doc->outputs[i], limits, problems, out,
                     &out->of[i]);
@@ -386,158 +397,4 @@ rn_outputs_free(rn_outputs *outs)
     free(outs->sounds);
     free(outs->of);
     memset(outs, 0, sizeof(*outs));
-}
-
-
-static bool
-add_file(json_t *list, const char *type, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static bool
-add_file(json_t *list, const char *type, const char *fmt, ...)
-{
-    char     name[80];
-    va_list  ap;
-
-    va_start(ap, fmt);
-    (void) vsnprintf(name, sizeof(name), fmt, ap);
-    va_end(ap);
-
-    return json_array_append_new(list, json_pack("{s:s, s:s}", "name", name,
-                                                 "type", type)) == 0;
-}
-
-
-/*
- * Its files: the first is what the output's name stands for.  Of a stream there
- * are two more for each of its tracks, see rn_hls_write.
- */
-
-static json_t *
-files_of(const rn_output *o, const rn_output_tracks *of, bool silent)
-{
-    bool         ok;
-    size_t       i;
-    json_t      *list;
-    const char  *type;
-
-    type = formats[o->format].type;
-    list = json_array();
-
-    ok = list != NULL && add_file(list, type, "%s.%s", o->name,
-                                  formats[o->format].suffix);
-
-    if (ok && o->format == RN_FORMAT_SPRITE) {
-        ok = add_file(list, "image/jpeg", "%s.jpg", o->name);
-    }
-
-    for (i = 0; ok && i < of->n; i++) {
-        ok = add_file(list, "video/mp4", "%s-v%zu.mp4", o->name, i)
-             && add_file(list, type, "%s-v%zu.m3u8", o->name, i);
-    }
-
-    if (ok && of->n > 0 && !silent) {
-        ok = add_file(list, "audio/mp4", "%s-s.mp4", o->name)
-             && add_file(list, type, "%s-s.m3u8", o->name);
-    }
-
-    if (!ok) {
-        json_decref(list);
-        return NULL;
-    }
-
-    return list;
-}
-
-
-/*
- * What is told of a stream's sizes before any is there: bits a second, roughly
- * and rather too many, for players choose by them.
- */
-
-static json_t *
-renditions_of(const rn_outputs *outs, const rn_output_tracks *of)
-{
-    size_t                    i;
-    json_t                   *list;
-    const rn_picture_stream  *v;
-
-    static const double  bits[] = { 0.06, 0.12, 0.24 };     /* a px */
-
-    list = json_array();
-
-    for (i = 0; i < of->n; i++) {
-        v = &outs->pictures[of->renditions[i]];
-
-        if (json_array_append_new(list, json_pack(
-                "{s:s, s:[i, i, I, I], s:I}", "video", v->name,
-                "canvas", v->w, v->h, (json_int_t) v->fps.num,
-                (json_int_t) v->fps.den, "bandwidth",
-                (json_int_t) llround(bits[v->quality] * v->w * v->h
-                                     * (double) v->fps.num
-                                     / (double) v->fps.den) + 192000)) != 0)
-        {
-            json_decref(list);
-            return NULL;
-        }
-    }
-
-    return list;
-}
-
-
-json_t *
-rn_plan_output(const rn_doc *doc, const rn_outputs *outs, size_t i)
-{
-    bool                      ok;
-    json_t                   *o;
-    double                    seconds;
-    const rn_output          *out = &doc->outputs[i];
-    const rn_sound_stream    *a;
-    const rn_picture_stream  *v;
-
-    v = outs->of[i].picture >= 0 ? &outs->pictures[outs->of[i].picture] : NULL;
-    a = outs->of[i].sound >= 0 ? &outs->sounds[outs->of[i].sound] : NULL;
-
-    seconds = v != NULL ? (double) (v->to - v->from) * (double) doc->fps.den
-                          / (double) doc->fps.num
-                        : (double) a->samples / RN_RATE;
-
-    o = json_pack("{s:s, s:s, s:b, s:f, s:o}", "name", out->name,
-                  "format", rn_format_name(out->format),
-                  "film", i == doc->film, "duration", seconds,
-                  "files", files_of(out, &outs->of[i],
-                                    a == NULL || a->silent));
-
-    ok = o != NULL;
-
-    if (ok && v != NULL) {
-        ok = json_object_set_new(o, "video", json_string(v->name)) == 0
-             && json_object_set_new(o, "canvas", json_pack("[i, i, I, I]",
-                    v->w, v->h, (json_int_t) v->fps.num,
-                    (json_int_t) v->fps.den)) == 0
-             && json_object_set_new(o, "frames", json_integer(
-                    rn_pictures_before(v, v->to))) == 0
-             && (!v->alpha || json_object_set_new(o, "alpha", json_true()) == 0)
-             && (!v->mixed
-                 || json_object_set_new(o, "mixed", json_true()) == 0);
-    }
-
-    if (ok && outs->of[i].n > 0) {
-        ok = json_object_set_new(o, "renditions",
-                                 renditions_of(outs, &outs->of[i])) == 0;
-    }
-
-    if (ok && a != NULL) {
-        ok = json_object_set_new(o, "sound", json_string(a->name)) == 0
-             && json_object_set_new(o, "samples",
-                                    json_integer(a->samples)) == 0;
-    }
-
-    if (!ok) {
-        json_decref(o);
-        return NULL;
-    }
-
-    return o;
 }

@@ -66,12 +66,15 @@ rn_status rn_plan_outputs(const rn_doc *doc, const rn_timeline *tl,
 
 void rn_outputs_free(rn_outputs *outs);
 
+/* The tick of a moment of the film: seconds or frames, else 0. */
+int64_t rn_moment(const rn_time *t, rn_rational fps);
+
 /* How many pictures of the track lie before tick t of the film. */
 int64_t rn_pictures_before(const rn_picture_stream *s, int64_t t);
 
 /*
- * What the plan says of output i, for rn_assemble.  New reference; NULL: no
- * memory.
+ * What the plan says of output i, for rn_assemble (rn_plan_output_spec.c).  New
+ * reference; NULL: no memory.
  */
 json_t *rn_plan_output(const rn_doc *doc, const rn_outputs *outs, size_t i);
 
