@@ -14,6 +14,7 @@
 
 
 typedef struct {
+    json_t           *spec;
     const rn_env     *env;
     AVRational        tb;
     AVFrame          *palette, *in, *out;
@@ -68,7 +69,8 @@ find_palette(gif *g, rn_reel *reel, rn_fault *fault)
         return fault->status;
     }
 
-    while (rn_pack_picture(reel, g->dec, g->in, g->env, &ended, fault) == RN_OK
+    while (rn_pack_picture(g->spec, reel, g->dec, g->in, g->env, &ended, fault)
+           == RN_OK
            && !ended)
     {
         if (src == NULL) {
@@ -274,7 +276,7 @@ dither(gif *g, rn_reel *reel, int fd, rn_fault *fault)
         return fault->status;
     }
 
-    while (rn_pack_picture(reel, g->dec, g->in, g->env, &ended, fault)
+    while (rn_pack_picture(g->spec, reel, g->dec, g->in, g->env, &ended, fault)
            == RN_OK)
     {
         if (src == NULL
@@ -305,13 +307,14 @@ dither(gif *g, rn_reel *reel, int fd, rn_fault *fault)
 
 
 rn_status
-rn_gif_write(rn_reel *reel, const rn_env *env, int fd, int64_t *bytes,
-    rn_fault *fault)
+rn_gif_write(json_t *spec, rn_reel *reel, const rn_env *env, int fd,
+    int64_t *bytes, rn_fault *fault)
 {
     gif      g;
     rn_reel  again;
 
     memset(&g, 0, sizeof(g));
+    g.spec = spec;
     g.env = env;
     g.tb = reel->tb;
     g.palette = av_frame_alloc();
