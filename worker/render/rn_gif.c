@@ -87,7 +87,10 @@ find_palette(gif *g, rn_reel *reel, rn_fault *fault)
             }
         }
 
-        rc = av_buffersrc_add_frame(src, g->in);
+        /* or all of them would be held until the end */
+
+        rc = av_buffersrc_add_frame_flags(src, g->in,
+                                          AV_BUFFERSRC_FLAG_PUSH);
         if (rc < 0) {
             rn_fail_av(fault, rc, "the palette cannot be found");
             goto done;
