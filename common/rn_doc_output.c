@@ -289,12 +289,58 @@ read_output(rn_reader *r, json_t *value, rn_output *o)
 }
 
 
+/* The files of a stream's tracks are called "<name>-v0" and "<name>-s". */
+
+static bool
+is_track_of(const char *name, const rn_output *o)
+{
+    size_t  n;
+
+    n = strlen(o->name);
+
+    if (o->format != RN_FORMAT_HLS || strncmp(name, o->name, n) != 0) {
+        return false;
+    }
+
+    name += n;
+
+    return strcmp(name, "-s") == 0
+           || (strncmp(name, "-v", 2) == 0 && name[2] >= '0'
+               && name[2] < '0' + RN_RENDITIONS_MAX && name[3] == '\0');
+}
+
+
+/* A name that another output has, or a file of it. */
+
+static void
+check_name(rn_reader *r, const rn_doc *doc, size_t i, size_t other)
+{
+    bool              same;
+    size_t            at, len;
+    const rn_output  *o = &doc->outputs[i], *p = &doc->outputs[other];
+
+    same = other < i && strcmp(o->name, p->name) == 0;
+
+    if (!same && !is_track_of(o->name, p)) {
+        return;
+    }
+
+    at = rn_enter_index(r, i);
+    len = rn_enter(r, "name");
+    rn_report(r, same ? "\"%s\" is the name of output %zu, too"
+                      : "\"%s\" is what a track of output %zu is called",
+              o->name, other);
+    rn_leave(r, len);
+    rn_leave(r, at);
+}
+
+
 /* The first is called "final", others as their format is, unless named. */
 
 static void
 name_outputs(rn_reader *r, rn_doc *doc)
 {
-    size_t      i, k, at, len;
+    size_t      i, k;
     rn_output  *o;
 
     for (i = 0; i < doc->n_outputs; i++) {
@@ -303,17 +349,13 @@ name_outputs(rn_reader *r, rn_doc *doc)
         if (o->name == NULL) {
             o->name = i == 0 ? "final" : formats[o->format].name;
         }
+    }
 
-        for (k = 0; k < i; k++) {
-            if (strcmp(doc->outputs[k].name, o->name) == 0) {
-                at = rn_enter_index(r, i);
-                len = rn_enter(r, "name");
-                rn_report(r, "\"%s\" is the name of output %zu, too", o->name,
-                          k);
-                rn_leave(r, len);
-                rn_leave(r, at);
-                break;
-            }
+    for (i = 0; i < doc->n_outputs; i++) {
+        o = &doc->outputs[i];
+
+        for (k = 0; k < doc->n_outputs; k++) {
+            check_name(r, doc, i, k);
         }
 
         if (strcmp(o->name, "final") == 0) {

@@ -317,7 +317,6 @@ BEGIN
        AND r->>'key' NOT LIKE '%.m3u8'
      UNION
     SELECT k FROM old_files(j.id, j.run + 1) k
-     WHERE NOT EXISTS (SELECT FROM asset WHERE storage_key = k)
     ON CONFLICT DO NOTHING;
 
     DELETE FROM job WHERE id = j.id;

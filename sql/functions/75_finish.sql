@@ -2,15 +2,33 @@
 
 SET LOCAL ROLE render_owner;
 
+-- A piece that the film shows twice, or in two outputs, is rendered once.  For
+-- its planning see wait_for.
+CREATE OR REPLACE FUNCTION render.mark_repeats(j render.job) RETURNS void
+LANGUAGE sql SET search_path = render, pg_temp SET enable_nestloop = off
+SET jit = off AS $$
+    UPDATE job_segment js SET mode = 'reuse',
+           reason = 'the same as number ' || s.first
+      FROM (SELECT key, output, track, number,
+                   first_value(number) OVER w AS first,
+                   row_number() OVER w AS nth
+              FROM job_segment
+             WHERE job = j.id AND run = j.run AND scope IS NULL
+            WINDOW w AS (PARTITION BY key ORDER BY number, output)) s
+     WHERE js.job = j.id AND js.run = j.run AND js.output = s.output
+       AND js.track = s.track AND js.number = s.number AND s.nth > 1
+$$;
+
 -- Writes the plan down: which pieces there are, which storage holds already,
 -- and tasks for runs of neighbouring pieces that are worth one.
 CREATE OR REPLACE FUNCTION render.accept_plan(j render.job, plan jsonb,
     OUT effects jsonb, OUT weight float8)
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
-    r  record;
-    t  task;
-    n  int := 0;
+    r      record;
+    t      task;
+    n      int := 0;
+    makers uuid[] := '{}';
 BEGIN
     effects := '{}';
     weight := 0;
@@ -43,19 +61,7 @@ BEGIN
      WHERE js.job = j.id AND js.run = j.run AND js.scope = s.scope
        AND js.key = s.key;
 
-    -- a piece that the film shows twice, or in two outputs, is rendered once
-
-    UPDATE job_segment js SET mode = 'reuse',
-           reason = 'the same as number ' || f.number
-      FROM (SELECT key, output, track, number,
-                   first_value(number) OVER w AS first,
-                   row_number() OVER w AS nth
-              FROM job_segment
-             WHERE job = j.id AND run = j.run AND scope IS NULL
-            WINDOW w AS (PARTITION BY key ORDER BY number, output)) s,
-           LATERAL (SELECT s.first AS number) f
-     WHERE js.job = j.id AND js.run = j.run AND js.output = s.output
-       AND js.track = s.track AND js.number = s.number AND s.nth > 1;
+    PERFORM mark_repeats(j);
 
     UPDATE job SET segments = (SELECT json_build_object(
                'total', coalesce(sum(m.n), 0),
@@ -100,11 +106,13 @@ BEGIN
                          ELSE 'render_segment' END, n, 0, r.cost,
                       jsonb_build_object('numbers', r.numbers),
                       NULL, (plan->>'engine')::int);
-        PERFORM wait_for(j, t, plan);
+        makers := makers || t.id;
         effects := effects_add(effects, bell(t));
         weight := weight + t.weight;
         n := n + 1;
     END LOOP;
+
+    PERFORM wait_for(j, makers, plan);
 
     UPDATE task a SET waiting_on = e.n, status = CASE WHEN e.n > 0
            THEN 'blocked' ELSE 'ready' END::task_status
@@ -203,25 +211,44 @@ BEGIN
     RETURN weight;
 END $$;
 
--- Every output that shows a piece which this task renders waits for it.
-CREATE OR REPLACE FUNCTION render.wait_for(j render.job, t render.task,
+-- Every output that shows a piece which one of these tasks renders waits for it.
+-- Nobody has counted rows as new as these: one loop inside of another over them
+-- takes minutes for a film of some hundred pieces.  (A loop that is forbidden
+-- but needed is told as dear, and what is dear would be compiled.)
+CREATE OR REPLACE FUNCTION render.wait_for(j render.job, makers uuid[],
     plan jsonb) RETURNS void
-LANGUAGE sql SET search_path = render, pg_temp AS $$
+LANGUAGE sql SET search_path = render, pg_temp SET enable_nestloop = off
+SET jit = off AS $$
+    WITH place AS MATERIALIZED (
+        SELECT t.id, CASE t.kind WHEN 'audio' THEN 'sound' ELSE 'video' END
+               AS track, n::int AS number
+          FROM task t, jsonb_array_elements(t.input->'numbers') n
+         WHERE t.id = ANY (makers)),
+    made AS MATERIALIZED (
+        SELECT p.id, js.key
+          FROM place p
+          JOIN job_segment js ON js.track = p.track AND js.number = p.number
+         WHERE js.job = j.id AND js.run = j.run AND js.mode <> 'reuse'
+           AND js.scope IS NULL),
+    taken AS MATERIALIZED (
+        SELECT a.id, x.track, CASE WHEN o IS NULL THEN plan->>'output'
+               ELSE o->>x.track END AS output, 0 AS first, NULL::int AS last
+          FROM task a, LATERAL (SELECT plan->'outputs'->a.number AS o) y,
+               (VALUES ('video'), ('sound')) x(track)
+         WHERE a.job = j.id AND a.run = j.run AND a.kind = 'assemble'
+         UNION ALL
+        SELECT id, input->>'track', input->>'stream', (input->>'from')::int,
+               (input->>'to')::int
+          FROM task
+         WHERE job = j.id AND run = j.run AND kind = 'package')
     INSERT INTO task_edge (task, waiting)
-    SELECT t.id, a.id FROM task a
-     WHERE a.job = j.id AND a.run = j.run AND a.kind IN ('assemble', 'package')
-       AND EXISTS (SELECT FROM job_segment made JOIN job_segment needed
-                       ON needed.job = made.job AND needed.run = made.run
-                      AND needed.key = made.key
-                    WHERE made.job = j.id AND made.run = j.run
-                      AND made.track = CASE t.kind WHEN 'audio' THEN 'sound'
-                                       ELSE 'video' END
-                      AND made.mode <> 'reuse' AND made.scope IS NULL
-                      AND made.number IN (SELECT n::int FROM
-                              jsonb_array_elements(t.input->'numbers') n)
-                      AND CASE a.kind WHEN 'assemble' THEN
-                          is_of(needed, plan->'outputs'->a.number)
-                          ELSE in_package(needed, a.input) END)
+    SELECT DISTINCT made.id, taken.id
+      FROM made
+      JOIN job_segment needed ON needed.key = made.key
+      JOIN taken ON taken.track = needed.track AND taken.output = needed.output
+     WHERE needed.job = j.id AND needed.run = j.run
+       AND needed.number >= taken.first
+       AND (taken.last IS NULL OR needed.number <= taken.last)
 $$;
 
 -- What would be rendered: the answer of a validation.
@@ -260,8 +287,10 @@ $$;
 
 -- Missing pieces in runs: a new run where the track or the neighbourhood
 -- breaks, and about every max(2 s, an even share for the slots there are).  What
--- outputs show at one place of the film is of one run: it is drawn once.
-CREATE OR REPLACE FUNCTION render.render_runs(j render.job)
+-- outputs show at one place of the film is of one run: it is drawn once.  With
+-- keys, of those pieces alone.
+CREATE OR REPLACE FUNCTION render.render_runs(j render.job,
+    keys text[] DEFAULT NULL)
 RETURNS TABLE (track text, numbers jsonb, cost float8)
 LANGUAGE plpgsql STABLE SET search_path = render, pg_temp AS $$
 DECLARE
@@ -275,13 +304,14 @@ BEGIN
     SELECT greatest(2, sum(js.cost) / (4 * slots)) INTO share
       FROM job_segment js
      WHERE js.job = j.id AND js.run = j.run AND js.scope IS NULL
-       AND js.mode <> 'reuse';
+       AND js.mode <> 'reuse' AND (keys IS NULL OR js.key = ANY (keys));
 
     track := NULL;
     FOR s IN SELECT js.track, js.number, sum(js.cost) AS cost
                FROM job_segment js
               WHERE js.job = j.id AND js.run = j.run AND js.scope IS NULL
                 AND js.mode <> 'reuse'
+                AND (keys IS NULL OR js.key = ANY (keys))
               GROUP BY js.track, js.number
               ORDER BY js.track, js.number
     LOOP
@@ -326,10 +356,11 @@ BEGIN
 END $$;
 
 -- Where pictures and outputs of runs before this one lie, which nothing names
--- any more.
+-- any more: a film that was there before its job failed is an asset.
 CREATE OR REPLACE FUNCTION render.old_files(job_id uuid, before_run int)
 RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
+    SELECT k FROM (
     SELECT render.prefix_of(t) || name
       FROM render.task t, (VALUES ('preview.jpg'), ('poster.jpg')) x(name)
      WHERE t.job = job_id AND t.run < before_run AND t.kind = 'preview'
@@ -344,7 +375,8 @@ LANGUAGE sql STABLE AS $$
      UNION
     SELECT t.output->>'key' FROM render.task t
      WHERE t.job = job_id AND t.run < before_run AND t.kind = 'package'
-       AND t.status = 'done'
+       AND t.status = 'done') x(k)
+     WHERE NOT EXISTS (SELECT FROM render.asset WHERE storage_key = k)
 $$;
 
 -- A job with nothing left to do is done; what its earlier runs have left may go.
@@ -429,12 +461,14 @@ BEGIN
     effects := effects_add(effects, end_unfilmed(j, t.kind));
 END $$;
 
--- A job of streams alone may end with its pictures.
+-- A job whose film is a stream may end with its pictures: nothing waits for
+-- them.
 CREATE OR REPLACE FUNCTION render.end_unfilmed(j render.job, of text)
 RETURNS jsonb
 LANGUAGE sql SET search_path = render, pg_temp AS $$
     SELECT CASE WHEN EXISTS (SELECT FROM task WHERE job = j.id
-                                AND run = j.run AND kind = 'assemble')
+                                AND run = j.run
+                                AND status IN ('blocked', 'ready', 'leased'))
            THEN '{}' ELSE (SELECT effects FROM end_if_done(j, of)) END
 $$;
 
@@ -517,44 +551,57 @@ BEGIN
       FROM end_if_done(j, t.kind) x;
 END $$;
 
--- A stored piece turned out to be missing or damaged: forget it, render it
--- again, and let the assembly wait.  Spends one of the assembly's attempts.
+-- Stored pieces turned out to be missing or damaged: forget them, render them
+-- again, and let what is made of them wait, all of it: others that have not
+-- begun would look for them, too.  Spends one of the finder's attempts.
 CREATE OR REPLACE FUNCTION render.render_again(j render.job, t render.task,
     keys jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
-    r  record;
-    w  task;
-    n  int := 0;
-    e  jsonb := '{}';
+    r     record;
+    w     task;
+    n     int := 0;
+    e     jsonb := '{}';
+    lost  text[] := ARRAY(SELECT jsonb_array_elements_text(keys));
+    plan  jsonb;
 BEGIN
+    SELECT output INTO plan FROM task
+     WHERE job = j.id AND run = j.run AND kind = 'plan';
+
     UPDATE job_segment SET scope = NULL
-     WHERE scope = j.owner AND key IN (SELECT jsonb_array_elements_text(keys));
-    DELETE FROM segment
-     WHERE scope = j.owner AND key IN (SELECT jsonb_array_elements_text(keys));
+     WHERE scope = j.owner AND key = ANY (lost);
+    DELETE FROM segment WHERE scope = j.owner AND key = ANY (lost);
 
     UPDATE job_segment js SET mode = CASE WHEN js.spec ? 'copy' THEN 'copy'
                                           WHEN js.spec ? 'still' THEN 'still'
                                           ELSE 'render' END,
            reason = 'what storage held was damaged'
-     WHERE js.job = j.id AND js.run = j.run AND js.scope IS NULL
+     WHERE js.job = j.id AND js.run = j.run AND js.key = ANY (lost)
        AND (js.number, js.output) = (SELECT o.number, o.output
            FROM job_segment o WHERE o.job = js.job AND o.run = js.run
             AND o.key = js.key ORDER BY o.number, o.output LIMIT 1);
 
-    FOR r IN SELECT * FROM render_runs(j) LOOP
+    UPDATE task SET status = 'ready', waiting_on = 0, worker = NULL
+     WHERE id = t.id;
+
+    FOR r IN SELECT * FROM render_runs(j, lost) LOOP
         w := add_task(j, CASE r.track WHEN 'sound' THEN 'audio'
                          ELSE 'render_segment' END, 100000 + n, 0, r.cost,
                       jsonb_build_object('numbers', r.numbers), NULL, t.engine);
-        INSERT INTO task_edge (task, waiting) VALUES (w.id, t.id);
+        PERFORM wait_for(j, ARRAY[w.id], plan);
+
+        -- who has begun already finds out for itself
+
+        DELETE FROM task_edge te USING task a
+         WHERE te.task = w.id AND a.id = te.waiting
+           AND a.status NOT IN ('blocked', 'ready');
+        UPDATE task a SET status = 'blocked', waiting_on = a.waiting_on + 1
+          FROM task_edge te WHERE te.task = w.id AND a.id = te.waiting;
+
         UPDATE job SET weight_total = weight_total + w.weight WHERE id = j.id;
         e := effects_add(e, bell(w));
         n := n + 1;
     END LOOP;
-
-    UPDATE task SET status = CASE WHEN n > 0 THEN 'blocked' ELSE 'ready' END
-           ::task_status, waiting_on = n, worker = NULL
-     WHERE id = t.id;
 
     RETURN e;
 END $$;
@@ -762,3 +809,5 @@ END $$;
 -- Of earlier versions, where the last that called them is replaced by now.
 DROP FUNCTION IF EXISTS render.accept_film(render.job, render.task, jsonb);
 DROP FUNCTION IF EXISTS render.old_pictures(uuid, int);
+DROP FUNCTION IF EXISTS render.render_runs(render.job);
+DROP FUNCTION IF EXISTS render.wait_for(render.job, render.task, jsonb);

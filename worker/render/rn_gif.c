@@ -14,6 +14,7 @@
 
 
 typedef struct {
+    json_t           *spec;
     const rn_env     *env;
     AVRational        tb;
     AVFrame          *palette, *in, *out;
@@ -68,7 +69,8 @@ find_palette(gif *g, rn_reel *reel, rn_fault *fault)
         return fault->status;
     }
 
-    while (rn_pack_picture(reel, g->dec, g->in, g->env, &ended, fault) == RN_OK
+    while (rn_pack_picture(g->spec, reel, g->dec, g->in, g->env, &ended, fault)
+           == RN_OK
            && !ended)
     {
         if (src == NULL) {
@@ -85,7 +87,10 @@ find_palette(gif *g, rn_reel *reel, rn_fault *fault)
             }
         }
 
-        rc = av_buffersrc_add_frame(src, g->in);
+        /* or all of them would be held until the end */
+
+        rc = av_buffersrc_add_frame_flags(src, g->in,
+                                          AV_BUFFERSRC_FLAG_PUSH);
         if (rc < 0) {
             rn_fail_av(fault, rc, "the palette cannot be found");
             goto done;
@@ -274,7 +279,7 @@ dither(gif *g, rn_reel *reel, int fd, rn_fault *fault)
         return fault->status;
     }
 
-    while (rn_pack_picture(reel, g->dec, g->in, g->env, &ended, fault)
+    while (rn_pack_picture(g->spec, reel, g->dec, g->in, g->env, &ended, fault)
            == RN_OK)
     {
         if (src == NULL
@@ -305,13 +310,14 @@ dither(gif *g, rn_reel *reel, int fd, rn_fault *fault)
 
 
 rn_status
-rn_gif_write(rn_reel *reel, const rn_env *env, int fd, int64_t *bytes,
-    rn_fault *fault)
+rn_gif_write(json_t *spec, rn_reel *reel, const rn_env *env, int fd,
+    int64_t *bytes, rn_fault *fault)
 {
     gif      g;
     rn_reel  again;
 
     memset(&g, 0, sizeof(g));
+    g.spec = spec;
     g.env = env;
     g.tb = reel->tb;
     g.palette = av_frame_alloc();

@@ -76,9 +76,25 @@ rn_pack_decoder(AVCodecContext **dec, rn_fault *fault)
 }
 
 
+/* Filters and sheets are made for pictures of one kind. */
+
+static bool
+is_of(json_t *spec, const AVFrame *f)
+{
+    json_t  *canvas;
+
+    canvas = json_object_get(spec, "canvas");
+
+    return f->width == json_integer_value(json_array_get(canvas, 0))
+           && f->height == json_integer_value(json_array_get(canvas, 1))
+           && f->format == (json_is_true(json_object_get(spec, "alpha"))
+                            ? AV_PIX_FMT_RGBA : AV_PIX_FMT_RGB24);
+}
+
+
 rn_status
-rn_pack_picture(rn_reel *reel, AVCodecContext *dec, AVFrame *frame,
-    const rn_env *env, bool *ended, rn_fault *fault)
+rn_pack_picture(json_t *spec, rn_reel *reel, AVCodecContext *dec,
+    AVFrame *frame, const rn_env *env, bool *ended, rn_fault *fault)
 {
     int  rc;
 
@@ -98,8 +114,17 @@ rn_pack_picture(rn_reel *reel, AVCodecContext *dec, AVFrame *frame,
         rc = avcodec_receive_frame(dec, frame);
     }
 
-    if (rc < 0) {
+    if (rc == AVERROR(ENOMEM)) {
         return rn_fail_av(fault, rc, "a stored picture cannot be decoded");
+    }
+
+    if (rc < 0) {
+        rn_fail_av(fault, rc, "a stored picture cannot be decoded");
+        return rn_reel_damaged(reel, fault, "");
+    }
+
+    if (!is_of(spec, frame)) {
+        return rn_reel_damaged(reel, fault, "a picture is of another kind");
     }
 
     frame->pts = reel->pkt->pts;
@@ -258,8 +283,8 @@ new_sheet(int w, int h, int64_t n, rn_fault *fault)
 
 
 static rn_status
-fill_sheet(rn_reel *reel, AVFrame *sheet, int w, int h, const rn_env *env,
-    rn_fault *fault)
+fill_sheet(json_t *spec, rn_reel *reel, AVFrame *sheet, int w, int h,
+    const rn_env *env, rn_fault *fault)
 {
     int              y;
     bool             ended;
@@ -279,14 +304,12 @@ fill_sheet(rn_reel *reel, AVFrame *sheet, int w, int h, const rn_env *env,
         goto done;
     }
 
-    while (rn_pack_picture(reel, dec, f, env, &ended, fault) == RN_OK
+    while (rn_pack_picture(spec, reel, dec, f, env, &ended, fault) == RN_OK
            && !ended)
     {
-        if (f->width != w || f->height != h || f->format != sheet->format
-            || (f->pts / columns + 1) * h > sheet->height)
-        {
-            rn_fail(fault, RN_E_INTERNAL, "a picture of another kind than its "
-                    "sheet's");
+        if ((f->pts / columns + 1) * h > sheet->height) {
+            rn_fail(fault, RN_E_INTERNAL, "more pictures than a sheet has "
+                    "places for");
             break;
         }
 
@@ -385,7 +408,7 @@ write_sprite(json_t *spec, rn_reel *reel, const rn_env *env, int cues,
     sheet = new_sheet(w, h, n, fault);
 
     if (sheet != NULL
-        && fill_sheet(reel, sheet, w, h, env, fault) == RN_OK
+        && fill_sheet(spec, reel, sheet, w, h, env, fault) == RN_OK
         && rn_still_write(sheet, sheet->width, sheet->height, fd, &bytes[1],
                           fault) == RN_OK
         && write_cues(spec, name, w, h, n, reel->tb, cues, &bytes[0], fault)
@@ -425,7 +448,7 @@ rn_pack(json_t *spec, rn_reel *reel, const rn_env *env, json_t *files,
     } else if (strcmp(format, "png-sequence") == 0) {
         (void) write_sequence(reel, env, fd, &bytes, fault);
     } else if (strcmp(format, "gif") == 0) {
-        (void) rn_gif_write(reel, env, fd, &bytes, fault);
+        (void) rn_gif_write(spec, reel, env, fd, &bytes, fault);
     } else if (strcmp(format, "sprite") == 0) {
         return write_sprite(spec, reel, env, fd, files, fault);
     } else {

@@ -44,6 +44,12 @@ rn_status rn_reel_init(rn_reel *t, json_t *pieces, AVRational tb,
 /* Reads the next packet into t->pkt, or sets t->ended. */
 rn_status rn_reel_next(rn_reel *t, const rn_env *env, rn_fault *fault);
 
+/*
+ * Fails with RN_E_IO, for what the present piece holds is not what it should
+ * hold: it will be rendered again.  Of a fault that there is the words stay.
+ */
+rn_status rn_reel_damaged(rn_reel *t, rn_fault *fault, const char *how);
+
 /* Opens piece i for its parameter sets alone, and begins anew. */
 rn_status rn_reel_look(rn_reel *t, size_t i, const rn_env *env,
     rn_fault *fault);
