@@ -169,6 +169,8 @@ cmp_ok index($webm, "\x1c\x53\xbb\x6b"), '<', index($webm, "\x1f\x43\xb6\x75"), 
 my $source = substr pcm("$dir/count.mov"), 0, 2 * 192_000;
 is samples("$out/$_"), 192_000, "$_: as many samples as the film is long" for grep { /webm|mov|mp3|wav/ } sort keys %codecs;
 cmp_ok abs(samples("$out/$_") - 192_000), '<', 1024, "$_: to a packet as long as the film" for qw(final.mp4 m4a.m4a);
+ok pcm("$out/wav.wav") eq $source, 'wav.wav: each sample is that of the source';
+ok pcm("$out/mov.mov") eq $source, 'mov.mov: as well';
 my @meant = unpack 's<*', $source;
 for my $file (grep { !/gif/ } sort keys %codecs) {
     my @heard = unpack 's<*', pcm("$out/$file");
@@ -199,6 +201,7 @@ is_deeply [numbers("$out/final.mp4")], [want(0, 120)], 'the film is all of it';
 is_deeply [numbers("$out/$_")], [want(15, 70)], "$_: a part" for qw(part.mp4 webm.webm small.mp4);
 is_deeply [numbers("$out/gif.gif")], [want(60, 20, 3)], 'gif.gif: from the middle to the end';
 is_deeply [numbers("$out/mov.mov")], [119], 'mov.mov: the last picture';
+ok pcm("$out/wav.wav") eq substr($source, 2 * 24_000, 2 * 112_000), 'wav.wav: the samples of it';
 is samples("$out/mp3.mp3"), 112_000, 'mp3.mp3: as many';
 is samples("$out/webm.webm"), 112_000, 'webm.webm: as well';
 is samples("$out/mov.mov"), 1600, 'mov.mov: a thirtieth of a second';
