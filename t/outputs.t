@@ -160,6 +160,7 @@ for my $file (sort keys %codecs) {
     is_deeply [numbers("$out/$file")], [want(0, 120)], "$file: every picture, in order";
     even_ok("$out/$file", 30, $file =~ /webm/ ? 0.0006 : 0.00001, $file);
 }
+is ffprobe("$out/mov.mov")->{streams}[0]{codec_tag_string}, 'apch', 'ProRes 422 HQ is named so';
 is_deeply [numbers("$out/gif.gif")], [want(0, 40, 3)], 'gif.gif: each third picture';
 like boxes_of("$out/$_"), qr/\Aftyp (?:\w+ )*moov (?:\w+ )*mdat/, "$_: its index is in front" for qw(final.mp4 mov.mov m4a.m4a);
 my $webm = slurp("$out/webm.webm");
@@ -325,6 +326,7 @@ for my $file (sort keys %glass) {
     }
     cmp_ok $worst, '<=', 4, "$file: its colours, and what they let through" or diag join ' ', map {"@$_"} @got;
 }
+is ffprobe("$out/mov.mov")->{streams}[0]{codec_tag_string}, 'ap4h', 'ProRes 4444 is named so';
 is((map { $_->{ALPHA_MODE} // $_->{alpha_mode} } ffprobe("$out/webm.webm")->{streams}[0]{tags})[0], 1,
     'WebM says that there is something to see through');
 
