@@ -8,11 +8,12 @@ use warnings;
 
 use File::Temp qw(tempdir);
 use JSON::PP;
-use List::Util qw(max min sum);
+use List::Util qw(max sum);
 use POSIX qw(floor);
 use Test::More;
 
-use Render::Test qw(ffprobe make_media);
+use Render::Test qw(ffprobe);
+use Render::Test::Numbers;
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
@@ -27,20 +28,10 @@ sub slurp {
 
 # ---------------------------------------------------------------- sources and films
 
-# counting($rate): four seconds; above, the number of the picture in eight bars, the lowest bit to the left; below, white
-# for the pictures 33 and 75 alone, and with them a chirp of a thirtieth of a second
-sub counting {
-    my ($name, $rate) = @_;
-    my $sound = "between(t,33/($rate),33/($rate)+1/30)+between(t,75/($rate),75/($rate)+1/30)";
-    my $made = make_media($name, '-f', 'lavfi', '-i', "nullsrc=s=160x90:r=$rate:d=4,format=yuv420p,geq=lum='if(gt(Y,44),"
-        . "if(eq(N,33)+eq(N,75),235,16),if(bitand(N,pow(2,floor(X/20))),235,16))':cb=128:cr=128", '-f', 'lavfi', '-i',
-        "aevalsrc='if($sound,0.5*sin(2*PI*(800+30000*mod(t*10,1)/10)*t),0)':s=48000:d=4",
-        qw(-c:v libx264 -qp 0 -g 30 -c:a pcm_s16le));
-    symlink $made, "$dir/$name" or die $!;
+for ([count => 30], [ntsc => '30000/1001']) {
+    my ($name, $rate) = @$_;
+    symlink numbered($rate), "$dir/$name.mov" or die $!;
 }
-
-counting('count.mov', 30);
-counting('ntsc.mov', '30000/1001');
 
 sub clip { return { asset => { type => 'video', src => $_[0] }, in_point => $_[1], duration => $_[2] } }
 
@@ -78,29 +69,6 @@ sub planned {
 }
 
 # ---------------------------------------------------------------- pictures and sound
-
-my $BARS = 'scale=8:2:flags=area,format=gray';
-
-# numbers($file): of the pictures in it, in order, with "!" behind those that are white below
-sub numbers {
-    my ($file, @more) = @_;
-    my $raw = `ffmpeg -nostdin -v error @more -i $file -map 0:v:0 -fps_mode passthrough -vf $BARS -f rawvideo -`;
-    return map {
-        my @px = unpack 'C16';
-        sum(map { $px[$_] > 127 ? 1 << $_ : 0 } 0 .. 7) . ($px[8] > 127 ? '!' : '');
-    } unpack '(a16)*', $raw;
-}
-
-# what should be in it: picture i shows the canvas's tick from + i * p / q
-sub want {
-    my ($from, $n, $p, $q) = @_;
-    return map { my $k = $from + floor($_ * ($p // 1) / ($q // 1)); $k == 33 || $k == 75 ? "$k!" : $k } 0 .. $n - 1;
-}
-
-sub shown_at {
-    my ($file) = @_;
-    return split /[\s,]+/, `ffprobe -v error -select_streams v -show_entries frame=pts_time -of csv=p=0 $file`;
-}
 
 # even_ok($file, $rate, ...): that each picture is shown at its own time
 sub even_ok {
@@ -157,11 +125,11 @@ for my $file (sort keys %codecs) {
     next if $file !~ /mp4|webm|mov$/;
     my ($video) = @{ $probe->{streams} };
     is "$video->{width}x$video->{height} $video->{avg_frame_rate}", '160x90 30/1', "$file: size and rate";
-    is_deeply [numbers("$out/$file")], [want(0, 120)], "$file: every picture, in order";
+    is_deeply [numbers("$out/$file")], [numbers_of(0, 120)], "$file: every picture, in order";
     even_ok("$out/$file", 30, $file =~ /webm/ ? 0.0006 : 0.00001, $file);
 }
 is ffprobe("$out/mov.mov")->{streams}[0]{codec_tag_string}, 'apch', 'ProRes 422 HQ is named so';
-is_deeply [numbers("$out/gif.gif")], [want(0, 40, 3)], 'gif.gif: each third picture';
+is_deeply [numbers("$out/gif.gif")], [numbers_of(0, 40, 3)], 'gif.gif: each third picture';
 like boxes_of("$out/$_"), qr/\Aftyp (?:\w+ )*moov (?:\w+ )*mdat/, "$_: its index is in front" for qw(final.mp4 mov.mov m4a.m4a);
 my $webm = slurp("$out/webm.webm");
 cmp_ok index($webm, "\x1c\x53\xbb\x6b"), '<', index($webm, "\x1f\x43\xb6\x75"), 'webm.webm: its index is in front';
@@ -198,9 +166,9 @@ my $part = film('count.mov', 30, {}, o('mp4', name => 'part', @range), o('webm',
     o('gif', range => { start => 2 }), o('mov', range => { start => '119f', duration => 9 }),
     o('mp4', name => 'small', width => 96, @range));
 $out = compose('part', $part);
-is_deeply [numbers("$out/final.mp4")], [want(0, 120)], 'the film is all of it';
-is_deeply [numbers("$out/$_")], [want(15, 70)], "$_: a part" for qw(part.mp4 webm.webm small.mp4);
-is_deeply [numbers("$out/gif.gif")], [want(60, 20, 3)], 'gif.gif: from the middle to the end';
+is_deeply [numbers("$out/final.mp4")], [numbers_of(0, 120)], 'the film is all of it';
+is_deeply [numbers("$out/$_")], [numbers_of(15, 70)], "$_: a part" for qw(part.mp4 webm.webm small.mp4);
+is_deeply [numbers("$out/gif.gif")], [numbers_of(60, 20, 3)], 'gif.gif: from the middle to the end';
 is_deeply [numbers("$out/mov.mov")], [119], 'mov.mov: the last picture';
 ok pcm("$out/wav.wav") eq substr($source, 2 * 24_000, 2 * 112_000), 'wav.wav: the samples of it';
 is samples("$out/mp3.mp3"), 112_000, 'mp3.mp3: as many';
@@ -243,7 +211,7 @@ sub at_rate {
         my ($p, $q) = pace($canvas, $rate =~ m{/} ? $rate : $rate =~ /\./ ? $rate * 10 . '/10' : $rate);
         my $n = floor(($ticks * $q + $p - 1) / $p);
         my $file = "$where/$outputs[$i]{name}.$format";
-        is_deeply [numbers($file)], [want($from, $n, $p, $q)], "$canvas as $format of $rate: the right picture each time";
+        is_deeply [numbers($file)], [numbers_of($from, $n, $p, $q)], "$canvas as $format of $rate: the right picture each time";
         my ($video) = @{ ffprobe($file)->{streams} };
         my ($hz, $told) = map { my ($a, $b) = split m{/}; $a / ($b // 1) } $rate, $video->{avg_frame_rate};
         cmp_ok abs($told - $hz), '<', 0.02, "$canvas as $format of $rate: the rate it is said to have" if $format ne 'gif';
@@ -258,16 +226,6 @@ at_rate('ntsc.mov', '30000/1001', ['mp4', 30], ['mp4', 24], ['webm', '60000/1001
 
 # ---------------------------------------------------------------- other sizes, and what is shared
 
-# unzipped($archive): the folder of what was in it
-sub unzipped {
-    my ($zip) = @_;
-    my $to = $zip =~ s/\.zip\z//r;
-    mkdir $to or die "$to: $!";
-    is system('/usr/bin/python3', '-c', 'import sys, zipfile as z; z.ZipFile(sys.argv[1]).extractall(sys.argv[2])', $zip, $to), 0,
-        "$zip: it can be opened";
-    return $to;
-}
-
 my $sizes = film('count.mov', 30, o('wav'), o('mp4', name => 'a', width => 80), o('webm', name => 'b', height => 180),
     o('jpg', name => 'c', width => 48), o('mp4', name => 'd', width => 80, height => 44), o('mov', name => 'e', width => 80),
     o('m4a'), o('png-sequence', name => 'g', fps => 1, width => 640));
@@ -276,9 +234,9 @@ my %size = ('a.mp4' => '80x46', 'b.webm' => '320x180', 'c.jpg' => '48x28', 'd.mp
 for my $file (sort keys %size) {
     my ($video) = @{ ffprobe("$out/$file")->{streams} };
     is "$video->{width}x$video->{height} " . ($video->{sample_aspect_ratio} // '1:1'), "$size{$file} 1:1", "$file: its size";
-    is_deeply [numbers("$out/$file")], [$file =~ /jpg/ ? 30 : want(0, 120)], "$file: its pictures";
+    is_deeply [numbers("$out/$file")], [$file =~ /jpg/ ? 30 : numbers_of(0, 120)], "$file: its pictures";
 }
-is_deeply [numbers(unzipped("$out/g.zip") . '/%06d.png')], [want(0, 4, 30)], 'g.zip: its pictures';
+is_deeply [numbers(unzip("$out/g.zip") . '/%06d.png')], [numbers_of(0, 4, 30)], 'g.zip: its pictures';
 
 $plan = planned(film('count.mov', 30, {}, o('mp4', name => 'twin', quality => 'medium'),
     o('mp4', name => 'other', quality => 'low'), o('m4a'), o('wav'), o('mov'), o('mov', name => 'cut', codec => 'png'),
@@ -300,7 +258,7 @@ my $glass = { timeline => { width => 160, height => 90, fps => 10, background =>
     bar(40, '#00ff0080'), bar(80, '#c0804040')] }, outputs => [ {}, o('mov', name => 'cut', codec => 'png'),
     map { o($_) } qw(webm mov gif png jpg png-sequence) ] };
 $out = compose('glass', $glass);
-unzipped("$out/png-sequence.zip");
+unzip("$out/png-sequence.zip");
 
 # the four colours of the last picture, each the mean of the middle of its bar
 sub colours {
