@@ -215,6 +215,13 @@ for my $format (sort keys %pieces) {
         my $whole = slurp($piece);
         my %bad = (empty => '', 'cut short' => substr($whole, 0, length($whole) / 2),
             'another head' => ~substr($whole, 0, 64) . substr($whole, 64));
+        # what of it is looked at, and not only copied
+        if ($format =~ /gif|sprite/) {
+            for (['another picture', IDAT => 12], ['another height', IHDR => 11]) {
+                my ($how, $chunk, $in) = @$_;
+                substr($bad{$how} = $whole, index($whole, $chunk) + $in, 1) ^= "\1";
+            }
+        }
         for my $how (sort keys %bad) {
             spew($piece, $bad{$how});
             my ($status, $said) = run('compose', $film, '-o', "$dir/out", "--cache $cache");

@@ -1,7 +1,7 @@
 /*
  * The tracks that outputs are made of: which picture each of theirs is, by
  * property; pieces that show the same and are drawn once; transparency out of
- * two pictures.
+ * two pictures; and what is told of a piece that is damaged.
  */
 
 #include "helpers.h"
@@ -664,6 +664,108 @@ test_moving(void **state)
 }
 
 
+/* Damage */
+
+
+/* The specification of output i, as the worker has it. */
+
+static json_t *
+output_spec(json_t *plan, size_t i)
+{
+    size_t       k;
+    json_t      *o, *p, *list;
+
+    o = json_deep_copy(json_array_get(json_object_get(plan, "outputs"), i));
+    list = json_array();
+
+    json_array_foreach(json_object_get(plan, "segments"), k, p) {
+        if (json_equal(json_object_get(p, "output"),
+                       json_object_get(o, "video")))
+        {
+            (void) json_array_append(list, p);
+        }
+    }
+
+    (void) json_object_set_new(o, "segments", list);
+    (void) json_object_set_new(o, "sound", json_array());
+
+    return o;
+}
+
+
+static void
+test_damaged(void **state)
+{
+    size_t       i, k, len;
+    char         damaged[65];
+    json_t      *plan, *spec, *files, *f;
+    rn_env       env;
+    lending      l;
+    uint8_t     *bytes, *at;
+    rn_fault     fault;
+    const char  *key;
+
+    (void) state;
+
+    plan = render_plan("{\"timeline\":{\"width\":96,\"height\":64,\"fps\":10,"
+                       "\"tracks\":[" BAR("#ff0000", 0, "") "]},\"outputs\":["
+                       "{\"format\":\"gif\"},{\"format\":\"sprite\","
+                       "\"interval\":0.2,\"name\":\"s\"},{\"format\":\"webm\"},"
+                       "{\"format\":\"png\"}]}", &l);
+    lend(&l, "final.gif", memory_file("", 0));
+    lend(&l, "s.vtt", memory_file("", 0));
+    lend(&l, "s.jpg", memory_file("", 0));
+    lend(&l, "webm.webm", memory_file("", 0));
+    lend(&l, "png.png", memory_file("", 0));
+    env = env_of(&l);
+
+    for (i = 0; i < 4; i++) {
+        spec = output_spec(plan, i);
+        files = json_array();
+        memset(&fault, 0, sizeof(fault));
+
+        /* whole, and the sizes of all of its files are told */
+
+        assert_int_equal(rn_assemble(spec, &env, files, damaged, &fault),
+                         RN_OK);
+        assert_string_equal(damaged, "");
+        assert_int_equal(json_array_size(files), i == 1 ? 2 : 1);
+
+        json_array_foreach(json_object_get(spec, "files"), k, f) {
+            assert_int_equal(json_integer_value(json_array_get(files, k)),
+                lseek(lent_file(&l, json_string_value(json_object_get(f,
+                                                      "name"))), 0, SEEK_END));
+        }
+
+        /* one bit within a picture, or half of it gone */
+
+        key = key_at(json_object_get(spec, "segments"), 0);
+        bytes = read_fd(lent_file(&l, key), &len);
+
+        if (i < 2) {
+            at = memmem(bytes, len, "IDAT", 4);
+            assert_non_null(at);
+            at[9] ^= 1;
+        } else {
+            len /= 2;
+        }
+
+        lend_instead(&l, key, memory_file(bytes, len));
+        free(bytes);
+
+        assert_int_equal(rn_assemble(spec, &env, files, damaged, &fault),
+                         RN_E_IO);
+        assert_string_equal(damaged, key);
+
+        json_decref(files);
+        json_decref(spec);
+    }
+
+    take_back(&l);
+    json_decref(plan);
+}
+
+
 int
 main(void)
 {
@@ -677,6 +779,7 @@ main(void)
         cmocka_unit_test(test_background),
         cmocka_unit_test(test_opaque),
         cmocka_unit_test(test_moving),
+        cmocka_unit_test(test_damaged),
     };
 
     av_log_set_level(AV_LOG_QUIET);         /* we break files on purpose */

@@ -67,7 +67,10 @@ rn_pack_decoder(AVCodecContext **dec, rn_fault *fault)
         return rn_fail(fault, RN_E_INTERNAL, "this FFmpeg has no PNG decoder");
     }
 
+    /* PNG has sums of its own: what is damaged is not drawn */
+
     (*dec)->thread_count = 1;
+    (*dec)->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
 
     rc = avcodec_open2(*dec, codec, NULL);
 
@@ -99,7 +102,8 @@ rn_pack_picture(rn_reel *reel, AVCodecContext *dec, AVFrame *frame,
     }
 
     if (rc < 0) {
-        return rn_fail_av(fault, rc, "a stored picture cannot be decoded");
+        rn_fail_av(fault, rc, "a stored picture cannot be decoded");
+        return rn_reel_damaged(reel, fault, "");
     }
 
     frame->pts = reel->pkt->pts;
@@ -285,8 +289,8 @@ fill_sheet(rn_reel *reel, AVFrame *sheet, int w, int h, const rn_env *env,
         if (f->width != w || f->height != h || f->format != sheet->format
             || (f->pts / columns + 1) * h > sheet->height)
         {
-            rn_fail(fault, RN_E_INTERNAL, "a picture of another kind than its "
-                    "sheet's");
+            (void) rn_reel_damaged(reel, fault, "a picture is of another kind "
+                                   "than its sheet's");
             break;
         }
 

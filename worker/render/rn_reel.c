@@ -38,8 +38,8 @@ key_of(const rn_reel *t)
 }
 
 
-static rn_status
-damaged(rn_reel *t, rn_fault *fault, const char *how)
+rn_status
+rn_reel_damaged(rn_reel *t, rn_fault *fault, const char *how)
 {
     (void) snprintf(t->damaged, 65, "%s", key_of(t));
 
@@ -102,7 +102,7 @@ open_piece(rn_reel *t, const rn_env *env, rn_fault *fault)
     }
 
     if (rn_demux_open(&t->demux, fd, fault) != RN_OK) {
-        return damaged(t, fault, "it cannot be opened");
+        return rn_reel_damaged(t, fault, "it cannot be opened");
     }
 
     t->open = true;
@@ -110,7 +110,7 @@ open_piece(rn_reel *t, const rn_env *env, rn_fault *fault)
     codec = rn_codec_by_id(par->codec_id);
 
     if (codec >= RN_CODECS || (rn_codec_of(codec)->frame > 0) != t->sound) {
-        return damaged(t, fault, "it is of another kind");
+        return rn_reel_damaged(t, fault, "it is of another kind");
     }
 
     t->codec = rn_codec_of(codec);
@@ -124,7 +124,8 @@ open_piece(rn_reel *t, const rn_env *env, rn_fault *fault)
     if (!same_sets(par, t->sets[0])
         && (t->sets[1] == NULL || !same_sets(par, t->sets[1])))
     {
-        return damaged(t, fault, "its parameter sets are not the film's");
+        return rn_reel_damaged(t, fault,
+                               "its parameter sets are not the film's");
     }
 
     return RN_OK;
@@ -142,7 +143,7 @@ set_video_times(rn_reel *t, rn_fault *fault)
     int64_t  k;
 
     if (t->read == 0 && !(t->pkt->flags & AV_PKT_FLAG_KEY)) {
-        return damaged(t, fault, "it does not begin with a key frame");
+        return rn_reel_damaged(t, fault, "it does not begin with a key frame");
     }
 
     t->pkt->duration = 1;
@@ -162,14 +163,14 @@ set_video_times(rn_reel *t, rn_fault *fault)
     k -= t->zero;
 
     if (k < 0 || k >= t->frames) {
-        return damaged(t, fault, "a frame lies outside of it");
+        return rn_reel_damaged(t, fault, "a frame lies outside of it");
     }
 
     t->pkt->pts = t->done + k;
     t->pkt->dts = t->done + t->read - RN_DTS_DELAY;
 
     if (t->pkt->dts > t->pkt->pts) {
-        return damaged(t, fault, "its frames are reordered too deeply");
+        return rn_reel_damaged(t, fault, "its frames are reordered too deeply");
     }
 
     return RN_OK;
@@ -240,7 +241,7 @@ rn_reel_next(rn_reel *t, const rn_env *env, rn_fault *fault)
         }
 
         if (rn_demux_read(&t->demux, t->pkt, fault) != RN_OK) {
-            return damaged(t, fault, "it cannot be read");
+            return rn_reel_damaged(t, fault, "it cannot be read");
         }
 
         if (t->pkt->data != NULL && t->read < t->frames) {
@@ -248,7 +249,8 @@ rn_reel_next(rn_reel *t, const rn_env *env, rn_fault *fault)
         }
 
         if (t->pkt->data != NULL || t->read != t->frames) {
-            return damaged(t, fault, "it holds another number of frames");
+            return rn_reel_damaged(t, fault,
+                                   "it holds another number of frames");
         }
 
         t->done += t->frames;

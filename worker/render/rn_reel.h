@@ -48,6 +48,12 @@ rn_status rn_reel_next(rn_reel *t, const rn_env *env, rn_fault *fault);
 rn_status rn_reel_look(rn_reel *t, size_t i, const rn_env *env,
     rn_fault *fault);
 
+/*
+ * The present piece is not what it should be; a fault that is set stays the
+ * cause.  Returns RN_E_IO.
+ */
+rn_status rn_reel_damaged(rn_reel *t, rn_fault *fault, const char *how);
+
 void rn_reel_close(rn_reel *t);
 
 
