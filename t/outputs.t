@@ -132,7 +132,7 @@ is ffprobe("$out/mov.mov")->{streams}[0]{codec_tag_string}, 'apch', 'ProRes 422 
 is_deeply [numbers("$out/gif.gif")], [numbers_of(0, 40, 3)], 'gif.gif: each third picture';
 like boxes_of("$out/$_"), qr/\Aftyp (?:\w+ )*moov (?:\w+ )*mdat/, "$_: its index is in front" for qw(final.mp4 mov.mov m4a.m4a);
 my $webm = slurp("$out/webm.webm");
-cmp_ok index($webm, "\x1c\x53\xbb\x6b"), '<', index($webm, "\x1f\x43\xb6\x75"), 'webm.webm: its index is in front';
+cmp_ok rindex($webm, "\x1c\x53\xbb\x6b"), '<', index($webm, "\x1f\x43\xb6\x75"), 'webm.webm: its index is in front';
 
 # The sound is that of the source, as long as the film, and where it belongs.
 my $source = substr pcm("$dir/count.mov"), 0, 2 * 192_000;
@@ -287,5 +287,23 @@ for my $file (sort keys %glass) {
 is ffprobe("$out/mov.mov")->{streams}[0]{codec_tag_string}, 'ap4h', 'ProRes 4444 is named so';
 is((map { $_->{ALPHA_MODE} // $_->{alpha_mode} } ffprobe("$out/webm.webm")->{streams}[0]{tags})[0], 1,
     'WebM says that there is something to see through');
+
+# In motion, and from segment to segment: half a second by half, then one that goes.
+my @fading = map { { asset => { type => 'color', color => $_ }, duration => '15f' } } '#ff000080', '#00ff00c0', '#ffffff40';
+$fading[1]{keyframes} = { opacity => [ { time => 0, value => 1 }, { time => 'end', value => 0 } ] };
+$out = compose('fading', { timeline => { width => 160, height => 90, fps => 30, background => '#00000000',
+    tracks => [ { clips => \@fading } ] }, outputs => [o('webm'), o('webm', name => 'fast', fps => 60, width => 80), o('mov'),
+    o('png-sequence', name => 'slow', fps => 10)] });
+unzip("$out/slow.zip");
+for (['final.webm', 1], ['fast.webm', 0.5], ['mov.mov', 1], ['slow/%06d.png', 3]) {
+    my ($file, $step) = @$_;
+    my @decoder = $file =~ /webm/ ? qw(-c:v libvpx-vp9) : ();
+    my $raw = `ffmpeg -nostdin -v error @decoder -i $out/$file -fps_mode passthrough -vf crop=2:2,format=rgba -f rawvideo -`;
+    my @alpha = map { (unpack 'C4')[3] } unpack '(a16)*', $raw;
+    my @want = map { my $k = floor($_ * $step); $k < 15 ? 128 : $k < 30 ? 192 * (1 - ($k - 15) / 15) : 64 } 0 .. 45 / $step - 1;
+    is scalar(@alpha), scalar(@want), "$file: as many pictures";
+    my $worst = max map { abs $alpha[$_] - $want[$_] } 0 .. $#alpha;
+    cmp_ok $worst, '<=', 3, "$file: each lets through what it should" or diag "@alpha";
+}
 
 done_testing;

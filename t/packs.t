@@ -119,14 +119,18 @@ is gif(compose('still.gif', film([plain('#345678', 1)], o('gif'))))->{pictures},
 
 # What was shown is gone where nothing is shown any more.
 my $moving = film([ map { +{ %{ plain('#c02020', 0.5) }, width => 80, height => 90, position => { x => $_, y => 0 } } } 0, 80 ],
-    o('gif'), o('gif', name => 'large', width => 320));
-$moving->{timeline}{background} = '#00000000';
+    o('gif'), o('gif', name => 'large', width => 320), o('sprite', interval => 0.5));
+$moving->{timeline}{background} = '#00ff0000';
 $out = compose('moving', $moving);
 for my $file ("$out/final.gif", "$out/large.gif") {
     my $raw = `ffmpeg -nostdin -v error -i $file -vf crop=iw:2,scale=8:1:flags=neighbor,format=rgba -f rawvideo -`;
     my @alpha = map { join ' ', map { (unpack 'C4')[3] } unpack '(a4)*' } unpack '(a32)*', $raw;
     is_deeply \@alpha, [('255 255 255 255 0 0 0 0') x 5, ('0 0 0 0 255 255 255 255') x 5], "$file: what lets through, in motion";
 }
+
+my $sheet = `ffmpeg -nostdin -v error -i $out/sprite.jpg -vf scale=in_color_matrix=bt601,format=rgb24 -f rawvideo -`;
+is_deeply [map { (unpack 'C3', substr $sheet, 3 * (45 * 320 + $_), 3)[1] > 240 ? 'green' : 'red' } 40, 120, 200, 280],
+    [qw(red green green red)], 'a sheet shows the background as if it were there';
 
 # ---------------------------------------------------------------- stills and sequences
 
@@ -257,6 +261,19 @@ for (["$dir/nowhere/x", film([1], o('wav')), 'a folder that is not there'], ["$d
     is $status >> 8, 1, "$what: fails";
     like $said, qr/^render: \Q$where\E\S*: (?:No such file|Not a directory)/m, "$what: says where";
 }
+# No file may be larger than this, in halves of a KiB: the one piece cannot be rendered, the other film not be put together.
+for (['a piece', 'wav', 200], ['a film', 'png-sequence', 52]) {
+    my ($what, $format, $blocks) = @$_;
+    system 'rm', '-rf', $cache;
+    unlink glob "$dir/out/*";
+    spew("$dir/film.json", $json->encode(film([2], o($format))));
+    my $said = `ulimit -f $blocks; exec $build/render compose $dir/film.json -o $dir/out --cache $cache 2>&1`;
+    is $? >> 8, 1, "$what that is too large: fails";
+    like $said, qr/^render: .*File too large/m, "$what that is too large: says so";
+    is files_in("$dir/out"), '', "$what that is too large: is not there";
+    is join(' ', glob "$cache/*.part"), '', "$what that is too large: nothing is left";
+}
+
 mkdir "$dir/out/gif.gif" or die $!;
 isnt +(run('compose', $two, '-o', "$dir/out"))[0], 0, 'a folder where a file should be';
 is files_in("$dir/out"), 'final.wav gif.gif', 'nothing is left of it';
