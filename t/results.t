@@ -213,6 +213,31 @@ sub at_a_time { $s->psql("UPDATE render.account SET max_running = $_[0]") }
 
 sub leave_alone { $s->psql('DROP TRIGGER disturb ON render.task; DROP FUNCTION render.disturb()') }
 
+subtest 'one of them fails, and all is tried again' => sub {
+    # the film first, then one that cannot be: its format is none
+    disturb(q{UPDATE ON render.task FOR EACH ROW WHEN (NEW.kind = 'plan' AND NEW.status = 'done')},
+        q{NEW.output := jsonb_set(NEW.output, '{outputs,1,format}', '"none"')});
+    $s->psql('ALTER TABLE render.task ALTER max_attempts SET DEFAULT 1');
+    at_a_time(1);
+    my $job = submit($s, $u, film_of([o('mp4'), o('gif'), o('wav')]));
+    my $got = $s->wait_job($u->{token}, $job);
+    is $got->{status}, 'failed', 'the job fails';
+    is $got->{error}{stage}, 'assemble', 'where it does';
+    ok stored($job) =~ m{/final\.mp4}, 'when its film is there already';
+    is films_of($job), 0, 'of which nobody is told';
+    is get("/compositions/$got->{subject}")->{json}{output_asset}, undef, 'nor has the composition a film';
+    my $before = stored($job);
+    leave_alone();
+    $s->psql('ALTER TABLE render.task ALTER max_attempts SET DEFAULT 3');
+
+    my $r = $s->req(POST => "/jobs/$job/retry", token => $u->{token});
+    is $r->{status}, 202, 'it is tried again';
+    done($job, 'again');
+    ok !(grep { index($before, $_) >= 0 } split / /, stored($job)), 'what the first run made is gone';
+    completed_once($s, $job, 'again');
+    at_a_time(64);
+};
+
 subtest 'damaged pieces, of each of which two are made' => sub {
     # one task at a time, then both at once: what the one finds the other needs, too
     my @outputs = (o('gif', name => 'a', width => 64), o('png-sequence', name => 'b', fps => 10, width => 64),

@@ -303,12 +303,12 @@ $$;
 
 -- The film becomes an asset, and its composition's output, unless that was
 -- changed meanwhile.
-CREATE OR REPLACE FUNCTION render.publish_film(j render.job, r jsonb)
-RETURNS void
+CREATE OR REPLACE FUNCTION render.publish(j render.job) RETURNS void
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
     c     composition;
     film  uuid := gen_random_uuid();
+    r     jsonb := j.results->'final';
     kind  text := kind_of(r->>'content_type');
 BEGIN
     SELECT * INTO c FROM composition WHERE id = j.subject FOR UPDATE;
@@ -359,7 +359,6 @@ BEGIN
 
         IF f.nth = 1 AND (o->>'film')::boolean THEN
             added := added || jsonb_build_object('final', r);
-            PERFORM publish_film(j, r);
         END IF;
     END LOOP;
 
@@ -374,6 +373,8 @@ BEGIN
         effects := event(j, 'progress', t.kind);
         RETURN;
     END IF;
+
+    PERFORM publish(j);                     -- once: no run follows this one
 
     SELECT coalesce(jsonb_agg(k), '[]') INTO remove
       FROM old_files(j.id, j.run) k;
@@ -621,3 +622,4 @@ END $$;
 -- Of earlier versions, where the last that called them is replaced by now.
 DROP FUNCTION IF EXISTS render.accept_film(render.job, render.task, jsonb);
 DROP FUNCTION IF EXISTS render.old_pictures(uuid, int);
+DROP FUNCTION IF EXISTS render.publish_film(render.job, jsonb);
