@@ -161,6 +161,48 @@ subtest 'a clip is changed' => sub {
     is_deeply [numbers($phone)], [numbers_of(0, 120)], 'they are put together of old and new';
 };
 
+subtest 'sound alone' => sub {
+    my $job = submit($s, $u, film_of([o('mp3', name => 'song', range => { start => 1, duration => 2 })]));
+    my $got = done($job, 'sound alone');
+    is_deeply [sort keys %{ $got->{results} }], [qw(final song)], 'it is all that there is';
+    is "$got->{results}{song}{content_type} $got->{results}{song}{duration}", 'audio/mpeg 2', 'of its type, and so long';
+    is $got->{preview_url} // $got->{blurhash}, undef, 'there is nothing to see';
+    is_deeply $got->{warnings}, [], 'and nobody is warned of that';
+    my $made = get("/compositions/$got->{subject}")->{json};
+    my $song = get("/videos/$made->{output_asset}")->{json};
+    is "$song->{kind} $song->{content_type}", 'audio audio/mpeg', 'the composition has a sound';
+};
+
+subtest 'films are heard in films' => sub {
+    # of both: the sound is that of the first two seconds
+    my @first = (range => { duration => 2 });
+    my @pcm;
+    for my $format ('mp3', 'mp4') {
+        my $got = done(submit($s, $u, film_of([o($format, @first, quality => 'high')])), $format);
+        my $id = get("/compositions/$got->{subject}")->{json}{output_asset};
+        my $type = $format eq 'mp3' ? 'audio' : 'video';
+        my $heard = { kind => $type, clips => [ { asset => { type => $type, src => "asset:$id" } } ] };
+        my $job = submit($s, $u, { timeline => { tracks => [ $heard, $plain ] }, outputs => [o('wav')] });
+        $got = $s->wait_job($u->{token}, $job);
+        is $got->{status}, 'completed', "$format: of another film" or diag explain $got->{error};
+        my ($wav) = result($job, 'final');
+        my @heard = map {abs} unpack 's<*', substr slurp($wav), 44 + 2 * 1600 * 33, 2 * 1600;
+        cmp_ok((sort { $a <=> $b } @heard)[-100], '>', 8000, "$format: its sound is heard");
+        is get("/videos/$id")->{json}{probe}{audio}{channels}, 1, "$format: as is told";
+    }
+};
+
+subtest 'films that are none' => sub {
+    my %kinds = (gif => 'image image/gif', jpg => 'image image/jpeg', 'png-sequence' => 'archive application/zip',
+        sprite => 'document text/vtt');
+    for my $format (sort keys %kinds) {
+        my $got = done(submit($s, $u, film_of([o($format)])), $format);
+        my $film = get('/videos/' . get("/compositions/$got->{subject}")->{json}{output_asset})->{json};
+        is "$film->{kind} $film->{content_type}", $kinds{$format}, "$format: what it is";
+        is $film->{probe}{audio}, undef, "$format: silent";
+    }
+};
+
 subtest 'what cannot be' => sub {
     my $silent = { timeline => { tracks => [$plain] } };
     for (['/outputs/0', qr/nothing sounds/, o('mp3')],

@@ -301,15 +301,32 @@ LANGUAGE sql IMMUTABLE AS $$
                 ELSE 'document' END
 $$;
 
+-- What is heard in an output, as a probe would tell it; NULL: nothing.
+CREATE OR REPLACE FUNCTION render.sound_of(j render.job, o jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('codec',
+               CASE coalesce(js.spec->>'codec', 'aac') WHEN 'pcm'
+               THEN 'pcm_s16le' ELSE coalesce(js.spec->>'codec', 'aac') END,
+               'rate', 48000,
+               'channels', coalesce(js.spec->'channels', '2'))
+      FROM render.job_segment js
+     WHERE js.job = j.id AND js.run = j.run AND js.track = 'sound'
+       AND render.is_of(js, o) ORDER BY js.number LIMIT 1
+$$;
+
 -- The film becomes an asset, and its composition's output, unless that was
 -- changed meanwhile.
-CREATE OR REPLACE FUNCTION render.publish(j render.job) RETURNS void
+CREATE OR REPLACE FUNCTION render.publish(j render.job, plan jsonb)
+RETURNS void
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
     c     composition;
     film  uuid := gen_random_uuid();
     r     jsonb := j.results->'final';
     kind  text := kind_of(r->>'content_type');
+    o     jsonb := (SELECT x FROM jsonb_array_elements(plan->'outputs') x
+                     WHERE (x->>'film')::boolean);
 BEGIN
     SELECT * INTO c FROM composition WHERE id = j.subject FOR UPDATE;
 
@@ -321,7 +338,8 @@ BEGIN
                 regexp_replace(r->>'key', '^.*/', ''), 'ready',
                 'render', kind, r->>'key', (r->>'bytes')::bigint,
                 r->>'content_type', j.blurhash,
-                jsonb_build_object('kind', kind, 'duration', r->'duration'));
+                jsonb_strip_nulls(jsonb_build_object('kind', kind,
+                    'duration', r->'duration', 'audio', sound_of(j, o))));
         UPDATE composition SET output_asset = film, completed_at = now(),
                updated_at = now() WHERE id = c.id;
     END IF;
@@ -374,7 +392,7 @@ BEGIN
         RETURN;
     END IF;
 
-    PERFORM publish(j);                     -- once: no run follows this one
+    PERFORM publish(j, plan);               -- once: no run follows this one
 
     SELECT coalesce(jsonb_agg(k), '[]') INTO remove
       FROM old_files(j.id, j.run) k;
