@@ -171,6 +171,9 @@ subtest 'sound alone' => sub {
     my $made = get("/compositions/$got->{subject}")->{json};
     my $song = get("/videos/$made->{output_asset}")->{json};
     is "$song->{kind} $song->{content_type}", 'audio audio/mpeg', 'the composition has a sound';
+    my $r = get("/videos/$song->{id}/stream");
+    is $r->{headers}{'content-type'}, 'audio/mpeg', 'which plays';
+    like $r->{headers}{'content-disposition'}, qr/Numbers\.mp3/, 'and is called as what it is' or diag explain $r->{headers};
 };
 
 subtest 'films are heard in films' => sub {
