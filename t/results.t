@@ -312,6 +312,9 @@ subtest 'damaged pieces, of each of which two are made' => sub {
         done($job, "$running at a time, damaged");
         ok slurp((result($job, $_))[0]) eq $good{$_}, "$running at a time: $_ is as it was" for qw(a b c d);
         ok slurp($_) eq $whole{$_}, "$running at a time: and so are the pieces" for sort keys %whole;
+        next if $running > 1;
+        my $of = "FROM render.task WHERE job = '$job' AND kind = 'assemble'";
+        is $s->psql("SELECT string_agg(attempt::text, ' ' ORDER BY number) $of"), '2 1 2 1', 'of two one tells, the other waits';
     }
     at_a_time(64);
 };

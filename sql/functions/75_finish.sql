@@ -126,13 +126,15 @@ LANGUAGE sql IMMUTABLE AS $$
            THEN o->>'sound' ELSE o->>'video' END
 $$;
 
--- Every output that shows a piece which this task renders waits for it.
+-- Every output that shows a piece which this task renders waits for it, unless
+-- it is being made already.
 CREATE OR REPLACE FUNCTION render.wait_for(j render.job, t render.task,
     plan jsonb) RETURNS void
 LANGUAGE sql SET search_path = render, pg_temp AS $$
     INSERT INTO task_edge (task, waiting)
     SELECT t.id, a.id FROM task a
      WHERE a.job = j.id AND a.run = j.run AND a.kind = 'assemble'
+       AND a.status IN ('blocked', 'ready')
        AND EXISTS (SELECT FROM job_segment made JOIN job_segment needed
                        ON needed.job = made.job AND needed.run = made.run
                       AND needed.key = made.key
@@ -400,16 +402,21 @@ BEGIN
 END $$;
 
 -- A stored piece turned out to be missing or damaged: forget it, render it
--- again, and let the assembly wait.  Spends one of the assembly's attempts.
+-- again, and let all outputs wait that need it.  Spends one of the attempts of
+-- the one that told.
 CREATE OR REPLACE FUNCTION render.render_again(j render.job, t render.task,
     keys jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
-    r  record;
-    w  task;
-    n  int := 0;
-    e  jsonb := '{}';
+    r     record;
+    w     task;
+    n     int := 0;
+    e     jsonb := '{}';
+    plan  jsonb;
 BEGIN
+    SELECT output INTO plan FROM task
+     WHERE job = j.id AND run = j.run AND kind = 'plan';
+
     UPDATE job_segment SET scope = NULL
      WHERE scope = j.owner AND key IN (SELECT jsonb_array_elements_text(keys));
     DELETE FROM segment
@@ -424,19 +431,29 @@ BEGIN
            FROM job_segment o WHERE o.job = js.job AND o.run = js.run
             AND o.key = js.key ORDER BY o.number, o.output LIMIT 1);
 
+    UPDATE task SET status = 'blocked', worker = NULL WHERE id = t.id;
+
     FOR r IN SELECT * FROM render_runs(j) LOOP
         w := add_task(j, CASE r.track WHEN 'sound' THEN 'audio'
                          ELSE 'render_segment' END, 100000 + n, 0, r.cost,
                       jsonb_build_object('numbers', r.numbers), NULL, t.engine);
-        INSERT INTO task_edge (task, waiting) VALUES (w.id, t.id);
+        PERFORM wait_for(j, w, plan);
         UPDATE job SET weight_total = weight_total + w.weight WHERE id = j.id;
         e := effects_add(e, bell(w));
         n := n + 1;
     END LOOP;
 
-    UPDATE task SET status = CASE WHEN n > 0 THEN 'blocked' ELSE 'ready' END
-           ::task_status, waiting_on = n, worker = NULL
-     WHERE id = t.id;
+    UPDATE task a SET waiting_on = x.n, status = CASE WHEN x.n > 0
+           THEN 'blocked' ELSE 'ready' END::task_status
+      FROM (SELECT o.id, (SELECT count(*) FROM task_edge te
+                            JOIN task d ON d.id = te.task
+                           WHERE te.waiting = o.id
+                             AND d.status IN ('blocked', 'ready', 'leased'))
+                         AS n
+              FROM task o
+             WHERE o.job = j.id AND o.run = j.run AND o.kind = 'assemble'
+               AND o.status IN ('blocked', 'ready')) x
+     WHERE a.id = x.id;
 
     RETURN e;
 END $$;
