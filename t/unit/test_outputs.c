@@ -510,7 +510,8 @@ test_shapes(void **state)
     rn_doc_free(parse_good(DOC("\"width\":1920,\"height\":1080,",
                            COLOR("#fff", ""), "{\"width\":854,\"height\":480},"
                            "{\"name\":\"b\",\"width\":852,\"height\":480},"
-                           "{\"name\":\"c\",\"width\":426,\"height\":240}"),
+                           "{\"name\":\"c\",\"width\":426,\"height\":240},"
+                           "{\"name\":\"d\",\"width\":1920,\"height\":1062}"),
                            false));
     parse_bad(DOC("\"width\":1920,\"height\":1080,", COLOR("#fff", ""),
               "{\"width\":640,\"height\":480}"), false, "/outputs/0",
