@@ -330,7 +330,9 @@ BEGIN
 
     RETURN (200, jsonb_build_object('content_type', a.content_type,
                 'filename', CASE WHEN a.origin = 'render' AND a.title <> ''
-                    THEN a.title || '.mp4' ELSE a.filename END)::text,
+                    THEN a.title || coalesce(substring(a.filename from
+                                                       '[.][a-z0-9]+$'), '')
+                    ELSE a.filename END)::text,
             NULL, NULL, a.storage_key)::render_api.answer;
 END $$;
 

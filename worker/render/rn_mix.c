@@ -285,7 +285,7 @@ fill_frame(mixer *m)
                 break;
             default:
                 ((int16_t *) (void *) out)[channels * i + channel] =
-                    (int16_t) lrintf(x * 32767);
+                    (int16_t) fminf(rintf(x * 32768), 32767);
             }
         }
     }

@@ -107,7 +107,12 @@ rn_mux_stream(rn_mux *m, const AVCodecParameters *par, AVRational tb,
         return -1;
     }
 
-    st->codecpar->codec_tag = 0;
+    /* a muxer's own, but ProRes tells its profiles apart by nothing else */
+
+    if (par->codec_id != AV_CODEC_ID_PRORES) {
+        st->codecpar->codec_tag = 0;
+    }
+
     st->time_base = tb;
 
     if (par->codec_type == AVMEDIA_TYPE_VIDEO) {

@@ -67,7 +67,10 @@ rn_pack_decoder(AVCodecContext **dec, rn_fault *fault)
         return rn_fail(fault, RN_E_INTERNAL, "this FFmpeg has no PNG decoder");
     }
 
+    /* PNG has sums of its own: what is damaged is not drawn */
+
     (*dec)->thread_count = 1;
+    (*dec)->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
 
     rc = avcodec_open2(*dec, codec, NULL);
 
