@@ -97,24 +97,29 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libengine.a $(BUILD)/libcommon.a
 unit: $(UNITS)
 	@set -e; for u in $(UNITS); do echo "== $$u"; $$u; done
 
-# Those that only ask and look share the two cores; what encodes, measures, or
-# drives a browser has them for itself.
+# Those that only ask and look share the two cores, and so do, two at a time,
+# those that wait for time-outs and leases; what measures, or drives a browser,
+# has them for itself.
 TOGETHER = auth autobahn bad_input clients config contract copy cors deletion \
            directives docs films forms grammar hls idempotency life log manners \
            metrics moved nchan neighbour neighbour_h3 neighbour_http \
-           outage_postgres outage_redis path plans revision same_key scan \
-           schema session sharing sockets stream traps_calls traps_conf \
+           outage_postgres outage_redis outputs packs path plans results \
+           revision same_key scan schema session sharing sockets stream traps_calls traps_conf \
            traps_media traps_postgres traps_sockets traps_stalls upload \
            waiting websocket
+PATIENT  = cancel drain events outputs_again postgres_away redis_away reload \
+           storage worker_crash
 JOBS    ?= 3
 PARTED   = $(patsubst %,t/%.t,$(TOGETHER))
+PAIRED   = $(patsubst %,t/%.t,$(PATIENT))
 
 test:
 	@scripts/deps test
 	@$(MAKE) --no-print-directory -s all unit
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j$(JOBS) $(PROVE_FLAGS) $(PARTED)
+	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j2 $(PROVE_FLAGS) $(PAIRED)
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib $(PROVE_FLAGS) \
-	    $(filter-out $(PARTED),$(sort $(wildcard t/*.t)))
+	    $(filter-out $(PARTED) $(PAIRED),$(sort $(wildcard t/*.t)))
 
 # What a stranger's bytes reach, for the runs below, which are slow: by names,
 # RIG_TESTS="auth forms". RENDER_SLOW makes the rig's time-outs longer.
