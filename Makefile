@@ -106,7 +106,7 @@ TOGETHER = auth autobahn bad_input captions clients config contract copy cors \
            neighbour_http outage_postgres outage_redis outputs packs path \
            plans results revision same_key scan schema session sharing sockets \
            stream traps_calls traps_conf traps_media traps_postgres \
-           traps_sockets traps_stalls upload waiting websocket
+           traps_sockets traps_stalls upload waiting warnings websocket
 PATIENT  = cancel drain events outputs_again postgres_away redis_away reload \
            storage worker_crash
 JOBS    ?= 3

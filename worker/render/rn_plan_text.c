@@ -205,6 +205,8 @@ find_letters(fonts *f, const rn_clip *c, rn_letters *l, rn_problems *problems,
         return fault->status;
     }
 
+    l->missing = rn_text_missing(&t);
+
     for (i = 0; (path = rn_font_used(f->digests, i)) != NULL; i++) {
         (void) is_own(f, path, &l->own);
     }

@@ -140,6 +140,20 @@ rn_text_check(const rn_text_spec *spec, rn_fault *fault)
 }
 
 
+int
+rn_text_missing(const rn_text_spec *spec)
+{
+    int           n;
+    PangoLayout  *layout;
+
+    layout = rn_text_layout(spec);
+    n = pango_layout_get_unknown_glyphs_count(layout);
+    g_object_unref(layout);
+
+    return n;
+}
+
+
 void
 rn_text_extents(const rn_text_spec *spec, int *w, int *h)
 {

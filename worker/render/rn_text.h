@@ -46,6 +46,9 @@ rn_status rn_text_fonts(const rn_text_spec *spec, rn_font_digests *digests,
 /* The i-th file that the last text asked for resolved to; NULL: no more. */
 const char *rn_font_used(const rn_font_digests *d, size_t i);
 
+/* How many of its characters no font has. */
+int rn_text_missing(const rn_text_spec *spec);
+
 /* px that the text takes as it would be drawn, its padding not counted. */
 void rn_text_extents(const rn_text_spec *spec, int *w, int *h);
 
