@@ -87,6 +87,12 @@ run: deps
 stop:
 	@RENDER_BUILD="$(abspath $(BUILD))" scripts/stack down
 
+# The stills of docs/gallery, anew.
+gallery:
+	@scripts/deps test
+	@$(MAKE) --no-print-directory -s all
+	@RENDER_BUILD="$(abspath $(BUILD))" scripts/gallery
+
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 
 $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libengine.a $(BUILD)/libcommon.a
@@ -101,12 +107,13 @@ unit: $(UNITS)
 # those that wait for time-outs and leases; what measures, or drives a browser,
 # has them for itself.
 TOGETHER = auth autobahn bad_input captions clients config contract copy cors \
-           deletion directives docs films forms grammar hls idempotency life \
-           log manners metrics moved nchan neighbour neighbour_h3 \
-           neighbour_http outage_postgres outage_redis outputs packs path \
-           plans results revision same_key scan schema session sharing sockets \
-           stream traps_calls traps_conf traps_media traps_postgres \
-           traps_sockets traps_stalls upload waiting warnings websocket
+           deletion directives docs films forms gallery grammar hls \
+           idempotency life log manners metrics moved nchan neighbour \
+           neighbour_h3 neighbour_http outage_postgres outage_redis outputs \
+           packs path plans results revision same_key scan schema session \
+           sharing sockets stream traps_calls traps_conf traps_media \
+           traps_postgres traps_sockets traps_stalls upload waiting warnings \
+           websocket
 PATIENT  = cancel drain events outputs_again postgres_away redis_away reload \
            storage worker_crash
 JOBS    ?= 3
@@ -285,7 +292,7 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan test-asan-system \
+.PHONY: all module deps run stop unit gallery test test-asan test-asan-system \
         test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
         test-debian13 fuzz fuzz-build soak-reload soak-quit soak-flood \
         soak-pings soak-outages bench bench-build install clean
