@@ -237,6 +237,13 @@ fuzz:
 	@$(MAKE) --no-print-directory -s fuzz-build
 	@t/fuzz/run $(FUZZ) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
+# 500 damaged files of every kind through the command, with sanitizers: DAMAGED
+damaged:
+	@scripts/deps test
+	@scripts/deps fuzz
+	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan all
+	RENDER_BUILD="$(abspath build/asan)" t/fuzz/damaged $(DAMAGED)
+
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
 # nginx reloaded each second under a mixed load: SOAK_SECONDS, SOAK_SOCKETS
@@ -294,7 +301,7 @@ clean:
 
 .PHONY: all module deps run stop unit gallery test test-asan test-asan-system \
         test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
-        test-debian13 fuzz fuzz-build soak-reload soak-quit soak-flood \
+        test-debian13 fuzz fuzz-build damaged soak-reload soak-quit soak-flood \
         soak-pings soak-outages bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
