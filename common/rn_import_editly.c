@@ -1130,14 +1130,14 @@ sound_layer(spec *e, const part *p, size_t i, double in)
 static void
 place_part(spec *e, part *p, json_t *base, double in)
 {
-    bool         bounded, lowest, clear;
+    bool         bounded, lowest, fades;
     double       start, stop;
     size_t       i, above;
     json_t      *clip, *layer, **track;
     rn_importer *im = e->im;
 
     above = 0;
-    lowest = false;
+    lowest = fades = false;
 
     for (i = 0; i < p->n; i++) {
         layer = p->layers[i];
@@ -1188,6 +1188,7 @@ place_part(spec *e, part *p, json_t *base, double in)
 
         set_new(clip, "start", rn_im_seconds(p->start + start));
         set_new(clip, "duration", rn_im_seconds(stop - start));
+        fades = fades || stop >= p->length - 1e-6;
         rn_im_fade(clip, start > 0 ? 0 : in,
                    stop < p->length - 1e-6 ? 0 : p->change, stop - start);
 
@@ -1201,15 +1202,14 @@ place_part(spec *e, part *p, json_t *base, double in)
         (void) json_array_append_new(json_object_get(*track, "clips"), clip);
     }
 
-    clear = !lowest;
-    if (clear) {
+    if (!lowest) {
         (void) json_array_append_new(base, json_pack("{s:{s:s, s:s}, s:o}",
                                      "asset", "type", "color", "color",
                                      "#000000ff", "duration",
                                      rn_im_seconds(p->length)));
     }
 
-    if (above > 0 && p->change > 0 && strcmp(p->transition, "fade") != 0) {
+    if (fades && p->change > 0 && strcmp(p->transition, "fade") != 0) {
         enter_layer(e, p, 0);
         rn_im_note(im, "in the transition at the end of its clip, layers above "
                    "the lowest fade");

@@ -178,6 +178,7 @@ static bool
 read_range(otio *o, json_t *object, const char *name, double *start,
     double *length)
 {
+    bool          found;
     size_t        len;
     json_t       *r;
     rn_importer  *im = o->im;
@@ -191,9 +192,9 @@ read_range(otio *o, json_t *object, const char *name, double *start,
     (void) rn_im_string(im, r, "OTIO_SCHEMA");
     *start = *length = 0;
 
-    if (!read_time(o, r, "start_time", start)
-        | !read_time(o, r, "duration", length))
-    {
+    found = read_time(o, r, "start_time", start);
+
+    if (!read_time(o, r, "duration", length) || !found) {
         rn_im_wrong(im, "needs a \"start_time\" and a \"duration\"");
     }
 
@@ -1412,6 +1413,7 @@ process_stack(otio *o, json_t *stack, double from, double to, double at,
     }
 
     (void) rn_im_get(im, stack, "name");
+    (void) rn_im_get(im, stack, "enabled");     /* seen to by who calls this */
     (void) metadata_of(o, stack, NULL, NULL);
 
     if (read_range(o, stack, "source_range", &skip, &length)) {
@@ -1598,7 +1600,7 @@ only_timeline(otio *o, json_t *root)
     }
 
     if (found == NULL) {
-        im->len = len;
+        rn_im_leave(im, len);
         rn_im_wrong(im, "holds no Timeline");
     }
 

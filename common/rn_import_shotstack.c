@@ -43,6 +43,7 @@ typedef struct {
     size_t         n, room;
     json_t        *aliases;             /* the entries' indexes by name */
     bool           mute;
+    double         end;                 /* s, of the film; 0: not known */
 } edit;
 
 
@@ -638,6 +639,8 @@ settle(edit *e)
         }
     }
 
+    e->end = known ? end : 0;
+
     for (i = 0; i < e->n && known; i++) {
         c = &e->entries[i];
 
@@ -801,7 +804,7 @@ collect(edit *e, json_t *timeline)
 static void
 read_soundtrack(edit *e, json_t *timeline)
 {
-    double       volume;
+    double       volume, fade;
     size_t       len;
     json_t      *sound, *src, *clip, *track;
     rn_importer *im = e->im;
@@ -834,13 +837,15 @@ read_soundtrack(edit *e, json_t *timeline)
     effect = rn_im_string(im, sound, "effect");
 
     if (effect != NULL) {
+        fade = e->end > 0 ? fmin(FADE, e->end / 2) : FADE;
+
         if (strncmp(effect, "fadeIn", 6) == 0) {
-            (void) json_object_set_new(clip, "fade_in", json_real(FADE));
+            (void) json_object_set_new(clip, "fade_in", rn_im_seconds(fade));
         }
         if (strcmp(effect, "fadeOut") == 0
             || strcmp(effect, "fadeInFadeOut") == 0)
         {
-            (void) json_object_set_new(clip, "fade_out", json_real(FADE));
+            (void) json_object_set_new(clip, "fade_out", rn_im_seconds(fade));
         } else if (strcmp(effect, "fadeIn") != 0 && strcmp(effect, "none") != 0)
         {
             rn_im_note_at(im, "effect", "\"%.40s\" is not known", effect);
@@ -874,10 +879,13 @@ read_timeline(edit *e, json_t *timeline, json_t *out)
                "content");
 
     collect(e, timeline);
-    read_soundtrack(e, timeline);
     rn_im_leave(im, len);
 
     settle(e);
+
+    len = rn_im_enter(im, "timeline");
+    read_soundtrack(e, timeline);
+    rn_im_leave(im, len);
 
     for (to = e->n; to > 0; to = from) {    /* from the lowest track */
         for (from = to - 1; from > 0

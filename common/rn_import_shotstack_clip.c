@@ -1319,7 +1319,9 @@ read_asset(shot *s)
     };
 
     s->asset = rn_im_object(im, s->clip, "asset");
+    i = rn_im_enter(im, "asset");
     type = rn_im_string(im, s->asset, "type");
+    rn_im_leave(im, i);
 
     if (type == NULL) {
         rn_im_wrong(im, "needs an \"asset\" with a \"type\"");
