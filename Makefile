@@ -101,7 +101,7 @@ unit: $(UNITS)
 # those that wait for time-outs and leases; what measures, or drives a browser,
 # has them for itself.
 TOGETHER = auth autobahn bad_input clients config contract copy cors deletion \
-           directives docs films forms grammar hls idempotency life log manners \
+           directives docs films forms grammar hls idempotency imports life log manners \
            metrics moved nchan neighbour neighbour_h3 neighbour_http \
            outage_postgres outage_redis outputs packs path plans results \
            revision same_key scan schema session sharing sockets stream traps_calls traps_conf \

@@ -181,22 +181,43 @@ rn_im_wrong_at(rn_importer *im, const char *name, const char *fmt, ...)
 }
 
 
+/* Printed into memory of its own; NULL: there is none. */
+
+static char *
+format(const char *fmt, ...)
+{
+    int       n;
+    char     *text;
+    va_list   ap;
+
+    va_start(ap, fmt);
+    n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+
+    text = n >= 0 ? malloc((size_t) n + 1) : NULL;
+
+    if (text != NULL) {
+        va_start(ap, fmt);
+        (void) vsnprintf(text, (size_t) n + 1, fmt, ap);
+        va_end(ap);
+    }
+
+    return text;
+}
+
+
 /* The set of what was read: members by the object's place in memory. */
 
 static void
 remember(rn_importer *im, const json_t *object, const char *name)
 {
-    char   key[64], *wide;
-    int    n;
+    char  *key;
 
-    n = snprintf(key, sizeof(key), "%p/%s", (const void *) object, name);
+    key = format("%p/%s", (const void *) object, name);
 
-    if (n < (int) sizeof(key)) {
+    if (key != NULL) {
         (void) json_object_set_new(im->read, key, json_true());
-
-    } else if (asprintf(&wide, "%p/%s", (const void *) object, name) > 0) {
-        (void) json_object_set_new(im->read, wide, json_true());
-        free(wide);
+        free(key);
     }
 }
 
@@ -205,21 +226,11 @@ static bool
 remembered(rn_importer *im, const json_t *object, const char *name)
 {
     bool   found;
-    char   key[64], *wide;
-    int    n;
+    char  *key;
 
-    n = snprintf(key, sizeof(key), "%p/%s", (const void *) object, name);
-
-    if (n < (int) sizeof(key)) {
-        return json_object_get(im->read, key) != NULL;
-    }
-
-    found = true;                           /* with no memory, not told */
-
-    if (asprintf(&wide, "%p/%s", (const void *) object, name) > 0) {
-        found = json_object_get(im->read, wide) != NULL;
-        free(wide);
-    }
+    key = format("%p/%s", (const void *) object, name);
+    found = key == NULL || json_object_get(im->read, key) != NULL;
+    free(key);
 
     return found;
 }
@@ -279,9 +290,9 @@ rn_im_fill(rn_importer *im, const char *s)
                 continue;
             }
 
-            if (asprintf(&grown, "%.*s%s%s", (int) (at - text), text, value,
-                         stop + 2) < 0)
-            {
+            grown = format("%.*s%s%s", (int) (at - text), text, value,
+                           stop + 2);
+            if (grown == NULL) {
                 break;
             }
 

@@ -332,6 +332,53 @@ sub letters {
     is_deeply $clip->{metadata}, { k => [1] }, 'and keeps what it had';
 }
 
+# ---------------------------------------------------------------- docs/importing.md
+
+my $doc = slurp("$top/docs/importing.md");
+
+sub table {                      # the rows under a head that begins with this word
+    my ($head) = @_;
+    my ($rows) = $doc =~ /^\| $head \|[^\n]*\n\|[- |]+\n((?:\|[^\n]*\n)+)/m or die $head;
+    return map { [/`([^`]+)`/g] } split /\n/, $rows;
+}
+
+# imported($document): { the composition, the pointers of its notes }
+sub imported {
+    my ($document) = @_;
+    spew("$dir/row.json", $json->encode($document));
+    my $got = run('import', 'row.json');
+    is $got->{code}, 0, 'a row of docs/importing.md' or diag $got->{err};
+    return { notes => [$got->{err} =~ /^row\.json: (\S*): /mg], doc => $got->{code} ? {} : $json->decode($got->{out}) };
+}
+
+sub shot {
+    return { output => { format => 'mp4' }, timeline => { tracks => [{ clips => [
+        { asset => { type => 'image', src => 'a.png' }, start => 0, length => 3, @_ }] }] } };
+}
+
+for my $row (table('fit')) {
+    my $got = imported(shot(fit => $row->[0]));
+    is $got->{doc}{timeline}{tracks}[0]{clips}[0]{fit}, $row->[1], "fit $row->[0]";
+    is_deeply $got->{notes}, [], 'loses nothing';
+}
+
+for my $row (table('filter')) {
+    my $got = imported(shot(filter => $row->[0]));
+    is $got->{doc}{timeline}{tracks}[0]{clips}[0]{effects}[0]{type}, $row->[1], "filter $row->[0]";
+    is_deeply $got->{notes}, [], 'loses nothing';
+}
+
+for my $row (table('transition')) {
+    my $got = imported({ outPath => 'a.mp4', clips => [map { { duration => 2, transition => { name => $row->[0] },
+        layers => [{ type => 'fill-color', color => '#fff' }] } } 1, 2] });
+    is $got->{doc}{timeline}{tracks}[0]{clips}[1]{transition_type}, $row->[1], "transition $row->[0]";
+    is_deeply $got->{notes}, [], 'loses nothing';
+}
+
+for my $name (qw(reveal wipeLeft shuffleTopLeft)) {
+    is_deeply imported(shot(transition => { in => $name }))->{notes}, ['/timeline/tracks/0/clips/0/transition/in'], "$name is named";
+}
+
 # ---------------------------------------------------------------- the command
 
 spew("$dir/remote.json", '{"timeline":{"tracks":[{"clips":[{"asset":{"type":"image","src":"https://a.example/b.jpg"},"start":0,'
