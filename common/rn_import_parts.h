@@ -92,7 +92,7 @@ void rn_im_lost(rn_importer *im, json_t *object, const char *name,
 /* Notes what nobody has read. */
 void rn_im_unread(rn_importer *im, json_t *root);
 
-/* A source as compositions name it; a new reference, NULL with a problem. */
+/* rn_import_value.c: a source as compositions name it, new; or a problem. */
 json_t *rn_im_src(rn_importer *im, const char *name, const char *src);
 
 /* What is known of it. */

@@ -15,8 +15,8 @@
     "{\"asset\":{\"type\":\"image\",\"src\":\"a.png\"},\"start\":0,"          \
     "\"length\":2" members "}"
 #define LAYERS(layers)                                                        \
-    "{\"outPath\":\"a.mp4\",\"height\":360,\"fps\":25,\"clips\":[{\"duration\":" \
-    "2,\"layers\":[" layers "]}]}"
+    "{\"outPath\":\"a.mp4\",\"height\":360,\"fps\":25,\"clips\":[{"           \
+    "\"duration\":2,\"layers\":[" layers "]}]}"
 #define RATIONAL(value)                                                       \
     "{\"OTIO_SCHEMA\":\"RationalTime.1\",\"rate\":20,\"value\":" #value "}"
 #define RANGE(start, length)                                                  \
@@ -233,7 +233,8 @@ test_wrong_shotstack(void **state)
         FIRST "/offset/x/0", "needs \"from\" and \"to\"");
     bad(TRACK(IMAGE(",\"fit\":2")), FIRST "/fit", "must be a string");
     bad(TRACK(IMAGE(",\"fit\":\"a\\u0000b\"")), "", "\\u0000");
-    bad("{\"output\":{\"size\":{\"width\":\"x\"}},\"timeline\":{\"tracks\":[]}}",
+    bad("{\"output\":{\"size\":{\"width\":\"x\"}},\"timeline\":{"
+        "\"tracks\":[]}}",
         "/output/size/width", "must be a number");
     bad("{\"merge\":[1],\"output\":{},\"timeline\":{\"tracks\":[]}}",
         "/merge/0", "must be an object");
@@ -251,7 +252,7 @@ test_wrong_editly(void **state)
     bad("{\"clips\":[{}]}", "/clips/0/layers", "must be an array");
     bad(LAYERS("7"), "/clips/0/layers/0", "must be an object");
     bad(LAYERS("{\"type\":true}"), "/clips/0/layers/0/type", "string");
-    bad(LAYERS("{\"type\":\"video\"}"), "/clips/0/layers/0", "needs a \"path\"");
+    bad(LAYERS("{\"type\":\"video\"}"), "/clips/0/layers/0", "a \"path\"");
     bad(LAYERS("{\"type\":\"video\",\"path\":\"a.mp4\",\"cutFrom\":2,"
                "\"cutTo\":1}"), "/clips/0/layers/0/cutTo", "behind cutFrom");
     bad(LAYERS("{\"type\":\"title\"}"), "/clips/0/layers/0", "\"text\"");
@@ -395,7 +396,8 @@ test_fields(void **state)
     becomes(TRACK(IMAGE(",\"transition\":{\"in\":\"shuffleTopLeft\"}")),
             FIRST "/transition/in", FIRST "/transition/in", "\"fade\"");
     becomes(TRACK(IMAGE(",\"transition\":{\"out\":\"carouselLeft\"}")), NULL,
-            FIRST "/keyframes/offset/2/value", "{\"x\":\"-100%\",\"y\":\"0%\"}");
+            FIRST "/keyframes/offset/2/value",
+            "{\"x\":\"-100%\",\"y\":\"0%\"}");
     becomes(TRACK(IMAGE(",\"colour\":1")), FIRST "/colour", "/version", "1");
     becomes(TRACK(IMAGE("") "," IMAGE("")), NULL, "/timeline/tracks/1/clips/0/"
             "start", "0");
@@ -589,8 +591,8 @@ test_way_back(void **state)
     assert_int_equal(json_array_size(children), 5);
 
     text = json_dumps(out, 0);
-    assert_int_equal(rn_import(text, strlen(text), &options, &ps, &back, &notes),
-                     RN_OK);
+    assert_int_equal(rn_import(text, strlen(text), &options, &ps, &back,
+                               &notes), RN_OK);
     assert_int_equal(json_array_size(notes), 0);
     free(text);
 
@@ -614,15 +616,16 @@ test_way_back(void **state)
                                "source_range"), "duration"), "value",
                                json_real(12.5));
     text = json_dumps(out, 0);
-    assert_int_equal(rn_import(text, strlen(text), &options, &ps, &back, &notes),
-                     RN_OK);
+    assert_int_equal(rn_import(text, strlen(text), &options, &ps, &back,
+                               &notes), RN_OK);
     free(text);
 
     clip = json_object_get(json_object_get(back, "timeline"), "tracks");
     clip = json_object_get(json_array_get(clip, 0), "clips");
     i = json_array_size(clip) - 1;
     clip = json_array_get(clip, i);
-    assert_near(json_number_value(json_object_get(clip, "duration")), 0.5, 1e-9);
+    assert_near(json_number_value(json_object_get(clip, "duration")), 0.5,
+                1e-9);
     assert_near(json_number_value(json_object_get(clip, "start")), 6, 1e-9);
     assert_string_equal(json_string_value(json_object_get(json_object_get(clip,
                         "asset"), "text")), "x");
