@@ -347,7 +347,8 @@ test_deep(void **state)
             assert_int_equal(import_bytes(text, strlen(text),
                                           RN_IMPORT_UNKNOWN, &ps, &document,
                                           &notes), RN_E_INVALID);
-            assert_true(ps.total > 0);
+            assert_int_equal(ps.total, 1);
+            assert_non_null(strstr(ps.items[0].detail, "nested deeper"));
             rn_problems_free(&ps);
         }
     }
