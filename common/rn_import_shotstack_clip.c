@@ -211,8 +211,8 @@ read_crop(shot *s, double *box)
     top = strstr(s->position, "top") ? side[2]
           : strstr(s->position, "bottom") ? -side[3] : (side[2] - side[3]) / 2;
 
-    s->dx += left * box[0] / im->width;
-    s->dy += top * box[1] / im->height;
+    s->dx += left * box[0] * s->scale / im->width;
+    s->dy += top * box[1] * s->scale / im->height;
     box[0] *= 1 - side[0] - side[1];
     box[1] *= 1 - side[2] - side[3];
 }

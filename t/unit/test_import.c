@@ -399,6 +399,13 @@ test_fields(void **state)
     becomes(TRACK(IMAGE(",\"transition\":{\"out\":\"carouselLeft\"}")), NULL,
             FIRST "/keyframes/offset/2/value",
             "{\"x\":\"-100%\",\"y\":\"0%\"}");
+    becomes(TRACK("{\"asset\":{\"type\":\"image\",\"src\":\"a.png\",\"crop\":{"
+                  "\"left\":0.25}},\"start\":0,\"length\":2,\"position\":"
+                  "\"left\",\"scale\":0.5}"), NULL, FIRST "/offset",
+            "{\"x\":\"12.5%\",\"y\":\"0%\"}");
+    becomes(TRACK("{\"asset\":{\"type\":\"image\",\"src\":\"a.png\",\"crop\":{"
+                  "\"left\":0.25}},\"start\":0,\"length\":2,\"scale\":0.5}"),
+            NULL, FIRST "/width", "480");
     becomes(TRACK(IMAGE(",\"colour\":1")), FIRST "/colour", "/version", "1");
     becomes(TRACK(IMAGE("") "," IMAGE("")), NULL, "/timeline/tracks/1/clips/0/"
             "start", "0");
