@@ -3,8 +3,8 @@
 #
 # Where the facts of the examples in t/imports come from; they have the fields of these, and media and words of our own:
 #   shotstack-render   "Render Video", https://shotstack.io/docs/api/
-#   shotstack-alias    "Synchronized overlay", https://shotstack.io/docs/guide/architecting-an-application/aliases, with a field
-#                      of "Merging data", https://shotstack.io/docs/guide/architecting-an-application/merging-data
+#   shotstack-alias    "Synchronized overlay", https://shotstack.io/docs/guide/architecting-an-application/aliases, with a merge
+#                      field as the API's reference has them
 #   shotstack-corner   "Logo in corner", https://shotstack.io/docs/guide/architecting-an-application/positioning, and "Animate
 #                      position", https://shotstack.io/docs/guide/architecting-an-application/animations
 #   editly-pip, -sounds, -until   pip.json5, audio2.json5, visibleFromUntil.json5 of https://github.com/mifi/editly
@@ -52,7 +52,8 @@ sub run {
 # ---------------------------------------------------------------- media
 
 my %media = (
-    'halves.png' => [qw(-f lavfi -i), 'color=red:s=160x90,format=rgb24,drawbox=x=80:y=0:w=80:h=90:c=blue:t=fill', qw(-frames:v 1)],
+    'halves.png' => [qw(-f lavfi -i), 'color=red:s=160x90,format=rgb24,drawbox=x=80:y=0:w=80:h=90:c=blue:t=fill',
+        qw(-frames:v 1)],
     'tall.png'   => [qw(-f lavfi -i color=0xe0a000:s=40x80 -frames:v 1)],
     'green.png'  => [qw(-f lavfi -i color=0x00a000:s=160x90 -frames:v 1)],
     # luma tells the number of the picture, sound is of 440 Hz
@@ -245,8 +246,8 @@ sub letters {
     shows($f, 2.5, 100, 360, $BLACK, 'contained');
     shows($f, 3.2, 640, 360, $BLACK, 'a gap');
     shows($f, 3.8, 640, 360, $GREEN, 'an image');
-    is_deeply $f->{document}{timeline}{markers}, [{ name => 'Second half', time => 1.5, metadata => { otio => { color => 'RED' } } }],
-        'its marker';
+    is_deeply $f->{document}{timeline}{markers},
+        [{ name => 'Second half', time => 1.5, metadata => { otio => { color => 'RED' } } }], 'its marker';
     is_deeply $f->{document}{metadata}, { otio => { global_start_time => 3600, metadata => { studio => { shot => '12' } } } },
         'and what others have said of it';
 }
@@ -376,7 +377,8 @@ for my $row (table('transition')) {
 }
 
 for my $name (qw(reveal wipeLeft shuffleTopLeft)) {
-    is_deeply imported(shot(transition => { in => $name }))->{notes}, ['/timeline/tracks/0/clips/0/transition/in'], "$name is named";
+    is_deeply imported(shot(transition => { in => $name }))->{notes}, ['/timeline/tracks/0/clips/0/transition/in'],
+        "$name is named";
 }
 
 # ---------------------------------------------------------------- the command
@@ -406,7 +408,8 @@ spew("$dir/own.json", '{"version":1,"timeline":{"tracks":[{"clips":[{"asset":{"t
 like run('import', 'own.json')->{err}, qr/is neither a Shotstack edit/, 'our own are not imported';
 like run('export', 'own.json')->{err}, qr{/timeline/tracks/0/clips/0: lasts as long as its source, "none.mp4", which is not here},
     'what cannot be known is asked for';
-spew("$dir/own.json", '{"version":1,"timeline":{"tracks":[{"clips":[{"asset":{"type":"video","src":"none.mp4"},"duration":2}]}]}}');
+spew("$dir/own.json",
+    '{"version":1,"timeline":{"tracks":[{"clips":[{"asset":{"type":"video","src":"none.mp4"},"duration":2}]}]}}');
 is run('export', 'own.json')->{code}, 0, 'and else not needed';
 
 done_testing;
