@@ -91,6 +91,10 @@ add_note(rn_importer *im, const char *fmt, va_list ap)
     char    both[sizeof(detail) + sizeof(pointer) + 8];
     size_t  n;
 
+    if (im->quiet) {
+        return;
+    }
+
     n = json_array_size(im->notes);
 
     if (n >= NOTES_MAX) {

@@ -228,7 +228,7 @@ measure(spec *e, part *p)
 {
     double             from, to;
     size_t             i;
-    json_t            *src, *layer;
+    json_t            *layer;
     rn_importer       *im = e->im;
     const char        *path;
     rn_import_facts    f;
@@ -249,12 +249,9 @@ measure(spec *e, part *p)
         to = json_number_value(json_object_get(layer, "cutTo"));
         path = json_string_value(json_object_get(layer, "path"));
 
-        src = json_string(path != NULL && strncmp(path, "./", 2) == 0
-                          ? path + 2 : path != NULL ? path : "");
-        if (rn_im_look(im, src, &f) && f.duration > 0) {
+        if (rn_im_look_at(im, path, &f) && f.duration > 0) {
             to = to > 0 ? fmin(to, f.duration) : f.duration;
         }
-        json_decref(src);
 
         if (to > from) {
             p->length = to - from;
@@ -549,7 +546,7 @@ static bool
 first_video(spec *e, rn_import_facts *f)
 {
     size_t       i, k;
-    json_t      *src, *layer;
+    json_t      *layer;
     const char  *path;
 
     memset(f, 0, sizeof(*f));
@@ -560,10 +557,7 @@ first_video(spec *e, rn_import_facts *f)
 
             if (strcmp(e->parts[i].types[k], "video") == 0) {
                 path = json_string_value(json_object_get(layer, "path"));
-                src = json_string(path != NULL && strncmp(path, "./", 2) == 0
-                                  ? path + 2 : path != NULL ? path : "");
-                (void) rn_im_look(e->im, src, f);
-                json_decref(src);
+                (void) rn_im_look_at(e->im, path, f);
                 return true;
             }
         }

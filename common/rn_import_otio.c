@@ -86,7 +86,7 @@ length_of(otio *o, json_t *item, const char *schema, double *media, bool *known,
 {
     double             start, length, first;
     char               key[80];
-    json_t            *src, *ref;
+    json_t            *ref;
     const char        *where, *url;
     rn_import_facts    f;
 
@@ -107,12 +107,9 @@ length_of(otio *o, json_t *item, const char *schema, double *media, bool *known,
 
         ref = rn_otio_reference(o, item, &where, key);
         url = json_string_value(json_object_get(ref, "target_url"));
-        src = json_string(url != NULL ? url : "");
-        if (rn_im_look(o->im, src, &f) && f.duration > 0) {
-            json_decref(src);
+        if (rn_im_look_at(o->im, url, &f) && f.duration > 0) {
             return f.duration;
         }
-        json_decref(src);
         *known = false;
         return 0;
     }

@@ -21,6 +21,7 @@ typedef struct {
     json_t                   *tracks;       /* of the composition, from below */
     double                    fps;          /* of the canvas */
     int                       width, height;
+    bool                      quiet;        /* notes are not wanted */
     char                      path[512];    /* pointer of where we are */
     size_t                    len;
 } rn_importer;
@@ -97,6 +98,9 @@ json_t *rn_im_src(rn_importer *im, const char *name, const char *src);
 
 /* What is known of it. */
 bool rn_im_look(rn_importer *im, json_t *src, rn_import_facts *facts);
+
+/* The same of a name as the document has it, which may be NULL. */
+bool rn_im_look_at(rn_importer *im, const char *name, rn_import_facts *facts);
 
 /*
  * A colour as #rrggbbaa; false: not there, or not understood (with a note).

@@ -172,7 +172,7 @@ static void
 natural_length(rn_importer *im, entry *c)
 {
     double            trim, speed;
-    json_t           *asset, *src, *v;
+    json_t           *asset, *v;
     const char       *type, *s;
     rn_import_facts   facts;
 
@@ -198,14 +198,10 @@ natural_length(rn_importer *im, entry *c)
     speed = json_is_number(v) ? json_number_value(v) : 1;
     speed = fmin(fmax(speed, 0.25), 4);
 
-    src = json_string(strncmp(s, "./", 2) == 0 ? s + 2 : s);
-
-    if (rn_im_look(im, src, &facts) && facts.duration > trim) {
+    if (rn_im_look_at(im, s, &facts) && facts.duration > trim) {
         c->time.length = (facts.duration - trim) / speed;
         c->time.length_known = true;
     }
-
-    json_decref(src);
 }
 
 

@@ -163,6 +163,29 @@ rn_im_look(rn_importer *im, json_t *src, rn_import_facts *facts)
 }
 
 
+bool
+rn_im_look_at(rn_importer *im, const char *name, rn_import_facts *facts)
+{
+    bool     found;
+    json_t  *src;
+
+    memset(facts, 0, sizeof(*facts));
+
+    if (name == NULL || name[0] == '\0' || im->o->look == NULL) {
+        return false;
+    }
+
+    im->quiet = true;                       /* who uses it will tell */
+    src = rn_im_src(im, "", name);
+    im->quiet = false;
+
+    found = rn_im_look(im, src, facts);
+    json_decref(src);
+
+    return found;
+}
+
+
 /* rgb(1, 2, 3) and rgba(1, 2, 3, 0.5) */
 
 static bool

@@ -391,6 +391,14 @@ my $clip = $json->decode($r->{out})->{timeline}{tracks}[0]{clips}[0];
 is $clip->{asset}{src}, 'https://a.example/b.jpg', 'an address stays one';
 is $clip->{duration}, 3, 'an image lasts as long as it does there';
 
+# where a film lies is another name of it, and its length is the same
+spew("$dir/there.json5", "{outPath: 'a.mp4', width: 320, height: 180, fps: 20, clips: [{duration: 2, layers: ["
+    . "{type: 'video', path: '$dir/numbers.mp4'}]}]}");
+$r = run('import', 'there.json5', '--strict');
+is $r->{code}, 0, 'a path that leads to the folder' or diag $r->{err};
+$clip = $json->decode($r->{out})->{timeline}{tracks}[0]{clips}[0];
+is_deeply [$clip->{asset}{src}, $clip->{speed}], ['numbers.mp4', 2], 'becomes a relative one, to a film that is known';
+
 $r = run('import', 'nested.otio', '--strict');
 is $r->{code}, 1, '--strict: not with notes';
 ok eval { $json->decode($r->{out}) }, 'though it is written';
