@@ -108,7 +108,7 @@ unit: $(UNITS)
 # has them for itself.
 TOGETHER = auth autobahn bad_input captions clients config contract copy cors \
            deletion directives docs films forms gallery grammar hls \
-           idempotency life log manners metrics moved nchan neighbour \
+           idempotency imports life log manners metrics moved nchan neighbour \
            neighbour_h3 neighbour_http outage_postgres outage_redis outputs \
            packs path plans results revision same_key scan schema session \
            sharing sockets stream traps_calls traps_conf traps_media \

@@ -11,6 +11,11 @@ int cmd_compose(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+
+/* What a media file is, a new reference; NULL with a sentence in err. */
+json_t *cmd_probe_path(const char *path, char *err, size_t err_len);
 
 
 /* A document on this machine, its sources and its plan. */

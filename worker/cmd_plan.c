@@ -55,8 +55,8 @@ file_sha256(const char *path, char hex[65])
 }
 
 
-static json_t *
-probe_path(const char *path, char *err, size_t err_len)
+json_t *
+cmd_probe_path(const char *path, char *err, size_t err_len)
 {
     json_t      *result;
     local_task   t;
@@ -91,7 +91,7 @@ cmd_probe(int argc, char **argv)
         return 2;
     }
 
-    probe = probe_path(argv[1], err, sizeof(err));
+    probe = cmd_probe_path(argv[1], err, sizeof(err));
     if (probe == NULL) {
         fprintf(stderr, "render: %s: %s\n", argv[1], err);
         return 1;
@@ -132,7 +132,7 @@ facts_of(const cmd_film *f, const char *path, const char *sha256, char *err,
     json_t  *probe;
 
     if (f->cache == NULL) {
-        return probe_path(path, err, err_len);
+        return cmd_probe_path(path, err, err_len);
     }
 
     (void) snprintf(kept, sizeof(kept), "%s/%s.%d.facts", f->cache, sha256,
@@ -144,7 +144,7 @@ facts_of(const cmd_film *f, const char *path, const char *sha256, char *err,
     }
 
     json_decref(probe);
-    probe = probe_path(path, err, err_len);
+    probe = cmd_probe_path(path, err, err_len);
 
     if (probe != NULL) {
         (void) snprintf(fresh, sizeof(fresh), "%s.%ld", kept, (long) getpid());

@@ -19,11 +19,16 @@ static const char usage[] =
     "                      [--smart-cut]\n"
     "       render plan [--cache DIR] [--smart-cut] FILE...\n"
     "       render probe FILE\n"
+    "       render import FILE [--from FORMAT] [--strict] [-o OUT]\n"
+    "       render export FILE [-o OUT.otio]\n"
     "       render migrate [--sql DIR]\n"
     "\n"
     "  compose   renders a composition to a film, with no server at all\n"
     "  plan      prints the segments that a composition would be cut into\n"
     "  probe     prints what a media file is\n"
+    "  import    makes a composition of a Shotstack edit, an editly spec or an\n"
+    "            OpenTimelineIO file (FORMAT: shotstack, editly, otio)\n"
+    "  export    makes an OpenTimelineIO file of a composition\n"
     "  migrate   brings the database of DATABASE_URL up to date\n"
     "\n"
     "Examples:\n"
@@ -37,6 +42,8 @@ static const struct {
     { "compose", cmd_compose },
     { "plan", cmd_plan },
     { "probe", cmd_probe },
+    { "import", cmd_import },
+    { "export", cmd_export },
     { "migrate", cmd_migrate },
 };
 
@@ -48,7 +55,7 @@ main(int argc, char **argv)
     const char  *near;
 
     static const char *const names[] = {
-        "compose", "plan", "probe", "migrate", NULL
+        "compose", "plan", "probe", "import", "export", "migrate", NULL
     };
 
     /* numbers in documents are written with a point, everywhere */

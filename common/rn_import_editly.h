@@ -1,0 +1,59 @@
+/* What the files of the editly importer share; for them alone. */
+
+#ifndef RN_IMPORT_EDITLY_H
+#define RN_IMPORT_EDITLY_H
+
+#include "rn_import_parts.h"
+
+
+#define LAYERS_MAX  30                  /* of a clip */
+
+typedef struct {
+    json_t       *clip;
+    double        start, length;        /* s */
+    bool          known;                /* the length */
+    double        change;               /* s, of the transition at its end */
+    const char   *transition;           /* ours */
+    json_t       *layers[LAYERS_MAX];
+    const char   *types[LAYERS_MAX];    /* of a shorthand, what it stands for */
+    json_t       *pointers[LAYERS_MAX]; /* where each stands, owned */
+    size_t        n;
+} part;
+
+typedef struct {
+    rn_importer  *im;
+    json_t       *layer, *layer_type;   /* defaults */
+    double        duration;
+    json_t       *transition;
+    bool          random;               /* a transition was left to chance */
+    part         *parts;
+    size_t        n;
+    json_t       *above[LAYERS_MAX][2]; /* tracks over the lowest, owned */
+    json_t       *sounds;               /* clips of sound, owned */
+    bool          heard;                /* what clips sound like */
+    double        clips_volume, output_volume, weights;
+} spec;
+
+
+/* rn_import_editly_layer.c: how loud, as a factor: 0.5 or "10dB" */
+double rn_ed_weight(rn_importer *im, json_t *object, const char *name,
+    double dflt);
+
+/* Sounds of the whole film go to e->sounds. */
+void rn_ed_sounds(spec *e, json_t *root);
+
+/*
+ * A layer that is seen, without its times, a new reference.  clip_length is
+ * that of the clip, which it has to fill; 0: as long as the source is.
+ */
+json_t *rn_ed_layer(spec *e, json_t *layer, const char *type,
+    double clip_length, double loudness);
+
+/* How loud layer i is; 0: it is not heard. */
+double rn_ed_loudness(spec *e, const part *p, size_t i);
+
+/* A layer that is only heard goes to e->sounds. */
+void rn_ed_sound_layer(spec *e, const part *p, size_t i, double in);
+
+
+#endif /* RN_IMPORT_EDITLY_H */

@@ -1,0 +1,795 @@
+/*
+ * A layer of an editly specification: what it shows and where, or how loud it
+ * is.  What it does not say itself, defaults may.
+ */
+
+#include "rn_import_editly.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+#define MARGIN  5.0                     /* per cent, of a position by a word */
+
+typedef struct {
+    spec         *e;
+    json_t       *layer;
+    const char   *type;
+    json_t       *out, *made;           /* clip, asset; ours */
+    json_t       *keys;
+    double        clip_length;          /* s; 0: that of the source */
+} view;
+
+
+static void
+set_new(json_t *object, const char *name, json_t *value)
+{
+    (void) json_object_set_new(object, name, value);
+}
+
+
+static void
+set_string(json_t *object, const char *name, const char *s)
+{
+    set_new(object, name, json_string(s));
+}
+
+
+/* The object that has the member: the layer, or one of defaults. */
+
+static json_t *
+owner(view *v, const char *name)
+{
+    json_t  *of_type;
+
+    of_type = json_object_get(v->e->layer_type, v->type);
+
+    return json_object_get(v->layer, name) != NULL ? v->layer
+           : json_object_get(of_type, name) != NULL ? of_type
+           : json_object_get(v->e->layer, name) != NULL ? v->e->layer
+           : v->layer;
+}
+
+
+static bool
+number(view *v, const char *name, double lo, double hi, double *out)
+{
+    return rn_im_number(v->e->im, owner(v, name), name, lo, hi, out);
+}
+
+
+static const char *
+string(view *v, const char *name)
+{
+    return rn_im_string(v->e->im, owner(v, name), name);
+}
+
+
+static void
+lost(view *v, const char *name, const char *why)
+{
+    rn_im_lost(v->e->im, v->layer, name, "%s", why);
+    (void) rn_im_get(v->e->im, owner(v, name), name);
+}
+
+
+/* ---------------------------------------------------------------- sound */
+
+
+/* "0.5", 0.5 or "10dB" */
+
+double
+rn_ed_weight(rn_importer *im, json_t *object, const char *name, double dflt)
+{
+    int      n;
+    char     unit[3];
+    double   d;
+    json_t  *v;
+
+    v = rn_im_get(im, object, name);
+
+    if (v == NULL) {
+        return dflt;
+    }
+
+    n = 0;
+    unit[0] = '\0';
+
+    if (json_is_number(v)) {
+        d = json_number_value(v);
+    } else if (!json_is_string(v)
+               || sscanf(json_string_value(v), "%15lf%2[dBb]%n", &d, unit, &n)
+                  < 1
+               || (n == 0 && strspn(json_string_value(v), "0123456789.")
+                             != strlen(json_string_value(v))))
+    {
+        rn_im_wrong_at(im, name, "must be a number, or decibels such as "
+                       "\"10dB\"");
+        return dflt;
+    }
+
+    if (unit[0] != '\0') {
+        d = pow(10, fmin(fmax(d, -200), 200) / 20);
+    }
+
+    return isfinite(d) && d > 0 ? fmin(d, 1e6) : 0;
+}
+
+
+static json_t *
+volume_of(rn_importer *im, double v)
+{
+    if (v > 1) {
+        if (v > 3.98) {
+            rn_im_note(im, "sound is made louder by 12 dB, not by %.1f",
+                       20 * log10(v));
+            v = 3.98;
+        }
+        return json_sprintf("%.4gdB", 20 * log10(v));
+    }
+
+    return json_real(round(v * 1e6) / 1e6);
+}
+
+
+/* All that sounds is weighted against each other, as amix does. */
+
+static double
+share(const spec *e, double w)
+{
+    return (e->weights > 0 ? w / e->weights : 1) * e->output_volume;
+}
+
+
+static void
+add_sound(spec *e, json_t *object, const char *name, double start, double w)
+{
+    double             from, to;
+    json_t            *clip, *src;
+    rn_importer       *im = e->im;
+    const char        *path;
+    rn_import_facts    f;
+
+    path = rn_im_string(im, object, name);
+    src = path != NULL ? rn_im_src(im, name, path) : NULL;
+
+    if (src == NULL) {
+        rn_im_wrong(im, "needs a \"%s\"", name);
+        return;
+    }
+
+    clip = json_pack("{s:{s:s, s:o}, s:o, s:s, s:o}", "asset", "type",
+                     "audio", "src", src, "start", rn_im_seconds(start),
+                     "duration", "end", "volume",
+                     volume_of(im, share(e, w)));
+
+    from = 0;
+    if (strcmp(name, "path") == 0) {
+        if (rn_im_number(im, object, "cutFrom", 0, 1e5, &from) && from > 0) {
+            set_new(clip, "in_point", rn_im_seconds(from));
+        }
+
+        if (rn_im_number(im, object, "cutTo", 0, 1e5, &to)) {
+            if (to <= from) {
+                rn_im_wrong_at(im, "cutTo", "must be behind cutFrom");
+            } else if (!rn_im_look(im, src, &f) || f.duration <= 0
+                       || to < f.duration)
+            {
+                set_new(clip, "out_point", rn_im_seconds(to));
+            }
+        }
+    }
+
+    (void) json_array_append_new(e->sounds, clip);
+}
+
+
+void
+rn_ed_sounds(spec *e, json_t *root)
+{
+    bool         loop;
+    double       start;
+    size_t       i, len, at;
+    json_t      *list, *track;
+    rn_importer *im = e->im;
+
+    if (json_object_get(root, "audioFilePath") != NULL) {
+        add_sound(e, root, "audioFilePath", 0,
+                  rn_ed_weight(im, root, "backgroundAudioVolume", 1));
+    }
+
+    loop = false;
+    if (rn_im_bool(im, root, "loopAudio", &loop) && loop) {
+        rn_im_note_at(im, "loopAudio", "a sound is played once");
+    }
+
+    list = rn_im_array(im, root, "audioTracks");
+    len = rn_im_enter(im, "audioTracks");
+
+    json_array_foreach(list, i, track) {
+        at = rn_im_enter_index(im, i);
+        start = 0;
+
+        if (!json_is_object(track)) {
+            rn_im_wrong(im, "must be an object");
+        } else {
+            (void) rn_im_number(im, track, "start", 0, 1e5, &start);
+            add_sound(e, track, "path", start,
+                      rn_ed_weight(im, track, "mixVolume", 1));
+        }
+        rn_im_leave(im, at);
+    }
+
+    rn_im_leave(im, len);
+}
+
+
+/* ---------------------------------------------------------------- layers */
+
+
+/* A place by a word or numbers, whatever size the thing has. */
+
+static void
+read_position(view *v, json_t *object, const char *word)
+{
+    int          across, down;
+    double       x, y;
+    size_t       len;
+    rn_importer *im = v->e->im;
+    const char  *s;
+
+    static const char *const names[] = {
+        "top-left", "top", "top-right", "left", "center", "right",
+        "bottom-left", "bottom", "bottom-right"
+    };
+
+    across = down = 1;
+    x = y = 0;
+
+    if (word != NULL) {
+        across = strstr(word, "left") ? 0 : strstr(word, "right") ? 2 : 1;
+        down = strncmp(word, "top", 3) == 0 ? 0
+               : strncmp(word, "bottom", 6) == 0 ? 2 : 1;
+        x = (1 - across) * MARGIN;
+        y = (1 - down) * MARGIN;
+
+        if (across == 1 && down == 1 && strcmp(word, "center") != 0) {
+            rn_im_note_at(im, "position", "\"%.40s\" is not known", word);
+        }
+
+    } else if (object != NULL) {
+        len = rn_im_enter(im, "position");
+
+        if (rn_im_number(im, object, "x", -10, 10, &x)) {
+            s = rn_im_string(im, object, "originX");
+            across = s == NULL || strcmp(s, "left") == 0 ? 0
+                     : strcmp(s, "right") == 0 ? 2 : 1;
+            x = 100 * (x - across / 2.0);
+        }
+
+        if (rn_im_number(im, object, "y", -10, 10, &y)) {
+            s = rn_im_string(im, object, "originY");
+            down = s == NULL || strcmp(s, "top") == 0 ? 0
+                   : strcmp(s, "bottom") == 0 ? 2 : 1;
+            y = 100 * (y - down / 2.0);
+        }
+        rn_im_leave(im, len);
+    }
+
+    if (across != 1 || down != 1) {
+        set_string(v->out, "position", names[3 * down + across]);
+    }
+
+    if (x != 0 || y != 0) {
+        set_new(v->out, "offset", json_pack("{s:o, s:o}", "x",
+                                            rn_im_percent(x), "y",
+                                            rn_im_percent(y)));
+    }
+}
+
+
+static void
+position_of(view *v)
+{
+    json_t  *p;
+
+    p = rn_im_get(v->e->im, owner(v, "position"), "position");
+
+    if (p != NULL && !json_is_string(p) && !json_is_object(p)) {
+        rn_im_wrong_at(v->e->im, "position", "must be a word or an object");
+        return;
+    }
+
+    read_position(v, p, json_string_value(p));
+}
+
+
+/* Ken Burns: from a scale to another, or across. */
+
+static void
+read_zoom(view *v, const char *dflt, double amount)
+{
+    double       a, b, far;
+    json_t      *value;
+    rn_importer *im = v->e->im;
+    const char  *way;
+
+    value = json_object_get(owner(v, "zoomDirection"), "zoomDirection");
+    way = string(v, "zoomDirection");
+    if (way == NULL && value == NULL) {
+        way = dflt;
+    }
+
+    (void) number(v, "zoomAmount", 0, 10, &amount);
+
+    if (way == NULL) {
+        return;
+    }
+
+    if (strcmp(way, "in") == 0 || strcmp(way, "out") == 0) {
+        a = way[0] == 'i' ? 1 : 1 + amount;
+        b = way[0] == 'i' ? 1 + amount : 1;
+
+        set_new(v->keys, "scale", json_pack("[{s:i, s:f}, {s:s, s:f}]",
+                                            "time", 0, "value", a,
+                                            "time", "end", "value", b));
+
+    } else if (strcmp(way, "left") == 0 || strcmp(way, "right") == 0) {
+        if (json_object_get(v->out, "offset") != NULL) {
+            rn_im_note_at(im, "zoomDirection", "the way begins in the middle");
+            (void) json_object_del(v->out, "offset");
+        }
+
+        far = (way[0] == 'r' ? 1 : -1) * amount * 500;      /* px there, too */
+        set_new(v->out, "scale", json_real(fmin(1.3 + amount, 20)));
+        set_new(v->keys, "offset",
+                json_pack("[{s:i, s:{s:f}}, {s:s, s:{s:f}}]", "time", 0,
+                          "value", "x", -far, "time", "end", "value", "x",
+                          far));
+    } else {
+        rn_im_note_at(im, "zoomDirection", "\"%.40s\" is not known", way);
+    }
+}
+
+
+static void
+read_fit(view *v)
+{
+    const char  *mode;
+
+    mode = string(v, "resizeMode");
+
+    if (mode == NULL || strcmp(mode, "contain-blur") == 0) {
+        set_string(v->out, "fit", "contain-blur");
+    } else if (strcmp(mode, "contain") == 0 || strcmp(mode, "cover") == 0) {
+        set_string(v->out, "fit", mode);
+    } else if (strcmp(mode, "stretch") == 0) {
+        set_string(v->out, "fit", "fill");
+    } else {
+        rn_im_note_at(v->e->im, "resizeMode", "\"%.40s\" is not known", mode);
+        set_string(v->out, "fit", "contain-blur");
+    }
+}
+
+
+static json_t *
+read_path(view *v, const char *type)
+{
+    json_t      *src;
+    const char  *path;
+
+    path = string(v, "path");
+    src = path != NULL ? rn_im_src(v->e->im, "path", path) : NULL;
+
+    if (src == NULL) {
+        rn_im_wrong(v->e->im, "needs a \"path\"");
+        return NULL;
+    }
+
+    set_string(v->made, "type", type);
+    set_new(v->made, "src", src);
+
+    return src;
+}
+
+
+/* A part of the source, as fast as fills the clip. */
+
+static void
+read_cut(view *v, json_t *src, bool fills)
+{
+    double            from, to, speed;
+    rn_importer      *im = v->e->im;
+    rn_import_facts   f;
+
+    from = 0;
+    (void) number(v, "cutFrom", 0, 1e5, &from);
+
+    if (!rn_im_look(im, src, &f)) {
+        f.duration = 0;
+    }
+
+    if (number(v, "cutTo", 0, 1e5, &to)) {
+        if (to <= from) {
+            rn_im_wrong_at(im, "cutTo", "must be behind cutFrom");
+            return;
+        }
+        if (f.duration > 0) {
+            to = fmin(to, f.duration);
+        }
+    } else {
+        to = fills ? f.duration : from + v->clip_length;
+    }
+
+    if (from > 0) {
+        set_new(v->out, "in_point", rn_im_seconds(from));
+    }
+
+    if (v->clip_length <= 0) {
+        return;
+    }
+
+    if (to <= from) {
+        if (fills) {
+            rn_im_note(im, "its speed cannot be told without the source; it "
+                       "plays at its own");
+        }
+        return;
+    }
+
+    speed = (to - from) / v->clip_length;
+
+    if (speed < 0.25 || speed > 4) {
+        rn_im_note(im, "would play at %.4g times its speed, and plays at %g",
+                   speed, speed < 1 ? 0.25 : 4.0);
+        speed = speed < 1 ? 0.25 : 4;
+    }
+
+    speed = round(speed * 1000) / 1000;
+    if (speed != 1) {
+        set_new(v->out, "speed", json_real(speed));
+    }
+}
+
+
+static void
+read_video(view *v, double loudness)
+{
+    double       w, h, x, y;
+    bool         sized;
+    json_t      *src, *place;
+    rn_importer *im = v->e->im;
+    const char  *ox, *oy;
+
+    src = read_path(v, "video");
+    if (src == NULL) {
+        return;
+    }
+
+    read_fit(v);
+    read_cut(v, src, true);
+
+    w = h = 1;
+    x = y = 0;
+    sized = number(v, "width", 0.001, 10, &w);
+    sized = number(v, "height", 0.001, 10, &h) || sized;
+    sized = number(v, "left", -10, 10, &x) || sized;
+    sized = number(v, "top", -10, 10, &y) || sized;
+    ox = string(v, "originX");
+    oy = string(v, "originY");
+
+    if (sized) {
+        set_new(v->out, "width", rn_im_percent(100 * w));
+        set_new(v->out, "height", rn_im_percent(100 * h));
+
+        place = json_pack("{s:f, s:f, s:s, s:s}", "x", x, "y", y,
+                          "originX", ox != NULL ? ox : "left",
+                          "originY", oy != NULL ? oy : "top");
+        read_position(v, place, NULL);
+        json_decref(place);
+    }
+
+    (void) rn_im_get(im, owner(v, "mixVolume"), "mixVolume");
+    lost(v, "fabricImagePostProcessing", "functions are not run");
+
+    if (loudness != 1) {
+        set_new(v->out, "volume", volume_of(im, loudness));
+    }
+}
+
+
+static void
+read_image(view *v, bool overlay)
+{
+    double  side;
+
+    if (read_path(v, "image") == NULL) {
+        return;
+    }
+
+    lost(v, "duration", "has no counterpart");
+
+    if (!overlay) {
+        read_fit(v);
+        read_zoom(v, "in", 0.1);
+        return;
+    }
+
+    if (number(v, "width", 0.001, 10, &side)) {
+        set_new(v->out, "width", rn_im_percent(100 * side));
+        lost(v, "height", "follows from the width");
+    } else if (number(v, "height", 0.001, 10, &side)) {
+        set_new(v->out, "height", rn_im_percent(100 * side));
+    } else {
+        set_string(v->out, "width", "100%");
+    }
+
+    position_of(v);
+    read_zoom(v, NULL, 0.1);
+}
+
+
+static void
+read_text(view *v)
+{
+    char         color[10];
+    bool         subtitle, news, slide;
+    double       side, size, unused;
+    json_t      *font;
+    rn_importer *im = v->e->im;
+    const char  *text, *family;
+
+    subtitle = strcmp(v->type, "subtitle") == 0;
+    news = strcmp(v->type, "news-title") == 0;
+    slide = strcmp(v->type, "slide-in-text") == 0;
+
+    text = string(v, "text");
+
+    if (text == NULL || strspn(text, " \t\r\n") == strlen(text)) {
+        rn_im_wrong(im, "needs a \"text\"");
+        return;
+    }
+
+    side = fmin(im->width, im->height);
+    size = subtitle || news ? side / 20 : slide ? side * 0.05 : side / 10;
+    memcpy(color, "#ffffffff", 10);
+
+    if (slide) {
+        (void) (number(v, "fontSize", 0.001, 1, &size) && (size *= side));
+        (void) rn_im_color(im, owner(v, "color"), "color", false, color);
+    }
+    (void) rn_im_color(im, owner(v, "textColor"), "textColor", false, color);
+
+    font = json_pack("{s:o, s:s}", "size",
+                     json_real(fmax(round(size * 100) / 100, 4)), "color",
+                     color);
+
+    family = string(v, "fontFamily");
+    if (family != NULL) {
+        set_string(font, "family", family);
+    }
+
+    set_string(v->made, "type", "text");
+    set_string(v->made, "text", text);
+    set_new(v->made, "font", font);
+
+    lost(v, "fontPath", "fonts are those of the machine that renders");
+    lost(v, "charSpacing", "letters stand as the font has them");
+
+    if (subtitle || news) {
+        memcpy(color, news ? "#d02a42ff" : "#0000004d", 10);
+        (void) rn_im_color(im, owner(v, "backgroundColor"), "backgroundColor",
+                           false, color);
+        set_string(v->made, "background", color);
+        set_string(v->made, "align", "left");
+        set_string(v->out, "position", news ? "top-left" : "bottom");
+        set_new(v->out, "offset", json_pack("{s:s}", "y", news ? "8%" : "-5%"));
+        lost(v, "position", "is the one that this layer always has");
+        (void) number(v, "delay", 0, 1e5, &unused);
+        (void) number(v, "speed", 0, 1e5, &unused);
+        rn_im_note(im, "the text does not move in; it is there");
+    }
+
+    if (subtitle) {
+        set_new(v->out, "width", rn_im_percent(100 - 10 * side / im->width));
+        return;
+    }
+
+    if (news) {
+        return;
+    }
+
+    if (slide) {
+        rn_im_note(im, "the text does not move in; it is there");
+    } else {
+        set_string(v->out, "width", "80%");
+    }
+
+    position_of(v);
+
+    if (!slide) {
+        read_zoom(v, "in", 0.2);
+    }
+}
+
+
+/* A colour, or what stands for one here. */
+
+static void
+read_fill(view *v)
+{
+    char         color[10];
+    json_t      *colors, *first;
+    rn_importer *im = v->e->im;
+
+    memcpy(color, "#1b3a4bff", 10);
+
+    if (strcmp(v->type, "fill-color") == 0 || strcmp(v->type, "pause") == 0) {
+        if (!rn_im_color(im, owner(v, "color"), "color", false, color)
+            && json_object_get(owner(v, "color"), "color") == NULL)
+        {
+            rn_im_note(im, "has no colour, which editly chooses at random; "
+                       "here it is #1b3a4b");
+        }
+
+    } else if (strstr(v->type, "gradient") != NULL) {
+        colors = rn_im_array(im, owner(v, "colors"), "colors");
+        first = json_pack("{s:O}", "colors", json_array_get(colors, 0)
+                                             ?: json_null());
+        if (json_is_string(json_object_get(first, "colors"))) {
+            (void) rn_im_color(im, first, "colors", false, color);
+        }
+        json_decref(first);
+        rn_im_note(im, "there are no gradients; one colour fills the canvas");
+
+    } else {
+        rn_im_note(im, "\"%.40s\" cannot be drawn; one colour fills the canvas",
+                   v->type);
+        rn_im_done(im, v->layer);
+    }
+
+    set_string(v->made, "type", "color");
+    set_string(v->made, "color", color);
+}
+
+
+/* A layer that is seen, a new reference; NULL with a problem. */
+
+json_t *
+rn_ed_layer(spec *e, json_t *layer, const char *type, double clip_length,
+    double loudness)
+{
+    view         v;
+    double       unused;
+    rn_importer *im = e->im;
+
+    memset(&v, 0, sizeof(v));
+    v.e = e;
+    v.layer = layer;
+    v.type = type;
+    v.made = json_object();
+    v.out = json_pack("{s:o}", "asset", v.made);
+    v.keys = json_object();
+    v.clip_length = clip_length;
+
+    (void) rn_im_get(im, layer, "type");
+    (void) rn_im_number(im, layer, "start", 0, 1e5, &unused);
+    (void) rn_im_number(im, layer, "stop", 0, 1e5, &unused);
+
+    if (strcmp(v.type, "video") == 0) {
+        read_video(&v, loudness);
+    } else if (strcmp(v.type, "image") == 0) {
+        read_image(&v, false);
+    } else if (strcmp(v.type, "image-overlay") == 0) {
+        read_image(&v, true);
+    } else if (strcmp(v.type, "title") == 0 || strcmp(v.type, "subtitle") == 0
+               || strcmp(v.type, "news-title") == 0
+               || strcmp(v.type, "slide-in-text") == 0)
+    {
+        read_text(&v);
+    } else {
+        read_fill(&v);
+    }
+
+    if (json_object_size(v.keys) > 0) {
+        set_new(v.out, "keyframes", v.keys);
+    } else {
+        json_decref(v.keys);
+    }
+
+    return v.out;
+}
+
+
+/* How loud what a clip's own sources say is, among the layers of that clip. */
+
+double
+rn_ed_loudness(spec *e, const part *p, size_t i)
+{
+    double       sum, mine, w;
+    size_t       k, n;
+    json_t      *layer;
+    const char  *type;
+
+    sum = mine = 0;
+    n = 0;
+
+    for (k = 0; k < p->n; k++) {
+        layer = p->layers[k];
+        type = p->types[k];
+
+        if ((strcmp(type, "video") != 0 && strcmp(type, "audio") != 0)
+            || json_number_value(json_object_get(layer, "start")) > 0
+            || json_is_number(json_object_get(layer, "stop")))
+        {
+            continue;
+        }
+
+        w = rn_ed_weight(e->im, layer, "mixVolume", 1);
+        sum += w;
+        mine = k == i ? w : mine;
+        n++;
+    }
+
+    if (!e->heard || mine <= 0) {
+        return 0;
+    }
+
+    return share(e, e->clips_volume) * (n > 1 ? mine / sum : 1);
+}
+
+
+void
+rn_ed_sound_layer(spec *e, const part *p, size_t i, double in)
+{
+    double       start, loudness;
+    view         v;
+    json_t      *src, *layer;
+    rn_importer *im = e->im;
+
+    layer = p->layers[i];
+    start = 0;
+    (void) rn_im_number(im, layer, "start", 0, 1e5, &start);
+
+    if (strcmp(p->types[i], "detached-audio") == 0) {
+        add_sound(e, layer, "path", p->start + start,
+                  rn_ed_weight(im, layer, "mixVolume", 1));
+        return;
+    }
+
+    loudness = rn_ed_loudness(e, p, i);
+
+    if (loudness <= 0) {
+        rn_im_note(im, "is not heard: of clips nothing is, without "
+                   "keepSourceAudio");
+        rn_im_done(im, layer);
+        return;
+    }
+
+    memset(&v, 0, sizeof(v));
+    v.e = e;
+    v.layer = layer;
+    v.type = "audio";
+    v.made = json_object();
+    v.out = json_pack("{s:o}", "asset", v.made);
+    v.clip_length = p->length;
+
+    src = read_path(&v, "audio");
+    if (src != NULL) {
+        read_cut(&v, src, false);
+        set_new(v.out, "start", rn_im_seconds(p->start));
+        set_new(v.out, "duration", rn_im_seconds(p->length));
+        set_new(v.out, "volume", volume_of(im, loudness));
+        if (in > 0) {
+            set_new(v.out, "fade_in", rn_im_seconds(in));
+        }
+        if (p->change > 0) {
+            set_new(v.out, "fade_out", rn_im_seconds(p->change));
+        }
+        (void) json_array_append(e->sounds, v.out);
+    }
+
+    json_decref(v.out);
+}
