@@ -14,7 +14,7 @@ CC        ?= gcc
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
         pangocairo pangoft2 cairo fontconfig jansson libarchive libpq hiredis \
-        libcrypto
+        libcrypto libcurl
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
              -D_GNU_SOURCE -Icommon -Iworker -Iworker/render -Iworker/stages \
@@ -31,6 +31,7 @@ ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
               libswscale libswresample libavutil pangocairo pangoft2 cairo \
               fontconfig jansson libarchive libcrypto) -lm
 WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
+DAEMON_LIBS = $(WORKER_LIBS) $(shell pkg-config --libs libcurl)
 
 COMMON  = $(wildcard common/*.c)
 ENGINE  = $(wildcard worker/render/*.c)
@@ -66,7 +67,7 @@ $(BUILD)/render: $(call obj,$(COMMAND)) $(BUILD)/libengine.a $(BUILD)/libcommon.
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
 
 $(BUILD)/render-worker: $(call obj,$(DAEMON)) $(BUILD)/libengine.a $(BUILD)/libcommon.a
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 # Debian's headers and configure, out of their shared tree; make there says
 # "nothing to be done" quickly when nothing changed

@@ -84,6 +84,7 @@ typedef enum {
 } rn_shape_kind;
 
 #define RN_EFFECTS_MAX    8
+#define RN_URLS_MAX       100           /* sources on other hosts */
 #define RN_KEYFRAMES_MAX  1000
 
 typedef enum { RN_ALIGN_START, RN_ALIGN_CENTER, RN_ALIGN_END } rn_align;
