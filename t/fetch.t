@@ -138,7 +138,7 @@ my $tls = join '', map { <<"CONF" } ['11.1.1.1', 'tls'], ['11.1.1.2', 'own'];
         ssl_certificate $dir/$_->[1].pem;
         ssl_certificate_key $dir/$_->[1].key;
         location /down { return 302 http://media.test/a.png; }
-        location / { proxy_pass http://11.1.1.1; }
+        location / { proxy_pass http://11.1.1.1; proxy_http_version 1.1; proxy_set_header Connection close; }
     }
 CONF
 
@@ -272,7 +272,6 @@ subtest 'redirects' => sub {
     fails('http://media.test/to?file:///etc/passwd', qr/leads to a URL that is neither/, name => 'to a file');
     fails('http://media.test/to?gopher://media.test/', qr/leads to a URL that is neither/, name => 'to gopher');
     fails('http://media.test/to?http://me:pw@media.test/a.png', qr/leads to a URL that holds a user/, name => 'with a password');
-    fails('http://media.test/to?http://2130706433/', qr/leads to a URL that has a host that could be a number/, name => 'to a number');
     fails('http://media.test/to?http://media.test:8080/a.png', qr/does not fetch from port 8080/, name => 'to another port');
 };
 
@@ -307,7 +306,7 @@ subtest 'addresses that are not public' => sub {
     @times = sort { $a <=> $b } @times;
     cmp_ok $times[-1] - $times[0], '<', 2, 'none takes much longer than another' or diag "@times";
     for my $to (qw(http://127.0.0.1/a.png http://169.254.169.254/latest http://[::1]/a.png http://[::ffff:127.0.0.1]/a.png http://inside.test/a.png
-        //127.0.0.1/a.png http://nobody.test/)) {
+        //127.0.0.1/a.png http://nobody.test/ http://2130706433/ http://0x7f.1/ http://017700000001/)) {
         like made($u, "http://media.test/to?$to")->{error}{detail}, $nowhere, "a redirect to $to";
     }
 };
@@ -334,7 +333,7 @@ subtest 'URLs that are none' => sub {
     is_problem as($u, POST => '/compositions', json => film_of(map {"http://media.test/$_.png"} 1 .. 101)), 422, 'a hundred and one',
         detail => qr/errors/;
     fails('http://media.test:8080/a.png', qr/does not fetch from port 8080\z/);
-    is scalar($other->seen), 0, 'which nobody was asked at';
+    is scalar(my @none = $other->seen), 0, 'which nobody was asked at';
 };
 
 subtest 'too much, too slow, and nothing that is one' => sub {
@@ -368,7 +367,7 @@ subtest 'what may pass' => sub {
 
 subtest 'no room' => sub {
     my $v = $s->signup;
-    $s->psql("UPDATE render.account SET quota_bytes = 1000 WHERE id = '$v->{account}{id}'");
+    $s->psql("UPDATE render.account SET quota_bytes = 100 WHERE id = '$v->{account}{id}'");
     fails('http://media.test/a.png', qr/larger than what the account may still store\z/, who => $v);
     $s->psql("UPDATE render.account SET quota_bytes = 0 WHERE id = '$v->{account}{id}'");
     like made($v, 'http://media.test/a.png')->{error}{detail}, qr/the account has no room left/, 'at all';

@@ -17,6 +17,7 @@
 #define SLOW_BYTES    1024L             /* a second, */
 #define SLOW_SECONDS  20L               /* for so long: given up */
 #define HEADERS_MAX   65536             /* bytes of one answer */
+#define LOCATION_MAX  4096
 
 
 typedef struct {
@@ -31,6 +32,7 @@ typedef struct {
     size_t                  headers;
     int64_t                 bytes;
     char                    etag[RW_HTTP_ETAG];
+    char                    location[LOCATION_MAX];
 } transfer;
 
 
@@ -108,12 +110,6 @@ take_etag(transfer *t, const char *v, size_t n)
 
     t->etag[0] = '\0';
 
-    while (n > 0 && (v[n - 1] == ' ' || v[n - 1] == '\t' || v[n - 1] == '\r'
-                     || v[n - 1] == '\n'))
-    {
-        n--;
-    }
-
     p = n > 2 && strncmp(v, "W/", 2) == 0 ? v + 2 : v;
     i = n - (size_t) (p - v);
 
@@ -132,6 +128,8 @@ take_etag(transfer *t, const char *v, size_t n)
 }
 
 
+/* The value of a header of that name; a line has no end but its length. */
+
 static bool
 named(const char *line, size_t n, const char *name, const char **v, size_t *len)
 {
@@ -145,6 +143,10 @@ named(const char *line, size_t n, const char *name, const char **v, size_t *len)
 
     while (k < n && (line[k] == ' ' || line[k] == '\t')) {
         k++;
+    }
+
+    while (n > k && strchr(" \t\r\n", line[n - 1]) != NULL) {
+        n--;
     }
 
     *v = line + k;
@@ -169,15 +171,17 @@ take_header(char *line, size_t size, size_t n, void *data)
     }
 
     if (n > 5 && strncmp(line, "HTTP/", 5) == 0) {
-        t->etag[0] = '\0';                  /* a 100 went before */
+        t->etag[0] = t->location[0] = '\0'; /* a 100 went before */
         t->coded = false;
     } else if (named(line, n, "ETag:", &v, &len)) {
         take_etag(t, v, len);
+    } else if (named(line, n, "Location:", &v, &len)) {
+        (void) snprintf(t->location, sizeof(t->location), "%.*s",
+                        len < sizeof(t->location) ? (int) len : 0, v);
     } else if (named(line, n, "Content-Encoding:", &v, &len)) {
-        t->coded = len < 8 || strncasecmp(v, "identity", 8) != 0;
+        t->coded = len != 8 || strncasecmp(v, "identity", 8) != 0;
     } else if (named(line, n, "Transfer-Encoding:", &v, &len)) {
-        t->coded |= len < 7 || strncasecmp(v, "chunked", 7) != 0
-                    || strspn(v + 7, " \t\r\n") != len - 7;
+        t->coded |= len != 7 || strncasecmp(v, "chunked", 7) != 0;
     }
 
     return n;
@@ -413,20 +417,46 @@ prepare(transfer *t, const char *url, struct curl_slist *headers)
 }
 
 
+/* Where an answer leads: a URL, for a Location may be a part of one. */
+
+static char *
+location_of(transfer *t, const char *url)
+{
+    char   *to, *text;
+    CURLU  *u;
+
+    text = NULL;
+    u = curl_url();
+
+    if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK
+        && curl_url_set(u, CURLUPART_URL, t->location,
+                        CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK
+        && curl_url_get(u, CURLUPART_URL, &to, 0) == CURLUE_OK)
+    {
+        text = strdup(to);
+        curl_free(to);
+    }
+
+    curl_url_cleanup(u);
+
+    return text;
+}
+
+
 /* One request.  true: *next is where it leads, to be freed; else it is over. */
 
 static bool
 hop(transfer *t, const char *url, char **next)
 {
     long                code;
-    char                etag[RW_HTTP_ETAG + 20], *to;
+    char                etag[RW_HTTP_ETAG + 20];
     CURLcode            rc;
     struct curl_slist  *headers, *more;
 
     t->refused = t->tried = t->coded = t->large = false;
     t->taken = true;
     t->headers = 0;
-    t->etag[0] = '\0';
+    t->etag[0] = t->location[0] = '\0';
 
     if (now() >= t->until) {
         fail_curl(t, CURLE_OPERATION_TIMEDOUT);
@@ -488,20 +518,16 @@ hop(transfer *t, const char *url, char **next)
         return false;
     }
 
-    to = NULL;
-    if (code == 301 || code == 302 || code == 303 || code == 307 || code == 308)
+    if (t->location[0] == '\0' || (code != 301 && code != 302 && code != 303
+                                   && code != 307 && code != 308))
     {
-        (void) curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_URL, &to);
-    }
-
-    if (to == NULL) {
         fail_code(t, code);
         return false;
     }
 
-    *next = strdup(to);
+    *next = location_of(t, url);
     if (*next == NULL) {
-        fail(t, RN_E_NOMEM, "out of memory");
+        fail(t, RN_E_INPUT, "it leads to what is no URL");
     }
 
     return *next != NULL;
