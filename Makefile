@@ -108,7 +108,7 @@ TOGETHER = auth autobahn bad_input clients config contract copy cors deletion \
            revision same_key scan schema session sharing sockets stream traps_calls traps_conf \
            traps_media traps_postgres traps_sockets traps_stalls upload \
            waiting websocket
-PATIENT  = cancel drain events outputs_again postgres_away redis_away reload \
+PATIENT  = cancel drain events fetch outputs_again postgres_away redis_away reload \
            storage worker_crash
 JOBS    ?= 3
 PARTED   = $(patsubst %,t/%.t,$(TOGETHER))

@@ -383,8 +383,8 @@ subtest 'a job that is cancelled while it fetches' => sub {
     wait_until(sub { temp_files($s) && -s (temp_files($s))[0] }, 20, 'the fetch');
     my $at = as($u, GET => "/jobs/$job")->{json};
     is "$at->{status} $at->{stage}", 'processing fetch', 'it is told what it does';
-    # others render meanwhile
     is $s->wait_job($u->{token}, submit($s, $u, film(seconds => 1)))->{status}, 'completed', 'others render meanwhile';
+    is $s->psql("SELECT status || ' ' || attempt FROM render.task WHERE job = '$job' AND kind = 'fetch'"), 'leased 1', 'while this one goes on';
     is as($u, POST => "/jobs/$job/cancel")->{status}, 200, 'cancelled';
     ok wait_until(sub { -e "$dir/left" }, 5, 'the end of the connection'), 'the host is left alone';
     ok wait_until(sub { !temp_files($s) }, 5, 'the file'), 'and the file is gone';

@@ -376,7 +376,8 @@ BEGIN
     -- what was never fetched has no length: the document is right, and nothing
     -- more can be said
 
-    unknown := unknown_urls(me(who), document_assets(request->'document'));
+    unknown := unknown_urls(me(who), coalesce(
+                   document_assets(request->'document'), '[]'));
     IF unknown <> '[]' THEN
         RETURN ok(200, jsonb_build_object('valid', true, 'duration', NULL,
             'frames', NULL, 'segments', NULL, 'sound', NULL, 'cost', NULL,
