@@ -214,7 +214,7 @@ FUZZ_SAN     = -fsanitize=fuzzer-no-link,address,undefined \
 FUZZ_CFLAGS  = -O1 -g -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
                -D_GNU_SOURCE -Icommon $(FUZZ_SAN) \
                $(shell pkg-config --cflags jansson libcrypto)
-FUZZ_LIBS    = $(shell pkg-config --libs jansson libcrypto) -lm
+FUZZ_LIBS    = $(shell pkg-config --libs jansson libcrypto libcurl) -lm
 
 $(FUZZ)/obj/%.o: %.c
 	@mkdir -p $(@D)
