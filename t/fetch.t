@@ -95,7 +95,8 @@ my %routes = (
     '/drip' => sub { drip($_[0]) },
     '/silent' => sub { sleep 60 },
     '/gzip' => sub { reply($_[0], 200, { 'Content-Encoding' => 'gzip' }, "\x1f\x8b\x08" . "\0" x 500) },
-    '/gzipped' => sub { reply($_[0], 200, { 'Transfer-Encoding' => 'gzip, chunked', 'Content-Length' => undef }, "5\r\n\x1f\x8b\x08\0\0\r\n0\r\n\r\n") },
+    '/gzipped' => sub { reply($_[0], 200, { 'Transfer-Encoding' => 'gzip, chunked', 'Content-Length' => undef },
+        "5\r\n\x1f\x8b\x08\0\0\r\n0\r\n\r\n") },
     '/html' => sub { reply($_[0], 200, { 'Content-Type' => 'text/html' }, "<!doctype html><title>Not a film</title><p>Sign in</p>\n") },
     '/lie.mp4' => sub { reply($_[0], 200, { 'Content-Type' => 'video/mp4' }, "<!doctype html><title>Not a film</title>\n" x 50) },
     '/empty' => sub { reply($_[0], 200, {}, '') },
@@ -227,7 +228,8 @@ subtest 'the same URL once more' => sub {
     my $c = as($u, POST => '/compositions', json => film_of($url))->{json};
     is $s->wait_job($u->{token}, $c->{job_id})->{status}, 'completed', 'when it has changed';
     is scalar(asset_of($u, $url)), 2, 'there are two';
-    is $s->wait_job($u->{token}, as($u, POST => "/compositions/$c->{composition_id}/render")->{json}{job_id})->{status}, 'completed', 'the same revision again';
+    my $again = as($u, POST => "/compositions/$c->{composition_id}/render")->{json}{job_id};
+    is $s->wait_job($u->{token}, $again)->{status}, 'completed', 'the same revision again';
     is((requests($far, '/tagged.png'))[-1]{header}{'if-none-match'}, 'W/"two"', 'asks for the newest');
     is scalar(asset_of($u, $url)), 2, 'of which there is one';
 
@@ -326,10 +328,11 @@ is_deeply [map { $_->seen } $site{'127.0.0.1'}, $site{'10.9.9.9'}, grep {defined
 subtest 'URLs that are none' => sub {
     for my $url ('http://me@media.test/', 'http://2130706433/', 'http://0x7f.1/', 'http://127.1/', 'http://media.test:0/', 'http://media.test/a b',
         'http://[fe80::1%25lo]/', "http://media.test/\r\nX: y", 'http:///a.png', 'http://media.test/' . 'a' x 2000) {
-        is_problem as($u, POST => '/compositions', json => film_of($url)), 422, "no URL: " . substr($url, 0, 40), pointer => '/timeline/tracks/0/clips/0/asset/src';
+        is_problem as($u, POST => '/compositions', json => film_of($url)), 422, "no URL: " . substr($url, 0, 40),
+            pointer => '/timeline/tracks/0/clips/0/asset/src';
     }
-    is_problem as($u, POST => '/compositions', json => film_of('s3://bucket/key.png')), 422, 'an object of S3', pointer => '/timeline/tracks/0/clips/0/asset/src',
-        detail => qr/objects of S3 are not read/;
+    is_problem as($u, POST => '/compositions', json => film_of('s3://bucket/key.png')), 422, 'an object of S3',
+        pointer => '/timeline/tracks/0/clips/0/asset/src', detail => qr/objects of S3 are not read/;
     is_problem as($u, POST => '/compositions', json => film_of(map {"http://media.test/$_.png"} 1 .. 101)), 422, 'a hundred and one',
         detail => qr/errors/;
     fails('http://media.test:8080/a.png', qr/does not fetch from port 8080\z/);
@@ -345,13 +348,15 @@ subtest 'too much, too slow, and nothing that is one' => sub {
     fails('http://media.test/gzip', qr/sends it compressed\z/, @to);
     fails('http://media.test/gzipped', qr/sends it compressed\z/, @to);
     fails('http://media.test/empty', qr/it is empty\z/, @to);
-    fails('http://media.test/headers', qr/too many headers|cannot be understood/, @to);
+    fails('http://media.test/headers', qr/too many headers\z/, @to);
     fails('http://media.test/nine', qr/cannot be understood|does not speak HTTP/, @to);
     fails('http://media.test/304', qr/answers 304\z/, @to);
-    fails("http://media.test/$_->[0]?secret", qr/its server answers $_->[0] $_->[1]\z/, @to) for [401, 'Unauthorized'], [404, 'Not Found'], [410, 'Gone'];
+    fails("http://media.test/$_->[0]?secret", qr/its server answers $_->[0] $_->[1]\z/, @to)
+        for [401, 'Unauthorized'], [404, 'Not Found'], [410, 'Gone'];
     is scalar(assets($t)), 0, 'nothing came of it';
     fails("http://media.test/$_", qr/cannot be used: /, plan => 1, @to) for qw(html lie.mp4);
-    is_deeply [map {"$_->{status} $_->{content_type}"} assets($t)], [('failed application/octet-stream') x 2], 'what is no film is an asset that says so';
+    is_deeply [map {"$_->{status} $_->{content_type}"} assets($t)], [('failed application/octet-stream') x 2],
+        'what is no film is an asset that says so';
     fails('http://media.test/html', qr/cannot be used: /, plan => 1, @to);
     is scalar(assets($t)), 2, 'one, however often';
 };
@@ -428,7 +433,8 @@ SQL
     $s->stack(qw(start worker));
     is $s->wait_job($v->{token}, $job)->{status}, 'completed', 'it is fetched again';
     my ($key) = $stored[0] =~ m{/storage/(.*)};
-    is $s->psql("SELECT count(*) FROM render.garbage WHERE storage_key = '$key' AND since > now() + interval '20 hours'"), 1, 'and what no asset has is known';
+    is $s->psql("SELECT count(*) FROM render.garbage WHERE storage_key = '$key' AND since > now() + interval '20 hours'"), 1,
+        'and what no asset has is known';
     $s->psql("UPDATE render.garbage SET since = now() WHERE storage_key = '$key'");
     ok wait_until(sub { !-e $stored[0] }, 10, 'the janitor'), 'and goes';
     my ($a) = assets($v);
@@ -502,7 +508,8 @@ subtest 'operators' => sub {
     for (['RENDER_FETCH', 'on'], ['RENDER_FETCH_ALLOW', '10.0.0.0/33'], ['RENDER_FETCH_DENY', 'localhost'], ['RENDER_FETCH_PORTS', '80x'],
         ['RENDER_FETCH_MB', '0'], ['RENDER_FETCH_SECONDS', 'x'], ['RENDER_FETCH_SLOTS', '0'], ['RENDER_FETCH_CA', '/nowhere']) {
         my $e = $s->env;
-        local %ENV = (%ENV, DATABASE_URL => $e->{DATABASE_URL_WORKER}, RENDER_STORAGE => $e->{RENDER_STORAGE}, REDIS_URL => $e->{REDIS_URL}, $_->[0] => $_->[1]);
+        local %ENV = (%ENV, DATABASE_URL => $e->{DATABASE_URL_WORKER}, RENDER_STORAGE => $e->{RENDER_STORAGE},
+            REDIS_URL => $e->{REDIS_URL}, $_->[0] => $_->[1]);
         my ($code, $out) = Render::Test::_run({ merge => 1 }, "$build/render-worker");
         ok $code == 2 && $out =~ /$_->[0]/, "$_->[0]=$_->[1] is refused" or diag "$code: $out";
     }

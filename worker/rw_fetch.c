@@ -128,7 +128,7 @@ rw_fetch_configure(rw_fetch_settings *s)
 }
 
 
-/* Of the environment it gets its settings alone, and what tells us of faults. */
+/* Of the environment it gets its settings, and what tells us of faults. */
 
 static void
 few(char *env[ENV_MAX])

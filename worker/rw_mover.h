@@ -12,7 +12,8 @@
  *   {"op": "clean", "keys"}                 -> {"op": "cleaned", "keys"}: gone
  *   {"op": "sweep"}                             no answer
  *   {"op": "fetch", "task"} + fds       -> {"op": "started", "task"} + pidfd
- *                        and then  -> {"op": "exited", "task", "code", "signal"}
+ *                          and then  -> {"op": "exited", "task", "code",
+ *                                        "signal"}
  */
 
 #ifndef RW_MOVER_H

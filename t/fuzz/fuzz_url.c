@@ -1,7 +1,7 @@
 /*
  * URLs of strangers.  What is taken libcurl reads alike, which is who connects:
- * scheme, host and port are the same to both, and there is no user.  A host that
- * libcurl takes for an address is one to us, too, and the same.
+ * scheme, host and port are the same to both, and there is no user.  A host
+ * that libcurl takes for an address is one to us, too, and the same.
  */
 
 #include "fuzz.h"
@@ -108,7 +108,7 @@ check_url(const char *text)
 }
 
 
-/* What of a list was taken is what inet_pton and a slow comparison say of it. */
+/* What of a list was taken holds its own first addresses, and is allowed. */
 
 static void
 check_list(const char *text)

@@ -12,7 +12,7 @@
 #include <netinet/in.h>
 
 
-/* first, last, and what is before and behind: NULL where that is special, too */
+/* first, last, what is before and behind: NULL where that is special, too */
 
 static const struct {
     const char  *first, *last, *before, *behind, *why;
