@@ -13,8 +13,8 @@ SQLDIR    ?= $(SHAREDIR)/sql
 CC        ?= gcc
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
-        pangocairo pangoft2 cairo fontconfig freetype2 libass jansson libarchive libpq hiredis \
-        libcrypto
+        pangocairo pangoft2 cairo fontconfig freetype2 libass jansson libarchive \
+        libpq hiredis libcrypto libcurl
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
              -D_GNU_SOURCE -Icommon -Iworker -Iworker/render -Iworker/stages \
@@ -31,6 +31,7 @@ ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
               libswscale libswresample libavutil pangocairo pangoft2 cairo \
               fontconfig freetype2 libass jansson libarchive libcrypto) -lm
 WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
+DAEMON_LIBS = $(WORKER_LIBS) $(shell pkg-config --libs libcurl)
 
 COMMON  = $(wildcard common/*.c)
 ENGINE  = $(wildcard worker/render/*.c)
@@ -66,7 +67,7 @@ $(BUILD)/render: $(call obj,$(COMMAND)) $(BUILD)/libengine.a $(BUILD)/libcommon.
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
 
 $(BUILD)/render-worker: $(call obj,$(DAEMON)) $(BUILD)/libengine.a $(BUILD)/libcommon.a
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
+	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 # Debian's headers and configure, out of their shared tree; make there says
 # "nothing to be done" quickly when nothing changed
@@ -114,8 +115,8 @@ TOGETHER = auth autobahn bad_input captions clients config contract copy cors \
            sharing sockets stream traps_calls traps_conf traps_media \
            traps_postgres traps_sockets traps_stalls upload waiting warnings \
            websocket
-PATIENT  = cancel drain events outputs_again postgres_away redis_away reload \
-           storage worker_crash
+PATIENT  = cancel drain events fetch outputs_again postgres_away redis_away \
+           reload storage worker_crash
 JOBS    ?= 3
 PARTED   = $(patsubst %,t/%.t,$(TOGETHER))
 PAIRED   = $(patsubst %,t/%.t,$(PATIENT))
@@ -220,7 +221,7 @@ FUZZ_SAN     = -fsanitize=fuzzer-no-link,address,undefined \
 FUZZ_CFLAGS  = -O1 -g -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
                -D_GNU_SOURCE -Icommon $(FUZZ_SAN) \
                $(shell pkg-config --cflags jansson libcrypto)
-FUZZ_LIBS    = $(shell pkg-config --libs jansson libcrypto) -lm
+FUZZ_LIBS    = $(shell pkg-config --libs jansson libcrypto libcurl) -lm
 
 $(FUZZ)/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -85,6 +85,7 @@ typedef enum {
 } rn_shape_kind;
 
 #define RN_EFFECTS_MAX    8
+#define RN_URLS_MAX       100           /* sources on other hosts */
 #define RN_KEYFRAMES_MAX  1000
 #define RN_FONTS_MAX      16
 #define RN_WORDS_MAX      20000

@@ -2,6 +2,7 @@
 
 #include "rn_doc_parts.h"
 #include "rn_id.h"
+#include "rn_url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 void
 rn_read_src(rn_reader *r, json_t *value, void *out)
 {
-    const char  *s;
+    rn_url       url;
+    const char  *s, *why;
 
     s = NULL;
     rn_read_text(r, value, &s);
@@ -26,15 +28,23 @@ rn_read_src(rn_reader *r, json_t *value, void *out)
             return;
         }
 
-    } else if (strncmp(s, "https://", 8) == 0 || strncmp(s, "http://", 7) == 0
-               || strncmp(s, "s3://", 5) == 0)
+    } else if (strncmp(s, "https://", 8) == 0 || strncmp(s, "http://", 7) == 0)
     {
-        rn_report(r, "sources on other hosts are not fetched by this version; "
-                     "upload the file and name it \"asset:<id>\"");
+        why = rn_url_read(s, &url);
+        if (why != NULL) {
+            rn_report(r, "%s", why);
+            return;
+        }
+
+    } else if (strncmp(s, "s3://", 5) == 0) {
+        rn_report(r, "objects of S3 are not read by this version; give a URL "
+                     "that begins with https://, or upload the file and name "
+                     "it \"asset:<id>\"");
         return;
 
     } else if (!r->allow_paths) {
-        rn_report(r, "must be \"asset:<id>\", the id of an upload");
+        rn_report(r, "must be \"asset:<id>\", the id of an upload, or a URL "
+                     "that begins with https://");
         return;
 
     } else if (s[0] == '\0' || s[0] == '/' || strstr(s, "..") != NULL
@@ -125,6 +135,25 @@ read_points(rn_reader *r, json_t *value, void *out)
 }
 
 
+/* Each is asked of another host: nobody is to be asked for thousands. */
+
+static bool
+too_many_urls(const rn_doc *doc, const char *src)
+{
+    size_t  i, n;
+
+    if (strstr(src, "://") == NULL) {
+        return false;
+    }
+
+    for (i = n = 0; i < doc->n_refs; i++) {
+        n += strstr(doc->refs[i].src, "://") != NULL;
+    }
+
+    return n >= RN_URLS_MAX;
+}
+
+
 /* Distinct sources are few; the list is searched as it stands. */
 
 int
@@ -139,6 +168,11 @@ rn_add_ref(rn_reader *r, const char *src, rn_asset_type type)
         {
             return (int) i;
         }
+    }
+
+    if (too_many_urls(doc, asset->src)) {
+        rn_report(r, "more than %d sources on other hosts", RN_URLS_MAX);
+        return -1;
     }
 
     if (doc->n_refs % 32 == 0) {

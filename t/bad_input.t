@@ -101,9 +101,12 @@ is_problem post({ %{ doc(clip()) }, outputs => [{ format => 'matroska' }] }), 42
 is_problem post({ %{ doc(clip()) }, webhook_url => 'https://example.test/' }), 422, 'nor is this', pointer => '/webhook_url',
     detail => qr/not rendered/;
 
-for my $src ('https://example.test/a.mp4', 'http://127.0.0.1/', 's3://bucket/key') {
-    is_problem post(doc({ asset => { type => 'video', src => $src } })), 422, "the source $src",
-        pointer => '/timeline/tracks/0/clips/0/asset/src', detail => qr/not fetched by this version.*upload/;
+is_problem post(doc({ asset => { type => 'video', src => 's3://bucket/key' } })), 422, 'an object of S3',
+    pointer => '/timeline/tracks/0/clips/0/asset/src', detail => qr/S3 are not read by this version.*upload/;
+for my $src ('https://', 'https://me@example.test/', 'https://example.test:x/', 'https://2130706433/', "https://example.test/\n", "https://b\x{fc}cher.test/",
+    'https://example.test/' . 'a' x 2000) {
+    is_problem post(doc({ asset => { type => 'video', src => $src } })), 422, 'the URL ' . substr($src, 0, 30) =~ s/[^ -~]/?/gr,
+        pointer => '/timeline/tracks/0/clips/0/asset/src', detail => qr/\A(?:has|holds|is) /;
 }
 for my $src ('file:///etc/passwd', '/etc/passwd', 'clip.mp4', 'asset:', 'asset:1', "asset:\U$film->{id}", 'concat:a|b', '', "$film->{src}/..") {
     is_problem post(doc({ asset => { type => 'video', src => $src } })), 422, "the source '$src'",

@@ -323,6 +323,11 @@ is_deeply [grep { $said{$_} =~ /:/ && $said{$_} !~ /not known to the FFmpeg/ } @
 is_deeply \@missing, @missing ? [sort(words($lacking))] : [], 'save those that an older FFmpeg does not have';
 is planned($seconds, '{"type":"transition","transition_type":"cut"}', $seconds), planned($seconds, $seconds), 'a cut is none at all';
 
+# settings of fetching
+my ($fetching) = slurp("$top/docs/operating.md") =~ /\n## Sources on other hosts\n(.*?)\n## /s;
+is_deeply [sort $fetching =~ /^\| `(RENDER_FETCH\w*)` \|/mg], [sort keys %{ { map { $_ => 1 } slurp("$top/worker/rw_fetch.c") =~ /"(RENDER_FETCH(?:_[A-Z]+)?)"/g } }],
+    'operating.md has each setting of fetching';
+
 # its examples are planned as they stand
 for my $example ($doc =~ /```json\n(.*?)```/sg) {
     spew("$dir/example.json", $example);

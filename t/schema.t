@@ -195,7 +195,11 @@ my %bad = (
     'a text of a number'               => [asset('{"type":"text","text":5}'), '/timeline/tracks/0/clips/0/asset/text'],
     'a font of 3 px'                   => [asset('{"type":"text","text":"T","font":{"size":3}}'), '/timeline/tracks/0/clips/0/asset/font/size'],
     'an unknown field of a font'       => [asset('{"type":"text","text":"T","font":{"weigth":"bold"}}'), '/timeline/tracks/0/clips/0/asset/font/weigth'],
-    'a source on another host'         => [asset('{"type":"video","src":"https://example.test/a.mp4"}'), '/timeline/tracks/0/clips/0/asset/src'],
+    'an object of S3'                  => [asset('{"type":"video","src":"s3://bucket/a.mp4"}'), '/timeline/tracks/0/clips/0/asset/src'],
+    'a URL with a password'            => [asset('{"type":"video","src":"https://me:pw@example.test/a.mp4"}'), '/timeline/tracks/0/clips/0/asset/src'],
+    'a URL with a blank'               => [asset('{"type":"video","src":"https://example.test/a b"}'), '/timeline/tracks/0/clips/0/asset/src'],
+    'a URL without a host'             => [asset('{"type":"video","src":"https:///a.mp4"}'), '/timeline/tracks/0/clips/0/asset/src'],
+    'a URL of files'                   => [asset('{"type":"video","src":"file:///a.mp4"}'), '/timeline/tracks/0/clips/0/asset/src'],
     'an id in capitals'                => [asset('{"type":"video","src":"asset:0B5C8F7E-43F2-4B8E-9D58-2A0E6F1C7D11"}'), '/timeline/tracks/0/clips/0/asset/src'],
     'a file somewhere else'            => [asset('{"type":"video","src":"/etc/passwd"}'), '/timeline/tracks/0/clips/0/asset/src'],
     'markers of no list'               => [timeline('"markers":{}'), '/timeline/markers'],
@@ -343,6 +347,15 @@ $bad{"captions: $_->[0]"} = [output("{\"format\":\"vtt\",$_->[0]}"), "/outputs/0
 $bad{'a language of a film'} = [output('{"language":"en"}'), '/outputs/0/language'];
 $good{"captions as $_"} = $words->("\"words\":[$word]") . "}]}]},\"outputs\":[{},{\"format\":\"$_\",\"language\":\"und\",\"range\":{\"duration\":1}}]}" for qw(vtt srt);
 
+# URLs are right, though only a server fetches.
+my %far = map { $_ => asset("{\"type\":\"video\",\"src\":\"$_\"}") } 'https://example.test/a.mp4', 'http://example.test:8080/a%20b?c=d&e=[1]#f',
+    'https://[2001:db8::1]/a', 'https://example.test';
+for my $url (sort keys %far) {
+    spew("$dir/film.json", $far{$url});
+    my $told = `'$build/render' plan '$dir/film.json' 2>&1 >/dev/null`;
+    like $told, qr{/asset/src: cannot be used: only a server fetches from other hosts; download it}, "$url: the command does not";
+}
+
 # Every transition that the schema has: the parser knows it, too, though this machine's FFmpeg may not.
 my $schema = $json->decode(slurp("$top/docs/composition.schema.json"));
 my %known = map { $_ => 1 } @{ $schema->{'$defs'}{transition}{properties}{transition_type}{enum} };
@@ -354,7 +367,7 @@ for my $name (sort keys %known) {
 }
 
 # The schema's answer to all of them at once: { name => [[pointer, why], ...] }
-my %documents = ((map { $_ => $good{$_} } keys %good), (map { $_ => $bad{$_}[0] } keys %bad));
+my %documents = (%far, (map { $_ => $good{$_} } keys %good), (map { $_ => $bad{$_}[0] } keys %bad));
 spew("$dir/documents", $json->encode({ map { $_ => $json->decode($documents{$_}) } keys %documents }));
 my ($code, $out, $err) = check_contract('--documents', "$dir/documents");
 is $code, 0, 'the schema is applied' or BAIL_OUT($err);
@@ -367,6 +380,7 @@ for my $name (sort keys %good) {
     is "@told", '', "$name: the parser takes it";
     is_deeply $said->{$name}, [], "$name: so does the schema" or diag explain $said->{$name};
 }
+is_deeply $said->{$_}, [], "$_: the schema takes it" for sort keys %far;
 for my $name (sort keys %bad) {
     my $pointer = $bad{$name}[1];
     my @told = @{ $told{$name} };

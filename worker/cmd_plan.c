@@ -184,6 +184,13 @@ read_assets(cmd_film *f, const char *text, size_t len)
     }
 
     for (i = 0; i < doc->n_refs; i++) {
+        if (strstr(doc->refs[i].src, "://") != NULL) {
+            (void) json_object_set_new(f->assets, doc->refs[i].src,
+                json_pack("{s:s}", "error", "only a server fetches from other "
+                          "hosts; download it, and name the file"));
+            continue;
+        }
+
         (void) snprintf(path, sizeof(path), "%s/%s", f->dir, doc->refs[i].src);
 
         if (json_object_get(f->assets, doc->refs[i].src) != NULL

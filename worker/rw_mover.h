@@ -1,6 +1,8 @@
 /*
  * The mover: a process of its own that holds the keys of the storage and
- * decodes nothing.  Requests and answers are rw_proto messages:
+ * decodes nothing.  It also starts those who fetch (rw_fetch.h), and tells of
+ * them as the zygote does of its children.  Requests and answers are rw_proto
+ * messages:
  *
  *   {"id", "op": "open", "key"}             -> {"id", "errno": 0} + fd
  *   {"id", "op": "create"}                  -> {"id", "errno", "temp"} + fd
@@ -9,6 +11,9 @@
  *   {"op": "delete", "key"}                     no answer
  *   {"op": "clean", "keys"}                 -> {"op": "cleaned", "keys"}: gone
  *   {"op": "sweep"}                             no answer
+ *   {"op": "fetch", "task"} + fds       -> {"op": "started", "task"} + pidfd
+ *                          and then  -> {"op": "exited", "task", "code",
+ *                                        "signal"}
  */
 
 #ifndef RW_MOVER_H

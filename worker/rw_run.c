@@ -167,7 +167,7 @@ delete_stored(rw_worker *w, rw_run *r)
     size_t  i;
 
     if (strcmp(r->kind, "assemble") != 0 && strcmp(r->kind, "preview") != 0
-        && strcmp(r->kind, "package") != 0)
+        && strcmp(r->kind, "package") != 0 && !r->fetches)
     {
         return;
     }
@@ -237,6 +237,23 @@ begin_child(rw_worker *w, rw_run *r)
     fds[0] = r->spec;
     fds[1] = r->result;
     fds[2] = status[1];
+
+    if (r->fetches) {                       /* the file is to be written */
+        fds[3] = r->files[0].fd;
+
+        if (!rw_send(w->mover, json_pack("{s:s, s:s}", "op", "fetch", "task",
+                     r->tag), fds, 4))
+        {
+            (void) close(status[1]);
+            return false;
+        }
+
+        (void) close(status[1]);
+        r->state = RW_RUNNING;
+        r->heard_at = rw_now();
+
+        return true;
+    }
 
     if (!rw_send(w->zygote, json_pack("{s:s, s:s, s:s, s:I}", "op", "begin",
                  "task", r->tag, "kind", r->kind, "files",
@@ -411,6 +428,8 @@ rw_run_begin(rw_worker *w, json_t *order)
     (void) snprintf(r->task, sizeof(r->task), "%s", rw_str(order, "task"));
     (void) snprintf(r->job, sizeof(r->job), "%s", rw_str(order, "job"));
     (void) snprintf(r->kind, sizeof(r->kind), "%s", rw_str(order, "kind"));
+    r->fetches = strcmp(r->kind, "fetch") == 0 && r->n_inputs == 0
+                 && r->n_files == 1;
     (void) json_object_set_new(order, "id", json_integer(++w->next_id));
     (void) snprintf(r->tag, sizeof(r->tag), "%lld", (long long) w->next_id);
 
@@ -430,6 +449,7 @@ rw_run_begin(rw_worker *w, json_t *order)
     r->next = w->runs;
     w->runs = r;
     w->n_runs++;
+    w->n_fetches += r->fetches;
 
     rn_log(RN_LOG_INFO, "task %s: %s of job %s, attempt %d", r->task, r->kind,
            r->job, (int) json_integer_value(json_object_get(order, "attempt")));
@@ -550,7 +570,11 @@ rw_run_child(rw_worker *w, json_t *msg, int fd)
 
     read_answer(r, msg);
 
-    if (r->error != NULL) {
+    /* what was fetched before may still be right: then nothing came */
+
+    if (r->error != NULL
+        || json_is_false(json_object_get(r->answer, "stored")))
+    {
         discard_outputs(w, r);
         r->state = RW_FINISHING;
     } else {
@@ -800,6 +824,7 @@ rw_run_settle(rw_worker *w)
         if (r->state == RW_ENDED) {
             *p = r->next;
             w->n_runs--;
+            w->n_fetches -= r->fetches;
             run_free(r);
         } else {
             p = &r->next;

@@ -48,6 +48,7 @@ struct rw_run {
     size_t       next_file;             /* the next to ask the mover about */
     size_t       pending;               /* answers of the mover to come */
     int          spec, result, status, pidfd;
+    bool         fetches;               /* by the mover, not the zygote */
     bool         stopped;               /* cancelled or lost: say nothing */
     int          refused;               /* times SQL would not have our end */
     double       units, total, told_at, heard_at, refused_at;
@@ -58,6 +59,7 @@ typedef struct {
     const char  *storage;
     char         id[40];
     int          slots;
+    int          fetch_slots;           /* who waits takes no one's place */
     bool         smart_cut;             /* films may be copied in part */
     double       drain_timeout;
     rw_db        db;
@@ -65,6 +67,7 @@ typedef struct {
     int          mover, zygote;
     rw_run      *runs;
     size_t       n_runs;
+    size_t       n_fetches;             /* of them, in slots of their own */
     json_int_t   next_id;               /* of runs, in the mover's messages */
     size_t       asked;                 /* of the mover, not yet answered */
 } rw_worker;

@@ -8,9 +8,11 @@
 #include "rn_id.h"
 #include "rn_log.h"
 #include "rn_version.h"
+#include "rw_fetch.h"
 #include "rw_mover.h"
 #include "rw_proto.h"
 #include "rw_run.h"
+#include "rw_setting.h"
 #include "rw_zygote.h"
 
 #include <errno.h>
@@ -34,7 +36,8 @@
 #define GOODBYE       2.0               /* s for killed children to be gone */
 #define LEASE         5.0               /* s, as render.lease() in SQL */
 #define CLAIM_EVERY   5.0               /* s: without any bell */
-#define CLASSES       "{image2json,json2video,publish}"
+#define CLASSES       "{json2video,publish}"
+#define WAITING       "{image2json}"    /* who waits for others: fetches */
 
 
 typedef struct {
@@ -45,69 +48,6 @@ typedef struct {
     double     drain_until, alive_at, janitor_at, claim_at, sweep_at;
     pid_t      mover_pid, zygote_pid;
 } supervisor;
-
-
-/* NAME, or the contents of the file that NAME_FILE names. */
-
-static const char *
-setting(const char *name)
-{
-    int          fd;
-    char         var[64], *text;
-    ssize_t      n;
-    const char  *path;
-
-    (void) snprintf(var, sizeof(var), "%s_FILE", name);
-    path = getenv(var);
-
-    if (path == NULL) {
-        return getenv(name);
-    }
-
-    text = calloc(1, 4096);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    n = fd >= 0 && text != NULL ? read(fd, text, 4095) : -1;
-
-    if (fd >= 0) {
-        (void) close(fd);
-    }
-
-    if (n < 0) {
-        rn_log(RN_LOG_ERROR, "%s: %s: %s", var, path, strerror(errno));
-        free(text);
-        return NULL;
-    }
-
-    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
-        text[--n] = '\0';
-    }
-
-    return text;
-}
-
-
-static bool
-number_setting(const char *name, long lo, long hi, long *out)
-{
-    char        *end;
-    long         n;
-    const char  *s;
-
-    s = getenv(name);
-    if (s == NULL || s[0] == '\0') {
-        return true;
-    }
-
-    n = strtol(s, &end, 10);
-    if (*end != '\0' || n < lo || n > hi) {
-        rn_log(RN_LOG_ERROR, "%s must be a number from %ld to %ld, not \"%s\"",
-               name, lo, hi, s);
-        return false;
-    }
-
-    *out = n;
-    return true;
-}
 
 
 static json_t *
@@ -177,27 +117,32 @@ stay_alive(supervisor *s)
 }
 
 
+/* Slots for what uses the processor. */
+
+static int
+free_slots(rw_worker *w)
+{
+    return w->slots - (int) (w->n_runs - w->n_fetches);
+}
+
+
 static void
-claim(supervisor *s)
+claim_some(rw_worker *w, const char *classes, int slots)
 {
     char         n[16], engine[16];
     size_t       i;
     json_t      *list, *order;
-    rw_worker   *w = &s->w;
     const char  *args[4];
 
-    s->claim = false;
-    s->claim_at = rw_now() + CLAIM_EVERY;
-
-    if (s->draining || s->quiet || (int) w->n_runs >= w->slots) {
+    if (slots <= 0) {
         return;
     }
 
-    (void) snprintf(n, sizeof(n), "%d", w->slots - (int) w->n_runs);
+    (void) snprintf(n, sizeof(n), "%d", slots);
     (void) snprintf(engine, sizeof(engine), "%d", RN_ENGINE);
     args[0] = w->id;
     args[1] = engine;
-    args[2] = CLASSES;
+    args[2] = classes;
     args[3] = n;
 
     list = rw_db_call(&w->db, "SELECT render_work.claim($1::uuid, $2::int, "
@@ -209,6 +154,23 @@ claim(supervisor *s)
     }
 
     json_decref(list);
+}
+
+
+static void
+claim(supervisor *s)
+{
+    rw_worker  *w = &s->w;
+
+    s->claim = false;
+    s->claim_at = rw_now() + CLAIM_EVERY;
+
+    if (s->draining || s->quiet) {
+        return;
+    }
+
+    claim_some(w, CLASSES, free_slots(w));
+    claim_some(w, WAITING, w->fetch_slots - (int) w->n_fetches);
 }
 
 
@@ -270,6 +232,11 @@ from_mover(rw_worker *w, json_t *msg, int fd)
 {
     char        *keys;
     const char  *args[1];
+
+    if (json_object_get(msg, "task") != NULL) {     /* one that fetches */
+        rw_run_child(w, msg, fd);
+        return;
+    }
 
     if (strcmp(rw_str(msg, "op"), "cleaned") != 0) {
         rw_run_moved(w, msg, fd);
@@ -377,7 +344,7 @@ round_of_loop(supervisor *s, int sfd)
     p[0].fd = sfd;
     p[1].fd = w->mover;
     p[2].fd = w->zygote;
-    p[3].fd = (int) w->n_runs < w->slots && !s->draining && !s->quiet
+    p[3].fd = free_slots(w) > 0 && !s->draining && !s->quiet
               ? rw_bell_fd(&w->bell) : -1;
 
     n = 4;
@@ -497,7 +464,7 @@ work(supervisor *s, int sfd)
 
         /* after the claim, which should not wait for it: bells are kept */
 
-        if (bell && !s->draining && (int) w->n_runs < w->slots) {
+        if (bell && !s->draining && free_slots(w) > 0) {
             rw_bell_listen(&w->bell);
         }
 
@@ -517,27 +484,30 @@ work(supervisor *s, int sfd)
 static bool
 configure(supervisor *s)
 {
-    long         slots, drain, smart;
-    rw_worker   *w = &s->w;
-    const char  *redis;
+    long                slots, drain, smart;
+    rw_worker          *w = &s->w;
+    const char         *redis;
+    rw_fetch_settings   fetch;
 
     slots = sysconf(_SC_NPROCESSORS_ONLN);
     drain = 30;
     smart = 0;
 
-    if (!number_setting("RENDER_SLOTS", 1, 512, &slots)
-        || !number_setting("RENDER_DRAIN_TIMEOUT", 0, 86400, &drain)
-        || !number_setting("RENDER_SMART_CUT", 0, 1, &smart))
+    if (!rw_setting_number("RENDER_SLOTS", 1, 512, &slots)
+        || !rw_setting_number("RENDER_DRAIN_TIMEOUT", 0, 86400, &drain)
+        || !rw_setting_number("RENDER_SMART_CUT", 0, 1, &smart)
+        || !rw_fetch_configure(&fetch))
     {
         return false;
     }
 
     w->slots = (int) slots;
+    w->fetch_slots = (int) fetch.slots;
     w->smart_cut = smart == 1;
     w->drain_timeout = (double) drain;
-    w->db.url = setting("DATABASE_URL");
-    w->storage = setting("RENDER_STORAGE");
-    redis = setting("REDIS_URL");
+    w->db.url = rw_setting("DATABASE_URL");
+    w->storage = rw_setting("RENDER_STORAGE");
+    redis = rw_setting("REDIS_URL");
 
     if (redis == NULL) {
         redis = "redis://127.0.0.1:6379/0";
@@ -583,6 +553,10 @@ main(int argc, char **argv)
     supervisor     s;
     struct rlimit  files;
 
+    if (argc == 2 && strcmp(argv[1], RW_FETCH_ARGUMENT) == 0) {
+        _exit(rw_fetch_main());
+    }
+
     rn_log_init("render-worker");
 
     if (argc > 1) {
@@ -593,7 +567,7 @@ main(int argc, char **argv)
         fprintf(stderr, "usage: render-worker\n\nSettings, from the "
                 "environment (or NAME_FILE): DATABASE_URL, REDIS_URL, "
                 "RENDER_STORAGE, RENDER_SLOTS, RENDER_DRAIN_TIMEOUT, "
-                "LOG_LEVEL, LOG_FORMAT\n");
+                "RENDER_FETCH, RENDER_FETCH_*, LOG_LEVEL, LOG_FORMAT\n");
         return strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }
 

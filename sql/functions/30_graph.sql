@@ -57,7 +57,10 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION render.class_of(kind text) RETURNS render.task_class
-LANGUAGE sql STABLE AS $$ SELECT 'json2video'::render.task_class $$;
+LANGUAGE sql STABLE AS $$
+    SELECT CASE kind WHEN 'fetch' THEN 'image2json' ELSE 'json2video' END
+           ::render.task_class
+$$;
 
 CREATE OR REPLACE FUNCTION render.add_task(j render.job, kind text, number int,
     waiting_on int, weight float8, input jsonb,
@@ -179,6 +182,8 @@ DECLARE
     t      task;
     probe  uuid;
     n      int := 0;
+    urls   int := 0;
+    e      jsonb;
 BEGIN
     UPDATE job SET results = '{}', blurhash = NULL, segments = NULL,
            weight_total = first_weight(j.kind)
@@ -214,8 +219,22 @@ BEGIN
         n := n + 1;
     END LOOP;
 
+    PERFORM keep_fetched(j.spec);
+
+    IF j.kind <> 'validate' THEN            -- which creates nothing
+        SELECT x.n, x.effects INTO urls, e FROM add_fetches(j, t) x;
+    END IF;
+
+    IF n + urls > 0 THEN
+        UPDATE task SET waiting_on = n + urls, status = 'blocked'
+         WHERE id = t.id;
+    END IF;
+
+    IF urls > 0 THEN
+        RETURN e;
+    END IF;
+
     IF n > 0 THEN
-        UPDATE task SET waiting_on = n, status = 'blocked' WHERE id = t.id;
         UPDATE job SET status = 'pending' WHERE id = j.id;
         RETURN '{}';
     END IF;

@@ -13,7 +13,10 @@ LANGUAGE sql STABLE AS $$
             THEN render.share_url('/videos/' || a.id || '/stream',
                                   a.visibility, a.share_token) END,
         'updated_at', render.rfc3339(a.updated_at),
-        'error', a.error, 'origin', a.origin, 'kind', a.kind,
+        'error', a.error, 'origin', a.origin,
+        'origin_url', CASE WHEN a.owner = (who->>'account')::uuid
+            THEN a.origin_url END,
+        'expires_at', render.rfc3339(a.expires_at), 'kind', a.kind,
         'bytes', a.bytes, 'sha256', a.sha256, 'content_type', a.content_type,
         'visibility', a.visibility, 'probe', a.probe - '{copy,cues,ass}'::text[],
         'blurhash', a.blurhash,

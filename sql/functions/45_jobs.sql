@@ -275,7 +275,8 @@ BEGIN
     END IF;
 
     UPDATE job SET status = 'queued', run = run + 1, error = NULL,
-           ended_at = NULL, started_at = NULL, weight_done = 0, engine = NULL
+           ended_at = NULL, started_at = NULL, weight_done = 0, engine = NULL,
+           spec = spec - 'fetched'          -- hosts are asked again
      WHERE id = j.id RETURNING * INTO j;
 
     IF j.kind = 'probe' THEN

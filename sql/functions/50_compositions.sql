@@ -24,13 +24,14 @@ BEGIN
           LEFT JOIN render.asset a
             ON a.id = render.to_uuid(substr(r->>'src', 7))
                AND render.may_read(who, a.owner, a.visibility, NULL)
-         WHERE a.id IS NULL OR a.status IN ('uploading', 'failed')
+         WHERE NOT render.is_url(r->>'src')
+           AND (a.id IS NULL OR a.status IN ('uploading', 'failed')
             OR CASE WHEN r->>'type' = 'audio'
                     THEN a.kind NOT IN ('audio', 'video')
                     WHEN r->>'type' IN ('image', 'font')
                     THEN a.kind <> r->>'type'
                     WHEN r->>'type' = 'caption' THEN a.kind <> 'document'
-                    ELSE a.kind <> 'video' END);
+                    ELSE a.kind <> 'video' END));
 END $$;
 
 -- As `who` may see it: the secret of the link is its owner's.  By one plan, also
@@ -70,8 +71,9 @@ LANGUAGE sql STABLE AS $$
         || c.title || c.visibility::text, 'UTF8')), 'hex'), 12) || '"'
 $$;
 
--- The ids of the assets that nginx has found in a document, request.document;
--- NULL where it has found none out.
+-- The ids of the assets that nginx has found in a document, request.document,
+-- and the URLs, each with where it stands first: {"url", "pointer"}; NULL where
+-- it has found none out.
 CREATE OR REPLACE FUNCTION render.document_assets(doc jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
@@ -79,9 +81,16 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    RETURN (SELECT coalesce(jsonb_agg(DISTINCT regexp_replace(a->>'src',
-                       '^asset:', '')), '[]')
-              FROM jsonb_array_elements(doc->'assets') a);
+    RETURN (SELECT coalesce(jsonb_agg(DISTINCT CASE
+                       WHEN render.is_url(src) THEN jsonb_build_object(
+                           'url', src, 'pointer', pointer)
+                       ELSE to_jsonb(regexp_replace(src, '^asset:', '')) END),
+                       '[]')
+              FROM (SELECT a->>'src' AS src, (array_agg(a->>'pointer'
+                           ORDER BY n))[1] AS pointer
+                      FROM jsonb_array_elements(doc->'assets')
+                           WITH ORDINALITY x(a, n)
+                     GROUP BY 1) s);
 END $$;
 
 -- What a document names that was not parsed: its time line, and merge fields
@@ -355,6 +364,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = render, pg_temp AS $$
 DECLARE
     made     record;
     refusal  render_api.answer;
+    unknown  jsonb;
 BEGIN
     IF NOT EXISTS (SELECT FROM account WHERE id = me(who) AND active) THEN
         RETURN problem(401, 'Unauthorized', 'the account is gone', request);
@@ -363,6 +373,17 @@ BEGIN
     refusal := refuse_sources(who, request->'document', '', request);
     IF refusal.status IS NOT NULL THEN
         RETURN refusal;
+    END IF;
+
+    -- what was never fetched has no length: the document is right, and nothing
+    -- more can be said
+
+    unknown := unknown_urls(me(who), coalesce(
+                   document_assets(request->'document'), '[]'));
+    IF unknown <> '[]' THEN
+        RETURN ok(200, jsonb_build_object('valid', true, 'duration', NULL,
+            'frames', NULL, 'segments', NULL, 'sound', NULL, 'cost', NULL,
+            'warnings', unknown));
     END IF;
 
     SELECT * INTO made FROM add_job(me(who), 'validate', NULL, 1,

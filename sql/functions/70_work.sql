@@ -164,13 +164,16 @@ BEGIN
                     'outputs', '{}'::jsonb)
                   FROM asset WHERE id = j.subject);
 
+    WHEN 'fetch' THEN
+        RETURN fetch_order(t);
+
     -- a validation has no composition; a job of an older schema no config
 
     WHEN 'plan' THEN
         rights := acting_for(j);
         RETURN (SELECT jsonb_build_object('spec', jsonb_build_object(
                     'config', coalesce(j.spec->>'config', c.config_text),
-                    'assets',
+                    'assets', fetched_facts(j) ||
                     (SELECT coalesce(jsonb_object_agg('asset:' || a.id,
                          jsonb_strip_nulls(jsonb_build_object(
                              'sha256', input_name(a), 'probe', a.probe,
@@ -182,8 +185,10 @@ BEGIN
                     'inputs', (SELECT coalesce(jsonb_object_agg(input_name(a),
                                                a.storage_key), '{}')
                                  FROM asset a WHERE a.kind = 'font'
-                                  AND a.id IN (SELECT to_uuid(i) FROM
+                                  AND (a.id IN (SELECT to_uuid(i) FROM
                                 jsonb_array_elements_text(j.spec->'assets') i)
+                                       OR a.id IN (SELECT fetched_as(j, u.url)
+                                                     FROM urls_of(j.spec) u))
                                   AND may_read(rights, a.owner, a.visibility,
                                                NULL)),
                     'outputs', '{}'::jsonb)
@@ -274,13 +279,17 @@ BEGIN
 END $$;
 
 -- The best ready task: priority (a task gains one level for each five minutes
--- it waits), then the account with the fewest running, then age.
+-- it waits), then the account with the fewest running, then age.  Of fetches an
+-- account has four at one time, and who asks for rendering, too, in the same
+-- breath, is a worker of before there were any.
 CREATE OR REPLACE FUNCTION render.candidate(engine int,
     classes render.task_class[], not_these uuid[])
 RETURNS TABLE (id uuid, job uuid)
 LANGUAGE sql STABLE AS $$
     WITH running AS MATERIALIZED (
-        SELECT t.account, count(*) AS n FROM render.task t
+        SELECT t.account, count(*) AS n,
+               count(*) FILTER (WHERE t.kind = 'fetch') AS fetches
+          FROM render.task t
          WHERE t.status = 'leased' GROUP BY t.account)
     SELECT t.id, t.job
       FROM render.task t
@@ -291,6 +300,9 @@ LANGUAGE sql STABLE AS $$
        AND (t.engine IS NULL OR t.engine = candidate.engine)
        AND t.id <> ALL (not_these)
        AND coalesce(r.n, 0) < a.max_running
+       AND (t.kind <> 'fetch'
+            OR coalesce(r.fetches, 0) < 4
+               AND 'json2video' <> ALL (candidate.classes))
      ORDER BY greatest(0, (CASE t.priority WHEN 'high' THEN 0
                                            WHEN 'default' THEN 1 ELSE 2 END)
                   - floor(extract(epoch FROM now() - t.not_before) / 300)),
@@ -344,6 +356,10 @@ BEGIN
             PERFORM fail_task(j, t, jsonb_build_object('status', 'input',
                 'retry', false, 'text', 'what this job is about is gone'));
             CONTINUE;
+        END IF;
+
+        IF t.kind = 'fetch' THEN
+            PERFORM announce_fetch(t);
         END IF;
 
         e := '{}';

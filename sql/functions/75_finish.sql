@@ -154,7 +154,10 @@ BEGIN
     why := jsonb_strip_nulls(jsonb_build_object('code', error->>'status',
         'detail', error->>'text', 'stage', t.kind, 'attempts', t.attempt,
         'errors', CASE WHEN jsonb_typeof(error->'detail') = 'array'
-                  THEN error->'detail' END));
+                  THEN error->'detail'
+                  WHEN t.input->>'pointer' IS NOT NULL
+                  THEN jsonb_build_array(jsonb_build_object('pointer',
+                           t.input->'pointer', 'detail', error->'text')) END));
 
     IF j.kind = 'probe' THEN
         UPDATE asset SET status = 'failed', error = fail_task.error->>'text',
@@ -177,6 +180,7 @@ DECLARE
     e     jsonb := '{}';
     gone  jsonb;
     plan  record;
+    got   record;
 BEGIN
     SELECT job.* INTO j FROM job JOIN task ON task.job = job.id
      WHERE task.id = task_id FOR UPDATE OF job;
@@ -220,10 +224,26 @@ BEGIN
         UPDATE asset SET probe = result - 'blurhash', status = 'ready',
                blurhash = result->>'blurhash', kind = CASE result->>'kind'
                    WHEN 'caption' THEN 'document' ELSE result->>'kind' END,
+               content_type = CASE origin WHEN 'fetch' THEN type_of(result)
+                              ELSE content_type END,
                updated_at = now()
          WHERE id = j.subject;
         e := release_dependants(t.id);
         e := effects_add(e, end_job(j.id, 'completed', NULL));
+
+    WHEN 'fetch' THEN
+        SELECT * INTO got FROM accept_fetch(j, t, result);
+
+        IF got.failure IS NOT NULL THEN
+            e := fail_task(j, t, got.failure);
+        ELSE
+            e := effects_add(got.effects, release_dependants(t.id));
+        END IF;
+
+        SELECT * INTO j FROM job WHERE id = j.id;
+        IF j.status = 'processing' THEN
+            e := effects_add(e, event(j, 'progress', t.kind));
+        END IF;
 
     WHEN 'plan' THEN
         IF j.kind = 'validate' THEN

@@ -119,6 +119,7 @@ BEGIN
        AND created_at < now() - interval '10 minutes';
 
     PERFORM forget_uploads();
+    PERFORM expire_assets();
 
     RETURN jsonb_build_object('effects', effects_add(e, overdue()),
                               'delete', take_garbage());

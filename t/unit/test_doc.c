@@ -760,6 +760,44 @@ test_unknown(void **state)
 }
 
 
+/* A hundred hosts may be asked, and no more; one that is named twice is one. */
+
+static void
+test_many_urls(void **state)
+{
+    int      i, n;
+    char    *text;
+    rn_doc  *d;
+
+    (void) state;
+
+    text = malloc(40000);
+    assert_non_null(text);
+
+    for (n = RN_URLS_MAX; n <= RN_URLS_MAX + 1; n++) {
+        (void) strcpy(text, "{\"timeline\":{\"tracks\":[{\"clips\":[");
+
+        for (i = 0; i < 2 * RN_URLS_MAX; i++) {
+            (void) sprintf(text + strlen(text), "%s{\"asset\":{\"type\":"
+                           "\"image\",\"src\":\"https://h/%d\"}}", i ? "," : "",
+                           i % n);
+        }
+
+        (void) strcat(text, "]}]}}");
+
+        if (n == RN_URLS_MAX) {
+            d = good(text);
+            assert_int_equal(d->n_refs, n);
+            rn_doc_free(d);
+        } else {
+            bad(text, "/timeline/tracks/0/clips/100/asset", "more than 100");
+        }
+    }
+
+    free(text);
+}
+
+
 static void
 test_sources(void **state)
 {
@@ -768,7 +806,12 @@ test_sources(void **state)
     rn_doc  *d;
 
     static const char *const remote[] = {
-        "http://h/a.mp4", "https://h/a.mp4", "s3://b/k",
+        "http://h/a.mp4", "https://h/a.mp4?b=c", "https://[::1]:8443/",
+    };
+
+    static const char *const no_url[] = {
+        "http://", "https://u:p@h/", "https://h:0/", "http://0x7f.1/",
+        "https://h/a b",
     };
 
     static const char *const no_path[] = {
@@ -786,10 +829,20 @@ test_sources(void **state)
     for (i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
         (void) sprintf(text, WITH_ASSET("{\"type\":\"video\",\"src\":\"%s\"}"),
                        remote[i]);
-        bad(text, CLIP_AT "/asset/src", "not fetched by this version");
-        bad_in(&rn_limits_default, text, strlen(text), true,
-               CLIP_AT "/asset/src", "not fetched by this version");
+        d = good(text);
+        assert_int_equal(d->n_refs, 1);
+        assert_string_equal(d->refs[0].src, remote[i]);
+        rn_doc_free(d);
     }
+
+    for (i = 0; i < sizeof(no_url) / sizeof(no_url[0]); i++) {
+        (void) sprintf(text, WITH_ASSET("{\"type\":\"video\",\"src\":\"%s\"}"),
+                       no_url[i]);
+        bad(text, CLIP_AT "/asset/src", "");
+    }
+
+    bad(WITH_ASSET("{\"type\":\"video\",\"src\":\"s3://b/k\"}"),
+        CLIP_AT "/asset/src", "objects of S3 are not read");
 
     for (i = 0; i < sizeof(no_path) / sizeof(no_path[0]); i++) {
         (void) sprintf(text, WITH_ASSET("{\"type\":\"audio\",\"src\":\"%s\"}"),
@@ -1475,6 +1528,7 @@ main(void)
         cmocka_unit_test(test_known_later),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_many_urls),
         cmocka_unit_test(test_meaning),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_transitions),

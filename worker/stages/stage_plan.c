@@ -29,7 +29,9 @@ find_facts(const rn_ref *ref, json_t *assets, rn_facts *f)
     }
 
     (void) snprintf(f->error, sizeof(f->error), "%s%s",
-                    a == NULL ? "does not exist"
+                    a == NULL && strstr(ref->src, "://") != NULL
+                    ? "cannot be used: it was not fetched"
+                    : a == NULL ? "does not exist"
                     : error != NULL ? "cannot be used: "
                     : "cannot be used: it was not probed",
                     a != NULL && error != NULL ? error : "");
