@@ -13,8 +13,8 @@ SQLDIR    ?= $(SHAREDIR)/sql
 CC        ?= gcc
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
-        pangocairo pangoft2 cairo fontconfig jansson libarchive libpq hiredis \
-        libcrypto
+        pangocairo pangoft2 cairo fontconfig jansson libarchive libseccomp \
+        libpq hiredis libcrypto
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
              -D_GNU_SOURCE -Icommon -Iworker -Iworker/render -Iworker/stages \
@@ -29,7 +29,7 @@ endif
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
               libswscale libswresample libavutil pangocairo pangoft2 cairo \
-              fontconfig jansson libarchive libcrypto) -lm
+              fontconfig jansson libarchive libseccomp libcrypto) -lm
 WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
 
 COMMON  = $(wildcard common/*.c)

@@ -12,6 +12,7 @@
 #include "rw_proto.h"
 #include "rw_run.h"
 #include "rw_zygote.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,6 +108,69 @@ number_setting(const char *name, long lo, long hi, long *out)
 
     *out = n;
     return true;
+}
+
+
+/* The layers of the sandbox; false where the kernel has less than is wanted. */
+
+static bool
+sandbox_setting(unsigned *layers)
+{
+    char         why[256];
+    const char  *s;
+
+    s = setting("RENDER_SANDBOX");
+    if (s == NULL || s[0] == '\0') {
+        s = "on";
+    }
+
+    if (!sandbox_parse(s, layers)) {
+        rn_log(RN_LOG_ERROR, "RENDER_SANDBOX must be on, landlock, seccomp or "
+               "off, not \"%s\"", s);
+        return false;
+    }
+
+    if ((sandbox_kernel(*layers, why, sizeof(why)) & *layers) != *layers) {
+        rn_log(RN_LOG_ERROR, "%s: not starting, since files of strangers would "
+               "be read without it; RENDER_SANDBOX says what to go without",
+               why);
+        return false;
+    }
+
+    if (*layers != SANDBOX_ALL) {
+        rn_log(RN_LOG_WARN, "RENDER_SANDBOX=%s: files of strangers are read "
+               "%s", s, *layers == 0 ? "WITHOUT A SANDBOX: who takes over a "
+               "decoder can do what this user can"
+               : *layers == SANDBOX_SECCOMP ? "without Landlock: who takes over "
+               "a decoder can read what this user can"
+               : "without seccomp: who takes over a decoder reaches the "
+               "network and the kernel");
+    }
+
+    return true;
+}
+
+
+static int
+self_test(unsigned layers)
+{
+    char         why[256];
+    const char  *dir;
+
+    dir = setting("RENDER_STORAGE");
+    if (dir != NULL && strncmp(dir, "file://", 7) == 0) {
+        dir += 7;
+    }
+
+    if (!sandbox_prepare(layers, why, sizeof(why))
+        || !sandbox_test(stdout, dir != NULL && dir[0] == '/' ? dir : NULL, why,
+                         sizeof(why)))
+    {
+        rn_log(RN_LOG_ERROR, "the sandbox does not hold: %s", why);
+        return 1;
+    }
+
+    return 0;
 }
 
 
@@ -580,21 +644,34 @@ int
 main(int argc, char **argv)
 {
     int            sfd;
+    bool           test;
+    unsigned       layers;
     supervisor     s;
     struct rlimit  files;
 
     rn_log_init("render-worker");
 
-    if (argc > 1) {
+    test = argc > 1 && strcmp(argv[1], "--self-test") == 0;
+
+    if (argc > 1 && !test) {
         if (strcmp(argv[1], "--version") == 0) {
             printf("render-worker %s (engine %d)\n", VERSION, RN_ENGINE);
             return 0;
         }
-        fprintf(stderr, "usage: render-worker\n\nSettings, from the "
-                "environment (or NAME_FILE): DATABASE_URL, REDIS_URL, "
+        fprintf(stderr, "usage: render-worker [--self-test]\n\n"
+                "--self-test tries to break out of the sandbox.  Settings, from "
+                "the environment (or NAME_FILE): DATABASE_URL, REDIS_URL, "
                 "RENDER_STORAGE, RENDER_SLOTS, RENDER_DRAIN_TIMEOUT, "
-                "LOG_LEVEL, LOG_FORMAT\n");
+                "RENDER_SANDBOX, LOG_LEVEL, LOG_FORMAT\n");
         return strcmp(argv[1], "--help") == 0 ? 0 : 2;
+    }
+
+    if (!sandbox_setting(&layers)) {
+        return 2;
+    }
+
+    if (test) {
+        return self_test(layers);
     }
 
     memset(&s, 0, sizeof(s));
@@ -610,13 +687,14 @@ main(int argc, char **argv)
 
     /* the zygote is forked before a secret is read */
 
-    s.zygote_pid = rw_zygote_start(&s.w.zygote);
+    s.zygote_pid = rw_zygote_start(&s.w.zygote, layers);
 
-    if (!configure(&s)) {
+    if (s.zygote_pid > 0 && !configure(&s)) {
         return 2;
     }
 
-    s.mover_pid = rw_mover_start(s.w.storage, &s.w.mover);
+    s.mover_pid = s.zygote_pid < 0 ? -1
+                  : rw_mover_start(s.w.storage, &s.w.mover);
 
     if (s.zygote_pid < 0 || s.mover_pid < 0) {
         rn_log(RN_LOG_ERROR, "a helper process cannot be started: %s",
