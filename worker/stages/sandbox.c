@@ -23,6 +23,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#else
+#define __lsan_disable()
+#define __lsan_enable()
+#endif
+
 
 #define FILE_MAX   (256ULL * 1024 * 1024 * 1024)
 #define SPARE_FDS  16                   /* fonts, while they are mapped */
@@ -109,7 +116,10 @@ preload(void)
     saved = environ;
     environ = none;
 
+    __lsan_disable();                       /* of folders under no HOME */
     (void) FcInit();
+    __lsan_enable();
+
     (void) EVP_Digest("", 0, digest, &n, EVP_sha256(), NULL);
     pango_get_log_attrs(thai, -1, 0, pango_language_from_string("th"), attrs,
                         3);

@@ -53,10 +53,10 @@ static const call allowed[] = {
 
     CALL(read), CALL(readv), CALL(pread64), CALL(preadv),
     CALL(write), CALL(writev), CALL(pwrite64), CALL(pwritev),
-    CALL(lseek), CALL(close), CALL(fadvise64), CALL(poll), CALL(ppoll),
+    CALL(lseek), CALL(close), CALL(poll), CALL(ppoll),
     CALL(fstat), CALL(stat), CALL(lstat), CALL(newfstatat), CALL(statx),
-    CALL(fstatfs), CALL(access), CALL(faccessat), CALL(faccessat2),
-    CALL(readlink), CALL(readlinkat),
+    CALL(access), CALL(faccessat), CALL(faccessat2), CALL(readlink),
+    CALL(readlinkat),
 
     /* memory; none that could be executed, see below */
 
@@ -253,17 +253,22 @@ add_thread(scmp_filter_ctx f)
 
 
 /*
- * SIGSYS, the last of those that have a name, is how a child ends, and stays so;
- * those above are used by what cancels threads, and nothing does.
+ * SIGSYS, the last of those that have a name, is how a child ends, and stays so.
+ * Of those above glibc takes two when it makes its first thread.
  */
 
 static int
 add_signals(scmp_filter_ctx f)
 {
-    int  rc;
+    int  rc, i;
 
     rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigaction), 1,
                           SCMP_A0_64(SCMP_CMP_LT, SIGSYS));
+
+    for (i = SIGSYS + 1; rc == 0 && i < SIGRTMIN; i++) {
+        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigaction), 1,
+                              SCMP_A0_64(SCMP_CMP_EQ, (scmp_datum_t) i));
+    }
 
     /* abort() and who falls: to itself only */
 
