@@ -279,6 +279,7 @@ is_ready(int sock)
     }
 
     json_decref(msg);
+    errno = EPERM;
 
     return ok;
 }

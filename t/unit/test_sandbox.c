@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -236,12 +237,17 @@ act_open(void)
 static void
 act_refused(void)
 {
+    int    zero;
     void  *p;
+
+    zero = 0;
 
     want(socket(AF_UNIX, SOCK_STREAM, 0), EACCES);
     want(kill(parent, 0), EPERM);
     want(syscall(SYS_tgkill, parent, parent, 0), ENOSYS);
     want(syscall(SYS_clone3, NULL, 0), ENOSYS);
+    want(syscall(SYS_futex, &zero, FUTEX_LOCK_PI, 0, NULL, NULL, 0), ENOSYS);
+    want(syscall(SYS_futex, &zero, FUTEX_WAIT, 1, NULL, NULL, 0), EAGAIN);
     want(prctl(PR_SET_PDEATHSIG, 0), ENOSYS);
     want(prctl(PR_SET_DUMPABLE, 1), ENOSYS);
     want(ioctl(2, TIOCSTI, "x"), ENOSYS);

@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fontconfig/fontconfig.h>
+#include <limits.h>
+#include <linux/capability.h>
 #include <openssl/evp.h>
 #include <pango/pango.h>
 #include <signal.h>
@@ -21,6 +23,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -276,6 +279,23 @@ fill_low(const int *fds, size_t n)
 
 
 static void
+close_from(int from, int to)
+{
+    int  max;
+
+    if (close_range((unsigned) from, (unsigned) to, 0) == 0) {
+        return;
+    }
+
+    max = (int) sysconf(_SC_OPEN_MAX);      /* Linux before 5.9 */
+
+    for ( /* void */ ; from <= to && from < max; from++) {
+        (void) close(from);
+    }
+}
+
+
+static void
 close_others(const int *fds, size_t n)
 {
     int     from;
@@ -285,14 +305,28 @@ close_others(const int *fds, size_t n)
 
     for (i = 0; i < n; i++) {
         if (fds[i] > from) {
-            (void) close_range((unsigned) from, (unsigned) fds[i] - 1, 0);
+            close_from(from, fds[i] - 1);
         }
         if (fds[i] >= from) {
             from = fds[i] + 1;
         }
     }
 
-    (void) close_range((unsigned) from, ~0U, 0);
+    close_from(from, INT_MAX);
+}
+
+
+/* For workers of root, as those in containers often are. */
+
+static bool
+drop_capabilities(void)
+{
+    struct __user_cap_data_struct    none[_LINUX_CAPABILITY_U32S_3];
+    struct __user_cap_header_struct  self = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
+    memset(none, 0, sizeof(none));
+
+    return syscall(SYS_capset, &self, none) == 0;
 }
 
 
@@ -320,8 +354,10 @@ sandbox_enter(const stage_task *task, pid_t parent, char *err, size_t len)
         return false;
     }
 
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        (void) snprintf(err, len, "no_new_privs: %s", strerror(errno));
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+        || (layers_used != 0 && !drop_capabilities()))
+    {
+        (void) snprintf(err, len, "privileges: %s", strerror(errno));
         free(fds);
         return false;
     }

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -64,7 +65,7 @@ static const call allowed[] = {
 
     /* threads */
 
-    CALL(futex), CALL(set_robust_list), CALL(rseq), CALL(gettid),
+    CALL(set_robust_list), CALL(rseq), CALL(gettid),
     CALL(sched_yield), CALL(sched_getaffinity), CALL(exit),
 
     /* the clock, where it is not read without the kernel */
@@ -253,6 +254,34 @@ add_thread(scmp_filter_ctx f)
 
 
 /*
+ * Waiting and waking.  What lends priorities and moves waiters is how kernels
+ * were broken into, and is used by nothing here.
+ */
+
+static int
+add_futex(scmp_filter_ctx f)
+{
+    int     rc;
+    size_t  i;
+
+    static const scmp_datum_t  ops[] = {
+        FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAKE_OP, FUTEX_WAIT_BITSET,
+        FUTEX_WAKE_BITSET
+    };
+
+    rc = 0;
+
+    for (i = 0; rc == 0 && i < sizeof(ops) / sizeof(ops[0]); i++) {
+        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(futex), 1,
+                              SCMP_A1_64(SCMP_CMP_MASKED_EQ,
+                                         (uint32_t) FUTEX_CMD_MASK, ops[i]));
+    }
+
+    return rc;
+}
+
+
+/*
  * SIGSYS, the last of those that have a name, is how a child ends, and stays so.
  * Of those above glibc takes two when it makes its first thread.
  */
@@ -373,6 +402,10 @@ add_rules(scmp_filter_ctx f)
 
     if (rc == 0) {
         rc = add_thread(f);
+    }
+
+    if (rc == 0) {
+        rc = add_futex(f);
     }
 
     if (rc == 0) {

@@ -489,8 +489,10 @@ sandbox_test(FILE *out, const char *dir, char *err, size_t len)
         }
 
         if (!good && ok) {
-            (void) snprintf(err, len, "a child %s %s", trials[i].layers == 0
-                            ? "cannot" : "can", trials[i].what);
+            (void) snprintf(err, len, "a child %s %s", got == BROKEN
+                            ? "could not be confined, to try to"
+                            : trials[i].layers == 0 ? "cannot" : "can",
+                            trials[i].what);
             ok = false;
         }
     }
