@@ -104,8 +104,8 @@ TOGETHER = auth autobahn bad_input clients config contract copy cors deletion \
            directives docs films forms grammar hls idempotency life log manners \
            metrics moved nchan neighbour neighbour_h3 neighbour_http \
            outage_postgres outage_redis outputs packs path plans results \
-           revision same_key scan schema session sharing sockets stream traps_calls traps_conf \
-           traps_media traps_postgres traps_sockets traps_stalls upload \
+           revision same_key sandbox scan schema session sharing sockets stream \
+           traps_calls traps_conf traps_media traps_postgres traps_sockets traps_stalls upload \
            waiting websocket
 PATIENT  = cancel drain events outputs_again postgres_away redis_away reload \
            storage worker_crash

@@ -392,12 +392,13 @@ static const struct {
 };
 
 
-/* How a child that is confined fares with it. */
+/* How a child that is confined fares with it; why, when it could not be. */
 
 static int
-fare(trial_pt run, trial *t, char *err, size_t len)
+fare(trial_pt run, trial *t, char *why, size_t len)
 {
     int          rc, result, status;
+    ssize_t      n;
     pid_t        pid;
     stage_file   file = { "lent", -1 };
     stage_task   task;
@@ -415,7 +416,8 @@ fare(trial_pt run, trial *t, char *err, size_t len)
     pid = result >= 0 && t->lent >= 0 ? fork() : -1;
 
     if (pid == 0) {
-        if (!sandbox_enter(&task, t->parent, err, len)) {
+        if (!sandbox_enter(&task, t->parent, why, len)) {
+            (void) !pwrite(result, why, strlen(why), 0);
             _exit(BROKEN);
         }
 
@@ -425,10 +427,15 @@ fare(trial_pt run, trial *t, char *err, size_t len)
               ? REFUSED : DONE);
     }
 
+    rc = pid < 0 ? -1 : waitpid(pid, &status, 0);
+    n = rc == pid ? pread(result, why, len - 1, 0) : 0;
+    why[n > 0 ? n : 0] = '\0';
+
     (void) close(result);
     (void) close(t->lent);
 
-    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+    if (rc < 0) {
+        (void) snprintf(why, len, "%s", strerror(errno));
         return BROKEN;
     }
 
@@ -488,12 +495,17 @@ sandbox_test(FILE *out, const char *dir, char *err, size_t len)
                     trials[i].what);
         }
 
-        if (!good && ok) {
-            (void) snprintf(err, len, "a child %s %s", got == BROKEN
-                            ? "could not be confined, to try to"
-                            : trials[i].layers == 0 ? "cannot" : "can",
-                            trials[i].what);
-            ok = false;
+        if (good || !ok) {
+            continue;
+        }
+
+        ok = false;
+
+        if (got == BROKEN) {
+            (void) snprintf(err, len, "a child cannot be confined: %s", why);
+        } else {
+            (void) snprintf(err, len, "a child %s %s", trials[i].layers == 0
+                            ? "cannot" : "can", trials[i].what);
         }
     }
 
