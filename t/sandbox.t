@@ -100,16 +100,17 @@ subtest 'the self-test' => sub {
     if ($> == 0) { is_deeply \@others, [], 'and all that must not be' }
     else         { note "refused without the sandbox: @others" }
 
+    # each layer alone: what the other would refuse is left, and nothing else
     ($code, $said) = run({ RENDER_SANDBOX => 'seccomp' }, undef, $worker, '--self-test');
     is $code, 1, 'with seccomp alone it fails';
     $v = verdicts($said);
     is $v->{'read a file of the system'}, 'NOT refused', 'for files can be read';
-    is $v->{$_}, 'ok', "but not: $_" for 'connect by TCP', 'start a program', 'make a file';
+    is_deeply [grep { $v->{$_} ne 'ok' && !/^read a file|^list a folder|^open its parent/ } @refused, @possible], [], 'and nothing else can be done';
     ($code, $said) = run({ RENDER_SANDBOX => 'landlock' }, undef, $worker, '--self-test');
     is $code, 1, 'with Landlock alone as well';
     $v = verdicts($said);
     is $v->{'send by UDP'}, 'NOT refused', 'for the network is there';
-    is $v->{$_}, 'ok', "but not: $_" for 'read a file of the system', 'start a program', 'make a file';
+    is_deeply [grep { $v->{$_} ne 'ok' } grep { /file|folder|parent's|program/ } @refused, @possible], [], 'but no file is';
 
     ($code, $said) = run({ RENDER_SANDBOX => 'Off' }, undef, $worker, '--self-test');
     is $code, 2, 'a word that nobody knows is refused';
@@ -181,8 +182,10 @@ subtest 'a sandbox that does not hold' => sub {
 };
 
 subtest 'the command' => sub {
-    spew("$dir/text.json", $json->encode({ timeline => { width => 64, height => 64, fps => 10, tracks => [ { clips => [
-        { asset => { type => 'text', text => 'A' }, duration => 0.3 } ] } ] } }));
+    # Thai is written without spaces: where its lines break is known by a dictionary
+    my $thai = JSON::PP->new->utf8->allow_nonref->decode('"สวัสดีชาวโลกภาษาไทยเป็นภาษาที่สวยงามมาก"');
+    spew("$dir/text.json", $json->encode({ timeline => { width => 320, height => 240, fps => 10, tracks => [ { clips => [
+        { asset => { type => 'text', text => $thai, font => { size => 32 } }, width => 200, duration => 0.3 } ] } ] } }));
     my @compose = ("$build/render", 'compose', "$dir/text.json", '-o', "$dir/text.mp4");
     my ($code, $said) = run({}, undef, @compose);
     is $code, 0, 'makes a film' or diag $said;
@@ -220,7 +223,6 @@ subtest 'a child at work' => sub {
     cmp_ok $files, '<', 128, 'few descriptors' or diag "@open";
     is_deeply [grep { /socket/ } map { readlink("/proc/$child/fd/$_") // '' } @open], [], 'none of which is a socket';
     is slurp("/proc/$child/environ") =~ s/\0//gr, '', 'and no environment';
-    is hex($status->{CapEff}) + hex($status->{CapPrm}), 0, 'nor any capability';
     my ($zygote) = grep { render_children($s) && (slurp("/proc/$_/task/$_/children") =~ /\b$child\b/) } helpers($s);
     is status_of($zygote)->{Seccomp}, 0, 'who forks it is not confined' if $zygote;
     thaw($child);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -228,9 +229,16 @@ act_open(void)
         want(syscall(SYS_openat, AT_FDCWD, "/tmp", flags[i], 0600), EACCES);
     }
 
+}
+
+
+static void
+act_read(void)
+{
     want(open("/etc/passwd", O_RDONLY), EACCES);
     want(open("/proc/self/mem", O_RDONLY), EACCES);
-    want(open("/dev/tty", O_RDONLY), EACCES);
+    want(open("/dev/null", O_RDWR), EACCES);
+    want(open("/", O_RDONLY | O_DIRECTORY), EACCES);
 }
 
 
@@ -292,8 +300,61 @@ test_refused(void **state)
 
     check_lives(act_keep_sigsys);
     check_lives(act_open);
+    check_lives(act_read);
     check_lives(act_refused);
     check_lives(act_limits);
+}
+
+
+static void
+prepare(unsigned layers)
+{
+    char  why[256];
+
+    if (!sandbox_prepare(layers, why, sizeof(why))
+        || !sandbox_test(NULL, NULL, why, sizeof(why)))
+    {
+        fail_msg("layers %u: %s", layers, why);
+    }
+}
+
+
+/* Seen where seccomp lets one look, and told only to root. */
+
+static void
+act_capabilities(void)
+{
+    struct __user_cap_data_struct    caps[_LINUX_CAPABILITY_U32S_3];
+    struct __user_cap_header_struct  self = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
+    if (syscall(SYS_capget, &self, caps) != 0
+        || (caps[0].effective | caps[0].permitted | caps[1].effective
+            | caps[1].permitted) != 0)
+    {
+        _exit(1);
+    }
+}
+
+
+/* What each layer refuses must not depend on the other. */
+
+static void
+test_alone(void **state)
+{
+    (void) state;
+
+    prepare(SANDBOX_SECCOMP);
+    check_ended(act_exec, "execve");
+    check_ended(act_socket, "socket");
+    check_lives(act_keep_sigsys);
+    check_lives(act_open);
+    check_lives(act_refused);
+
+    prepare(SANDBOX_LANDLOCK);
+    check_lives(act_read);
+    check_lives(act_capabilities);
+
+    prepare(SANDBOX_ALL);
 }
 
 
@@ -457,9 +518,8 @@ test_prepare(void **state)
     assert_int_equal(sandbox_kernel(SANDBOX_ALL, why, sizeof(why)),
                      SANDBOX_ALL);
     assert_string_equal(why, "");
-    assert_true(sandbox_prepare(SANDBOX_ALL, why, sizeof(why)));
+    prepare(SANDBOX_ALL);
     assert_true(sandbox_ready());
-    assert_true(sandbox_test(NULL, NULL, why, sizeof(why)));
 }
 
 
@@ -472,6 +532,7 @@ main(void)
         cmocka_unit_test(test_prepare),
         cmocka_unit_test(test_ended),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_alone),
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_told),
         cmocka_unit_test(test_many_files),
