@@ -98,9 +98,9 @@ local_lend(local_task *t, const char *name, const char *path, int open_flags)
 
 /*
  * The same sandbox as a worker's, as far as the kernel has it: the files are
- * those of who calls, and may be a stranger's nevertheless.  A worker without it
- * would not start; here it is said, once, since nobody else's files are near.
- * RENDER_SANDBOX is obeyed to the letter.
+ * those of who calls, and may be a stranger's nevertheless.  A worker without
+ * it would not start; here it is said, once, since nobody else's files are
+ * near.  RENDER_SANDBOX is obeyed to the letter.
  */
 
 static bool

@@ -141,8 +141,8 @@ sandbox_setting(unsigned *layers)
         rn_log(RN_LOG_WARN, "RENDER_SANDBOX=%s: files of strangers are read "
                "%s", s, *layers == 0 ? "WITHOUT A SANDBOX: who takes over a "
                "decoder can do what this user can"
-               : *layers == SANDBOX_SECCOMP ? "without Landlock: who takes over "
-               "a decoder can read what this user can"
+               : *layers == SANDBOX_SECCOMP ? "without Landlock: who takes "
+               "over a decoder can read what this user can"
                : "without seccomp: who takes over a decoder reaches the "
                "network and the kernel");
     }
@@ -659,8 +659,8 @@ main(int argc, char **argv)
             return 0;
         }
         fprintf(stderr, "usage: render-worker [--self-test]\n\n"
-                "--self-test tries to break out of the sandbox.  Settings, from "
-                "the environment (or NAME_FILE): DATABASE_URL, REDIS_URL, "
+                "--self-test tries to break out of the sandbox.  Settings, "
+                "from the environment (or NAME_FILE): DATABASE_URL, REDIS_URL, "
                 "RENDER_STORAGE, RENDER_SLOTS, RENDER_DRAIN_TIMEOUT, "
                 "RENDER_SANDBOX, LOG_LEVEL, LOG_FORMAT\n");
         return strcmp(argv[1], "--help") == 0 ? 0 : 2;

@@ -114,7 +114,7 @@ preload(void)
     PangoLogAttr    attrs[8];
     unsigned char   digest[EVP_MAX_MD_SIZE];
 
-    static const char  thai[] = "\340\270\201\340\270\262";     /* two letters */
+    static const char  thai[] = "\340\270\201\340\270\262"; /* two letters */
 
     saved = environ;
     environ = none;

@@ -282,8 +282,8 @@ add_futex(scmp_filter_ctx f)
 
 
 /*
- * SIGSYS, the last of those that have a name, is how a child ends, and stays so.
- * Of those above glibc takes two when it makes its first thread.
+ * SIGSYS, the last of those that have a name, is how a child ends, and stays
+ * so.  Of those above glibc takes two when it makes its first thread.
  */
 
 static int
@@ -420,7 +420,7 @@ add_rules(scmp_filter_ctx f)
 }
 
 
-/* The filter's program, through a file, which is all that libseccomp 2.5 has. */
+/* The filter's program, through a file: all that libseccomp 2.5 has. */
 
 static int
 read_program(scmp_filter_ctx f)

@@ -363,7 +363,7 @@ need_fonts(const trial *t)
 
 static const struct {
     trial_pt     run;
-    unsigned     layers;                /* that refuse it; 0: must be possible */
+    unsigned     layers;                /* that refuse it; 0: it must work */
     const char  *what;
 } trials[] = {
     { try_tcp, CALLS, "connect by TCP" },
