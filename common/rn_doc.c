@@ -24,7 +24,8 @@ const rn_limits  rn_limits_default = {
 };
 
 static const char *const type_names[] = {
-    "none", "video", "image", "audio", "color", "text", "shape",
+    "none", "video", "image", "audio", "color", "text", "shape", "caption",
+    "font",
 };
 
 
@@ -71,6 +72,22 @@ rn_read_moment(rn_reader *r, json_t *value, void *out)
 
 
 static void
+read_safe_area(rn_reader *r, json_t *value, void *out)
+{
+    rn_length  l;
+
+    memset(&l, 0, sizeof(l));
+    rn_read_length(r, value, &l);
+
+    if (l.set && (l.value < 0 || l.value > (l.percent ? 40 : 2000))) {
+        rn_report(r, "must be 0 to 40 per cent, or 0 to 2000 px");
+    } else if (l.set) {
+        *(rn_length *) out = l;
+    }
+}
+
+
+static void
 read_timeline(rn_reader *r, json_t *value, void *out)
 {
     static const rn_field fields[] = {
@@ -80,7 +97,8 @@ read_timeline(rn_reader *r, json_t *value, void *out)
         { "background", rn_read_color, AT(rn_doc, background) },
         { "tracks",     rn_read_tracks, 0 },
         { "markers",    rn_read_markers, 0 },
-        { "fonts", NULL, 0 },
+        { "safe_area",  read_safe_area, AT(rn_doc, safe_area) },
+        { "fonts",      rn_read_fonts, 0 },
         { NULL, NULL, 0 }
     };
 

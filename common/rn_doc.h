@@ -37,7 +37,8 @@ typedef struct {
 
 typedef enum {
     RN_ASSET_NONE, RN_ASSET_VIDEO, RN_ASSET_IMAGE, RN_ASSET_AUDIO,
-    RN_ASSET_COLOR, RN_ASSET_TEXT, RN_ASSET_SHAPE
+    RN_ASSET_COLOR, RN_ASSET_TEXT, RN_ASSET_SHAPE, RN_ASSET_CAPTION,
+    RN_ASSET_FONT
 } rn_asset_type;
 
 typedef enum {
@@ -85,6 +86,8 @@ typedef enum {
 
 #define RN_EFFECTS_MAX    8
 #define RN_KEYFRAMES_MAX  1000
+#define RN_FONTS_MAX      16
+#define RN_WORDS_MAX      20000
 
 typedef enum { RN_ALIGN_START, RN_ALIGN_CENTER, RN_ALIGN_END } rn_align;
 
@@ -97,7 +100,8 @@ typedef enum {
 typedef enum {
     RN_FORMAT_MP4, RN_FORMAT_WEBM, RN_FORMAT_MOV, RN_FORMAT_GIF,
     RN_FORMAT_MP3, RN_FORMAT_M4A, RN_FORMAT_WAV, RN_FORMAT_PNG,
-    RN_FORMAT_JPG, RN_FORMAT_PNG_SEQUENCE, RN_FORMAT_SPRITE, RN_FORMAT_HLS
+    RN_FORMAT_JPG, RN_FORMAT_PNG_SEQUENCE, RN_FORMAT_SPRITE, RN_FORMAT_HLS,
+    RN_FORMAT_VTT, RN_FORMAT_SRT
 } rn_format;
 
 typedef struct {
@@ -107,14 +111,25 @@ typedef struct {
     uint32_t        color;              /* RGBA: of a colour, or the letters */
     uint32_t        background;         /* RGBA, behind a text */
     const char     *text;
+    bool            markup;             /* which the text is: see rn_cues.h */
     const char     *family;
-    double          size;               /* px on the canvas */
+    double          size;               /* px on the canvas; 0, of a caption:
+                                           by the canvas's height */
+    double          min_size;           /* px, to which a text may shrink to
+                                           fit its box; 0: it does not */
     bool            bold, italic;
     rn_align        align;
     rn_shape_kind   shape;
-    uint32_t        stroke;             /* RGBA, of a shape's outline */
-    double          stroke_width;       /* px */
+    uint32_t        stroke;             /* RGBA, of an outline */
+    double          stroke_width;       /* px; -1, of a caption: by its size */
     int             points;             /* of a star */
+
+    json_t         *words;              /* of a caption: [{text, start, end}] */
+    double          spoken;             /* s: the end of the last of them */
+    uint32_t        highlight;          /* RGBA of the word that is heard, 0 */
+    int             max_words;          /* shown at once */
+    bool            burn;               /* into the picture */
+    const char     *language;           /* BCP 47 */
 } rn_asset;
 
 typedef struct {
@@ -187,6 +202,7 @@ typedef struct {
 } rn_rendition;
 
 #define RN_RENDITIONS_MAX  6
+#define RN_LANGUAGES_MAX   8            /* of captions in a stream */
 
 typedef struct {
     char            pointer[32];
@@ -199,6 +215,7 @@ typedef struct {
     rn_time         from, len;          /* which part; auto: all, to the end */
     rn_time         at;                 /* of png and jpg; auto: the poster's */
     double          interval;           /* s, of sprite; 0: so that it fits */
+    const char     *language;           /* of vtt and srt; NULL: all */
     rn_rendition    renditions[RN_RENDITIONS_MAX];      /* of hls */
     size_t          n_renditions;
 } rn_output;
@@ -217,6 +234,9 @@ typedef struct {
     int             width, height;
     rn_rational     fps;
     uint32_t        background;
+    rn_length       safe_area;          /* kept free at the canvas's edges */
+    int             fonts[RN_FONTS_MAX];        /* indexes in refs */
+    size_t          n_fonts;
     rn_track       *tracks;
     size_t          n_tracks, n_clips;
     rn_ref         *refs;               /* distinct sources */
@@ -255,6 +275,9 @@ const char *rn_format_name(rn_format format);
 bool rn_format_has_pictures(rn_format format);
 bool rn_format_is_film(rn_format format);
 bool rn_format_has_sound(rn_format format);
+
+/* Whether it is a file of captions. */
+bool rn_format_is_text(rn_format format);
 
 /* The name of what moves, and the count of its numbers (1, 2 or 4). */
 const char *rn_move_name(rn_move move);

@@ -8,8 +8,8 @@
 #include <string.h>
 
 
-static void
-read_src(rn_reader *r, json_t *value, void *out)
+void
+rn_read_src(rn_reader *r, json_t *value, void *out)
 {
     const char  *s;
 
@@ -57,7 +57,8 @@ read_type(rn_reader *r, json_t *value, void *out)
         { "video", RN_ASSET_VIDEO }, { "image", RN_ASSET_IMAGE },
         { "audio", RN_ASSET_AUDIO }, { "color", RN_ASSET_COLOR },
         { "text", RN_ASSET_TEXT }, { "shape", RN_ASSET_SHAPE },
-        { "svg", -1 }, { "speech", -1 }, { "caption", -1 },
+        { "caption", RN_ASSET_CAPTION },
+        { "svg", -1 }, { "speech", -1 },
         { "blackboard", -1 }, { "avatar", -1 }, { "waveform", -1 },
         { NULL, 0 }
     };
@@ -66,61 +67,6 @@ read_type(rn_reader *r, json_t *value, void *out)
     if (word >= 0) {
         *(rn_asset_type *) out = (rn_asset_type) word;
     }
-}
-
-
-static void
-read_font_size(rn_reader *r, json_t *value, void *out)
-{
-    (void) rn_read_between(r, value, 4, 1000, out);
-}
-
-
-static void
-read_weight(rn_reader *r, json_t *value, void *out)
-{
-    int  word;
-
-    static const rn_word words[] = {
-        { "normal", 0 }, { "bold", 1 }, { NULL, 0 }
-    };
-
-    word = rn_read_word(r, value, words);
-    if (word >= 0) {
-        *(bool *) out = word;
-    }
-}
-
-
-static void
-read_style(rn_reader *r, json_t *value, void *out)
-{
-    int  word;
-
-    static const rn_word words[] = {
-        { "normal", 0 }, { "italic", 1 }, { NULL, 0 }
-    };
-
-    word = rn_read_word(r, value, words);
-    if (word >= 0) {
-        *(bool *) out = word;
-    }
-}
-
-
-static void
-read_font(rn_reader *r, json_t *value, void *out)
-{
-    static const rn_field fields[] = {
-        { "family", rn_read_text,   AT(rn_asset, family) },
-        { "size",   read_font_size, AT(rn_asset, size) },
-        { "color",  rn_read_color,  AT(rn_asset, color) },
-        { "weight", read_weight,    AT(rn_asset, bold) },
-        { "style",  read_style,     AT(rn_asset, italic) },
-        { NULL, NULL, 0 }
-    };
-
-    (void) rn_read_object(r, value, fields, out);
 }
 
 
@@ -181,16 +127,15 @@ read_points(rn_reader *r, json_t *value, void *out)
 
 /* Distinct sources are few; the list is searched as it stands. */
 
-static int
-add_ref(rn_reader *r, rn_asset *asset)
+int
+rn_add_ref(rn_reader *r, const char *src, rn_asset_type type)
 {
     size_t   i;
     rn_ref  *refs;
     rn_doc  *doc = r->doc;
 
     for (i = 0; i < doc->n_refs; i++) {
-        if (doc->refs[i].type == asset->type
-            && strcmp(doc->refs[i].src, asset->src) == 0)
+        if (doc->refs[i].type == type && strcmp(doc->refs[i].src, src) == 0)
         {
             return (int) i;
         }
@@ -205,8 +150,8 @@ add_ref(rn_reader *r, rn_asset *asset)
         doc->refs = refs;
     }
 
-    doc->refs[i].src = asset->src;
-    doc->refs[i].type = asset->type;
+    doc->refs[i].src = src;
+    doc->refs[i].type = type;
     (void) snprintf(doc->refs[i].pointer, sizeof(doc->refs[i].pointer),
                     "%.80s/src", r->path);
     doc->n_refs++;
@@ -224,27 +169,47 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
 
     static const rn_field fields[] = {
         { "type",       read_type,      AT(rn_asset, type) },
-        { "src",        read_src,       AT(rn_asset, src) },
+        { "src",        rn_read_src,       AT(rn_asset, src) },
         { "color",      rn_read_color,  AT(rn_asset, color) },
         { "text",       rn_read_text,   AT(rn_asset, text) },
-        { "font",       read_font,      0 },
+        { "font",       rn_read_font,   0 },
         { "background", rn_read_color,  AT(rn_asset, background) },
         { "align",      rn_read_align,  AT(rn_asset, align) },
         { "shape",      read_shape,     AT(rn_asset, shape) },
         { "fill",       rn_read_color,  AT(rn_asset, color) },
         { "stroke",     read_stroke,    0 },
         { "points",     read_points,    AT(rn_asset, points) },
+        { "words",      rn_read_words,  0 },
+        { "highlight",  rn_read_color,  AT(rn_asset, highlight) },
+        { "max_words",  rn_read_max_words, AT(rn_asset, max_words) },
+        { "burn",       rn_read_bool,   AT(rn_asset, burn) },
+        { "language",   rn_read_language, AT(rn_asset, language) },
         { NULL, NULL, 0 }
     };
 
+    enum {
+        TEXT = 1 << RN_ASSET_TEXT, SHAPE = 1 << RN_ASSET_SHAPE,
+        CAPTION = 1 << RN_ASSET_CAPTION,
+    };
+
     static const struct {
-        const char     *name;
-        rn_asset_type   type;
+        const char  *name;
+        unsigned     types;
+        const char  *words;
     } only[] = {
-        { "text", RN_ASSET_TEXT }, { "font", RN_ASSET_TEXT },
-        { "background", RN_ASSET_TEXT }, { "align", RN_ASSET_TEXT },
-        { "shape", RN_ASSET_SHAPE }, { "fill", RN_ASSET_SHAPE },
-        { "stroke", RN_ASSET_SHAPE }, { "points", RN_ASSET_SHAPE },
+        { "text", TEXT, "a text" },
+        { "font", TEXT | CAPTION, "a text or a caption" },
+        { "background", TEXT | CAPTION, "a text or a caption" },
+        { "align", TEXT | CAPTION, "a text or a caption" },
+        { "shape", SHAPE, "a shape" },
+        { "fill", SHAPE, "a shape" },
+        { "stroke", SHAPE | TEXT | CAPTION, "a shape, a text or a caption" },
+        { "points", SHAPE, "a shape" },
+        { "words", CAPTION, "a caption" },
+        { "highlight", CAPTION, "a caption" },
+        { "max_words", CAPTION, "a caption" },
+        { "burn", CAPTION, "a caption" },
+        { "language", CAPTION, "a caption" },
     };
 
     a->color = 0xffffffff;
@@ -254,6 +219,9 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
     a->ref = -1;
     a->stroke = 0xffffffff;
     a->points = 5;
+    a->max_words = 8;
+    a->burn = true;
+    a->language = "und";
 
     if (!rn_read_object(r, value, fields, a)) {
         return;
@@ -269,13 +237,16 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         return;                             /* reported where it stands */
     }
 
-    if (type == RN_ASSET_VIDEO || type == RN_ASSET_IMAGE
-        || type == RN_ASSET_AUDIO)
+    if (type == RN_ASSET_CAPTION) {
+        rn_check_caption(r, value, a);
+
+    } else if (type == RN_ASSET_VIDEO || type == RN_ASSET_IMAGE
+               || type == RN_ASSET_AUDIO)
     {
         if (json_object_get(value, "src") == NULL) {
             rn_report(r, "a %s needs a \"src\"", rn_asset_type_name(type));
         } else if (a->src != NULL) {
-            a->ref = add_ref(r, a);
+            a->ref = rn_add_ref(r, a->src, type);
         }
 
     } else if (json_object_get(value, "src") != NULL) {
@@ -295,17 +266,22 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         rn_report(r, "a color needs a \"color\"");
     }
 
+    if (type == RN_ASSET_TEXT
+        && json_object_get(json_object_get(value, "stroke"), "color") == NULL)
+    {
+        a->stroke = 0x000000ff;             /* letters are light */
+    }
+
     if (type == RN_ASSET_SHAPE && json_object_get(value, "shape") == NULL) {
         rn_report(r, "a shape needs a \"shape\"");
     }
 
     for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
-        if (type != only[i].type
+        if (!(only[i].types & 1u << type)
             && json_object_get(value, only[i].name) != NULL)
         {
             len = rn_enter(r, only[i].name);
-            rn_report(r, "only a %s has \"%s\"",
-                      rn_asset_type_name(only[i].type), only[i].name);
+            rn_report(r, "only %s has \"%s\"", only[i].words, only[i].name);
             rn_leave(r, len);
         }
     }

@@ -220,15 +220,16 @@ refuse_meaningless(rn_reader *r, json_t *value, rn_asset_type type)
         VIDEO = 1 << RN_ASSET_VIDEO, IMAGE = 1 << RN_ASSET_IMAGE,
         AUDIO = 1 << RN_ASSET_AUDIO, COLOR = 1 << RN_ASSET_COLOR,
         TEXT = 1 << RN_ASSET_TEXT, SHAPE = 1 << RN_ASSET_SHAPE,
-        SEEN = VIDEO | IMAGE | COLOR | TEXT | SHAPE, HEARD = VIDEO | AUDIO,
+        CAPTION = 1 << RN_ASSET_CAPTION, MOVES = VIDEO | IMAGE | COLOR | TEXT
+        | SHAPE, SEEN = MOVES | CAPTION, HEARD = VIDEO | AUDIO,
     };
 
     static const struct {
         const char  *name;
         unsigned     types;
     } only[] = {
-        { "in_point",   HEARD },
-        { "out_point",  HEARD },
+        { "in_point",   HEARD | CAPTION },
+        { "out_point",  HEARD | CAPTION },
         { "speed",      HEARD },
         { "volume",     HEARD },
         { "fade_in",    HEARD },
@@ -237,14 +238,15 @@ refuse_meaningless(rn_reader *r, json_t *value, rn_asset_type type)
         { "crop",       VIDEO | IMAGE },
         { "effects",    VIDEO | IMAGE },
         { "radius",     VIDEO | IMAGE | COLOR },
-        { "height",     SEEN & ~(unsigned) TEXT },
+        { "height",     MOVES },
         { "width",      SEEN },
         { "position",   SEEN },
         { "offset",     SEEN },
         { "opacity",    SEEN },
         { "rotate",     SEEN },
         { "scale",      SEEN },
-        { "transition", SEEN },
+        { "transition", MOVES },
+        { "keyframes",  MOVES | AUDIO },
     };
 
     for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
@@ -260,16 +262,38 @@ refuse_meaningless(rn_reader *r, json_t *value, rn_asset_type type)
 }
 
 
-/* The lines of a text are broken once; its width cannot move. */
+/* The lines of a text are broken once; its sides cannot move. */
 
 static void
-refuse_text_width(rn_reader *r, json_t *keyframes, rn_asset_type type)
+refuse_text_size(rn_reader *r, json_t *keyframes, rn_asset_type type)
+{
+    size_t  i, len;
+
+    static const char *const sides[] = { "width", "height" };
+
+    for (i = 0; type == RN_ASSET_TEXT && i < 2; i++) {
+        if (json_object_get(keyframes, sides[i]) != NULL) {
+            len = rn_enter(r, sides[i]);
+            rn_report(r, "of a text does not move; \"scale\" does");
+            rn_leave(r, len);
+        }
+    }
+}
+
+
+/* The height of a text is that of its lines, unless they shrink to fit. */
+
+static void
+check_text_height(rn_reader *r, const rn_clip *c)
 {
     size_t  len;
 
-    if (type == RN_ASSET_TEXT && json_object_get(keyframes, "width") != NULL) {
-        len = rn_enter(r, "width");
-        rn_report(r, "of a text does not move; \"scale\" does");
+    if (c->asset.type == RN_ASSET_TEXT && c->height.set
+        && c->asset.min_size == 0)
+    {
+        len = rn_enter(r, "height");
+        rn_report(r, "has no meaning for a text that does not shrink to fit: "
+                  "see \"min_size\" of its font");
         rn_leave(r, len);
     }
 }
@@ -311,6 +335,26 @@ read_radius(rn_reader *r, json_t *value, void *out)
 
     if (l->set && l->value < 0) {
         rn_report(r, "must not be less than 0");
+    }
+}
+
+
+/* Captions stand below, and last as long as the film if nothing is said. */
+
+static void
+set_caption(rn_clip *c, json_t *value)
+{
+    if (json_object_get(value, "position") == NULL) {
+        c->v = RN_ALIGN_END;
+    }
+
+    if (json_object_get(value, "duration") == NULL) {
+        c->duration.kind = RN_TIME_END;
+    }
+
+    if (!c->width.set) {
+        c->width.set = c->width.percent = true;
+        c->width.value = 80;
     }
 }
 
@@ -400,12 +444,17 @@ rn_read_clip(rn_reader *r, json_t *value, rn_clip *c, rn_track_kind kind)
     }
 
     refuse_meaningless(r, value, type);
+    check_text_height(r, c);
+
+    if (type == RN_ASSET_CAPTION) {
+        set_caption(c, value);
+    }
 
     v = json_object_get(value, "keyframes");
-    if (v != NULL) {
+    if (v != NULL && type != RN_ASSET_CAPTION) {
         len = rn_enter(r, "keyframes");
         refuse_meaningless(r, v, type);
-        refuse_text_width(r, v, type);
+        refuse_text_size(r, v, type);
         rn_leave(r, len);
     }
 }

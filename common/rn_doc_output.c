@@ -24,6 +24,7 @@ enum {
     SEEN = 4,
     HEARD = 8,
     STILL = 16,
+    TEXT = 32,
 };
 
 static const struct {
@@ -42,6 +43,8 @@ static const struct {
     [RN_FORMAT_PNG_SEQUENCE] = { "png-sequence", MOVES | SEEN },
     [RN_FORMAT_SPRITE] = { "sprite", SEEN },
     [RN_FORMAT_HLS] = { "hls", FILM | MOVES | SEEN | HEARD },
+    [RN_FORMAT_VTT] = { "vtt", TEXT },
+    [RN_FORMAT_SRT] = { "srt", TEXT },
 };
 
 
@@ -73,6 +76,13 @@ rn_format_has_sound(rn_format format)
 }
 
 
+bool
+rn_format_is_text(rn_format format)
+{
+    return (formats[format].is & TEXT) != 0;
+}
+
+
 static void
 read_format(rn_reader *r, json_t *value, void *out)
 {
@@ -84,7 +94,8 @@ read_format(rn_reader *r, json_t *value, void *out)
         { "mp3", RN_FORMAT_MP3 }, { "m4a", RN_FORMAT_M4A },
         { "wav", RN_FORMAT_WAV }, { "png", RN_FORMAT_PNG },
         { "jpg", RN_FORMAT_JPG }, { "png-sequence", RN_FORMAT_PNG_SEQUENCE },
-        { "sprite", RN_FORMAT_SPRITE }, { "hls", RN_FORMAT_HLS }, { NULL, 0 }
+        { "sprite", RN_FORMAT_SPRITE }, { "hls", RN_FORMAT_HLS },
+        { "vtt", RN_FORMAT_VTT }, { "srt", RN_FORMAT_SRT }, { NULL, 0 }
     };
 
     word = rn_read_word(r, value, words);
@@ -233,7 +244,9 @@ refuse_meaningless(rn_reader *r, json_t *value, rn_format format)
         { "height",     SEEN,          0 },
         { "fps",        MOVES,         0 },
         { "audio",      HEARD,         0 },
-        { "range",      MOVES | HEARD, 1u << RN_FORMAT_SPRITE },
+        { "range",      MOVES | HEARD | TEXT, 1u << RN_FORMAT_SPRITE },
+        { "quality",    ~(unsigned) TEXT, 0 },
+        { "language",   TEXT,          0 },
         { "time",       STILL,         0 },
         { "codec",      0,             1u << RN_FORMAT_MOV },
         { "interval",   0,             1u << RN_FORMAT_SPRITE },
@@ -269,6 +282,7 @@ read_output(rn_reader *r, json_t *value, rn_output *o)
         { "time",     rn_read_moment, AT(rn_output, at) },
         { "interval", read_interval,  AT(rn_output, interval) },
         { "renditions", read_renditions, 0 },
+        { "language", rn_read_language, AT(rn_output, language) },
         { "audio", NULL, 0 },
         { NULL, NULL, 0 }
     };
@@ -306,7 +320,9 @@ is_track_of(const char *name, const rn_output *o)
 
     return strcmp(name, "-s") == 0
            || (strncmp(name, "-v", 2) == 0 && name[2] >= '0'
-               && name[2] < '0' + RN_RENDITIONS_MAX && name[3] == '\0');
+               && name[2] < '0' + RN_RENDITIONS_MAX && name[3] == '\0')
+           || (strncmp(name, "-c", 2) == 0 && name[2] >= '0'
+               && name[2] < '0' + RN_LANGUAGES_MAX && name[3] == '\0');
 }
 
 

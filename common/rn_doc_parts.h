@@ -13,6 +13,18 @@
 /* rn_doc_asset.c; out is an rn_asset */
 void rn_read_asset(rn_reader *r, json_t *value, void *out);
 
+/* rn_doc_asset.c: a source, its index in the document's refs; -1: no memory */
+void rn_read_src(rn_reader *r, json_t *value, void *out);
+int rn_add_ref(rn_reader *r, const char *src, rn_asset_type type);
+
+/* rn_doc_text.c; out is an rn_asset, and an rn_doc of the last */
+void rn_read_font(rn_reader *r, json_t *value, void *out);
+void rn_read_words(rn_reader *r, json_t *value, void *out);
+void rn_read_max_words(rn_reader *r, json_t *value, void *out);
+void rn_read_language(rn_reader *r, json_t *value, void *out);
+void rn_check_caption(rn_reader *r, json_t *value, rn_asset *a);
+void rn_read_fonts(rn_reader *r, json_t *value, void *out);
+
 /* rn_doc_track.c; out is an rn_doc */
 void rn_read_tracks(rn_reader *r, json_t *value, void *out);
 

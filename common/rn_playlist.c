@@ -2,6 +2,7 @@
 
 #include "rn_playlist.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -115,7 +116,8 @@ rn_playlist_master(json_t *o)
 {
     size_t       i;
     writer       w;
-    json_t      *v, *sound, *canvas, *list;
+    json_t      *v, *sound, *canvas, *list, *captions;
+    const char  *language;
     json_int_t   den;
 
     memset(&w, 0, sizeof(w));
@@ -135,12 +137,22 @@ rn_playlist_master(json_t *o)
             name_of(&w, sound, "uri"));
     }
 
+    captions = json_object_get(o, "captions");
+
+    json_array_foreach(captions, i, v) {
+        language = name_of(&w, v, "language");
+
+        put(&w, "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"captions\",NAME=\"%s"
+            "\",LANGUAGE=\"%s\",DEFAULT=NO,AUTOSELECT=YES,URI=\"%s\"\n",
+            language, language, name_of(&w, v, "uri"));
+    }
+
     json_array_foreach(list, i, v) {
         canvas = json_object_get(v, "canvas");
         den = json_integer_value(json_array_get(canvas, 3));
 
         put(&w, "#EXT-X-STREAM-INF:BANDWIDTH=%lld,CODECS=\"%s%s%s\","
-            "RESOLUTION=%lldx%lld,FRAME-RATE=%.3f%s\n%s\n",
+            "RESOLUTION=%lldx%lld,FRAME-RATE=%.3f%s%s\n%s\n",
             (long long) count_of(&w, v, "bandwidth"), name_of(&w, v, "codec"),
             json_is_object(sound) ? "," : "",
             json_is_object(sound) ? name_of(&w, sound, "codec") : "",
@@ -149,8 +161,23 @@ rn_playlist_master(json_t *o)
             (double) json_integer_value(json_array_get(canvas, 2))
             / (double) (den > 0 ? den : 1),
             json_is_object(sound) ? ",AUDIO=\"sound\"" : "",
+            json_array_size(captions) > 0 ? ",SUBTITLES=\"captions\"" : "",
             name_of(&w, v, "uri"));
     }
+
+    return taken(&w);
+}
+
+
+char *
+rn_playlist_captions(const char *uri, double seconds)
+{
+    writer  w;
+
+    memset(&w, 0, sizeof(w));
+    put(&w, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-TARGETDURATION:%.0f\n"
+        "#EXT-X-PLAYLIST-TYPE:VOD\n" START "#EXTINF:%.6f,\n%s\n"
+        "#EXT-X-ENDLIST\n", FORMAT, ceil(seconds), seconds, uri);
 
     return taken(&w);
 }

@@ -12,10 +12,14 @@
 
 /*
  * The playlist of all sizes: {"renditions": [{"uri", "bandwidth", "canvas": [w,
- * h, fps num, fps den], "codec"}], "sound": {"uri", "codec"} or absent}.
+ * h, fps num, fps den], "codec"}], "sound": {"uri", "codec"} or absent,
+ * "captions": [{"uri", "language"}] or absent}.
  * Freed with free(); NULL: what is given does not make one, or no memory.
  */
 char *rn_playlist_master(json_t *o);
+
+/* That of a file of captions which lasts for so many seconds. */
+char *rn_playlist_captions(const char *uri, double seconds);
 
 /*
  * One track's: {"target": s, "growing": bool, "ended": bool, "files": [{"uri",

@@ -4,6 +4,7 @@
  */
 
 #include "rn_timeline.h"
+#include "rn_cues.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -77,6 +78,8 @@ rn_facts_read(json_t *probe, const char *sha256, rn_facts *f)
     f->has_audio = json_is_object(audio);
     f->channels = (int) json_integer_value(json_object_get(audio, "channels"));
     f->copy = json_object_get(probe, "copy");
+    f->cues = json_object_get(probe, "cues");
+    f->ass = json_object_get(probe, "ass");
     f->known = true;
 
     return true;
@@ -130,14 +133,14 @@ usable(resolver *rs, const rn_clip *c, const rn_facts *f)
     }
 
     if (c->asset.type == RN_ASSET_AUDIO ? !f->has_audio
-        : c->asset.type == RN_ASSET_IMAGE ? strcmp(f->kind, "image") != 0
-        : strcmp(f->kind, "video") != 0)
+        : strcmp(f->kind, rn_asset_type_name(c->asset.type)) != 0)
     {
         (void) snprintf(text, sizeof(text), "is %s%s, %s",
                         strchr("aeiou", f->kind[0]) ? "an " : "a ", f->kind,
                         c->asset.type == RN_ASSET_AUDIO ? "and has no sound"
                         : c->asset.type == RN_ASSET_IMAGE ? "not an image"
-                        : "not a video");
+                        : c->asset.type == RN_ASSET_CAPTION
+                        ? "not a file of captions" : "not a video");
         problem_at(rs, c, "/asset/src", text);
         return false;
     }
@@ -155,12 +158,14 @@ static double
 length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
 {
     char         text[200];
-    double       in, out, len;
+    double       in, out, len, natural;
     rn_rational  fps = rs->doc->fps;
 
     *avail = 0;
 
-    if (f == NULL || c->asset.type == RN_ASSET_IMAGE) {
+    if (c->asset.words == NULL
+        && (f == NULL || c->asset.type == RN_ASSET_IMAGE))
+    {
         switch (c->duration.kind) {
         case RN_TIME_AUTO:
             return STILL_SECONDS;
@@ -172,11 +177,12 @@ length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
     }
 
     in = seconds_of(&c->in_point, fps);
-    out = f->duration;
+    natural = f != NULL ? f->duration : c->asset.spoken;
+    out = natural;
 
-    if (in >= f->duration) {
+    if (in >= natural) {
         (void) snprintf(text, sizeof(text), "is at or behind the end of the "
-                        "source, which lasts %.3f s", f->duration);
+                        "source, which lasts %.3f s", natural);
         problem_at(rs, c, "/in_point", text);
         return -2;
     }
@@ -189,9 +195,9 @@ length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
             return -2;
         }
 
-        if (out > f->duration + SLACK_SECONDS) {
+        if (out > natural + SLACK_SECONDS) {
             (void) snprintf(text, sizeof(text), "is behind the end of the "
-                            "source, which lasts %.3f s", f->duration);
+                            "source, which lasts %.3f s", natural);
             problem_at(rs, c, "/out_point", text);
             return -2;
         }
@@ -211,7 +217,15 @@ length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
 
     len = seconds_of(&c->duration, fps);
 
-    if (len > out - in + SLACK_SECONDS / c->speed) {
+    if (c->asset.type == RN_ASSET_CAPTION
+        && c->out_point.kind != RN_TIME_AUTO && len > out - in)
+    {
+        return out - in;                /* nothing more is said */
+    }
+
+    if (c->asset.type != RN_ASSET_CAPTION
+        && len > out - in + SLACK_SECONDS / c->speed)
+    {
         (void) snprintf(text, sizeof(text), "asks for %.3f s, but the source "
                         "holds only %.3f s from its in_point%s", len, out - in,
                         c->speed != 1 ? " at this speed" : "");
@@ -531,7 +545,9 @@ rn_timeline_resolve(const rn_doc *doc, const rn_facts *facts,
         }
     }
 
-    if (problems->total == before) {
+    if (problems->total == before
+        && rn_cues_place(doc, out, problems) == RN_OK)
+    {
         return RN_OK;
     }
 
@@ -545,6 +561,19 @@ invalid:
 void
 rn_timeline_free(rn_timeline *tl)
 {
+    size_t  i;
+
+    for (i = 0; i < tl->n_lines; i++) {
+        free(tl->lines[i].text);
+    }
+
+    for (i = 0; i < tl->n_cues; i++) {
+        free(tl->cue_texts[i]);
+    }
+
+    free(tl->lines);
+    free(tl->cues);
+    free(tl->cue_texts);
     free(tl->places);
     memset(tl, 0, sizeof(*tl));
 }

@@ -23,6 +23,7 @@ typedef struct {
     int              channels;          /* of the sound; 0: none, or unknown */
     json_t          *copy;              /* see rn_copy_facts; the probe's own,
                                            or NULL */
+    json_t          *cues, *ass;        /* see rn_caption_probe; the same */
 } rn_facts;
 
 typedef struct {
@@ -37,9 +38,23 @@ typedef struct {
     int64_t          show_in, show_out; /* of the picture */
 } rn_place;
 
+/* What is said, as a file of captions beside the film has it. */
+
+typedef struct {
+    const rn_clip   *clip;              /* the caption */
+    int64_t          from, to;          /* ms of the film */
+    char            *text;              /* markup, as rn_caption_probe has it */
+    int              place;
+} rn_line;
+
 typedef struct {
     rn_place        *places;            /* by track, then by start */
     size_t           n;
+    rn_line         *lines;             /* of all captions, by time */
+    size_t           n_lines;
+    rn_clip         *cues;              /* texts that captions became */
+    char           **cue_texts;
+    size_t           n_cues;
     int64_t          frames;            /* length of the film */
     int64_t          poster;            /* the tick that the poster shows */
 } rn_timeline;

@@ -196,6 +196,17 @@ ngx_http_render_result_open(ngx_http_request_t *r, ngx_str_t *key,
 }
 
 
+static ngx_uint_t
+ngx_http_render_ends(ngx_str_t *s, const char *with)
+{
+    size_t  n;
+
+    n = ngx_strlen(with);
+
+    return s->len > n && ngx_strncmp(s->data + s->len - n, with, n) == 0;
+}
+
+
 /*
  * Playlists of streams are no files: they grow while the film is rendered, and
  * SQL knows how far.  What they name are files under the same signature.
@@ -209,20 +220,28 @@ ngx_http_render_playlist(ngx_http_request_t *r, ngx_http_render_answer_t *a)
         return;
     }
 
-    ngx_http_render_send(r, NGX_HTTP_OK, "application/vnd.apple.mpegurl",
+    ngx_http_render_send(r, NGX_HTTP_OK,
+                         ngx_http_render_ends(&r->uri, ".vtt")
+                         ? "text/vtt" : "application/vnd.apple.mpegurl",
                          &a->body);
 }
 
 
+/* Also captions of a stream, which are told with its plan. */
+
 static ngx_uint_t
 ngx_http_render_is_playlist(rn_link *parts)
 {
-    size_t  n;
+    ngx_str_t  file, prefix;
 
-    n = sizeof(".m3u8") - 1;
+    file.data = (u_char *) parts->file;
+    file.len = parts->file_len;
+    prefix.data = (u_char *) parts->prefix;
+    prefix.len = parts->prefix_len;
 
-    return parts->file_len > n
-           && ngx_strncmp(parts->file + parts->file_len - n, ".m3u8", n) == 0;
+    return ngx_http_render_ends(&file, ".m3u8")
+           || (ngx_http_render_ends(&file, ".vtt")
+               && ngx_http_render_ends(&prefix, "-hls"));
 }
 
 

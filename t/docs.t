@@ -96,6 +96,7 @@ my $png = make_media('docs.png', '-f', 'lavfi', '-i', 'testsrc2=s=320x180', '-fr
 symlink $clip, "$dir/clip.mp4";
 symlink $wav, "$dir/music.wav";
 symlink $png, "$dir/still.png";
+spew("$dir/captions.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n");
 spew("$dir/film.json", $film);
 is system("$build/render compose $dir/film.json -o $dir/film.mp4 2>$dir/log"), 0, 'and renders' or diag slurp("$dir/log");
 
@@ -133,6 +134,7 @@ my %clip_of = (
     color => '{"asset":{"type":"color","color":"#fff"}',
     text  => '{"asset":{"type":"text","text":"T"}',
     shape => '{"asset":{"type":"shape","shape":"star"}',
+    caption => '{"asset":{"type":"caption","words":[{"text":"T","start":0,"end":2}]}',
 );
 
 sub clip { my ($type, @fields) = @_; return join(',', $clip_of{$type}, @fields) . '}' }
@@ -271,9 +273,9 @@ for (table('what moves')) {
     for my $name (words($names)) {
         $moves{$name} = 1;
         for my $type (@types) {
-            my $has = $of =~ /\b$type\b/ || ($of eq 'all that is seen' && $type ne 'audio');
+            my $has = $of =~ /\b$type\b/ || ($of eq 'all that is seen' && $type !~ /^(?:audio|caption)$/);
             my $said = planned(clip($type, "\"keyframes\":{\"$name\":[{\"time\":0,\"value\":" . ($value{$name} // 0.5) . '}]}'));
-            ($has ? \&unlike : \&like)->($said, qr{/keyframes/$name: }, "a $name that moves: $of; $type");
+            ($has ? \&unlike : \&like)->($said, qr{/keyframes(?:/$name)?: }, "a $name that moves: $of; $type");
         }
     }
 }

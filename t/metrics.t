@@ -385,6 +385,7 @@ subtest 'reload' => sub {
     $socket->flush;
     my $answer = do { local $/; <$socket> };
     like $answer, qr/^HTTP\/1\.1 201 /, 'the upload is taken';
+    close $socket;                      # else nginx may linger for as long as we look
     is_value('render_uploads_in_progress', 0, 'and ends');
     is_value('render_nginx_processes', 2, 'with the old process');
     is value('render_upload_bytes_total'), $after->{render_upload_bytes_total} + 16, 'the old process counts into the same zone';

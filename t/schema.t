@@ -307,11 +307,41 @@ $bad{"a shape: $_->[0]"} = [asset("{\"type\":\"shape\",$_->[0]}"), "$at/asset$_-
     ['"shape":"star","stroke":{"width":-1}', '/stroke/width'], ['"shape":"star","stroke":{"color":5}', '/stroke/color'],
     ['"shape":"star","stroke":{"dash":1}', '/stroke/dash'], ['"shape":"star","text":"T"', '/text'], ['"shape":"star","src":"still.png"', '/src'],
 );
-for my $name (qw(shape fill stroke points)) {
-    my $value = { shape => '"star"', fill => '"#fff"', stroke => '{}', points => 5 }->{$name};
+for my $name (qw(shape fill points)) {
+    my $value = { shape => '"star"', fill => '"#fff"', points => 5 }->{$name};
     $bad{"$name of $_->[0]"} = [asset("{\"type\":$_->[1],\"$name\":$value}"), "$at/asset/$name"]
         for ['an image', '"image","src":"still.png"'], ['a colour', '"color","color":"#fff"'], ['a text', '"text","text":"T"'];
 }
+
+# Captions.
+my $word  = '{"text":"T","start":0,"end":1}';
+my $words = sub { clips("$color,\"duration\":3}") =~ s/\]\}\]\}\}$//r . ']},{"clips":[{"asset":{"type":"caption",' . join(',', @_) . '}' };
+my $at_caption = '/timeline/tracks/1/clips/0';
+$good{"a caption: $_"} = $words->("\"words\":[$word]$_") . '}]}]}}' for '', ',"highlight":"#ff0","max_words":1', ',"burn":false,"language":"pt-BR"',
+    ',"font":{"size":30,"weight":"bold"},"background":"#000","stroke":{"width":2},"align":"left"';
+$good{"a caption's clip: $_"} = $words->("\"words\":[$word]") . ",$_}]}]}}" for '"in_point":0.5,"out_point":0.9', '"position":"top","width":"50%"',
+    '"offset":{"y":9},"opacity":0.5,"rotate":5,"scale":2,"start":1,"duration":1';
+$bad{"a caption: $_->[0]"} = [$words->($_->[0]) . '}]}]}}', "$at_caption/asset$_->[1]"] for ['"burn":true', ''], ["\"src\":\"a.srt\",\"words\":[$word]", ''],
+    ['"words":[]', '/words'], ['"words":{}', '/words'], ['"words":[{"text":"T","start":0}]', '/words/0'], ['"words":[{"text":"T","start":-1,"end":1}]', '/words/0/start'],
+    ['"words":["T"]', '/words/0'], ["\"words\":[$word],\"max_words\":51", '/max_words'], ["\"words\":[$word],\"language\":\"e\"", '/language'],
+    ["\"words\":[$word],\"text\":\"T\"", '/text'], ["\"words\":[$word],\"color\":\"#fff\"", '/color'], ["\"words\":[$word],\"font\":{\"min_size\":9}", '/font/min_size'];
+$bad{"a caption's clip: $_->[0]"} = [$words->("\"words\":[$word]") . ",$_->[0]}]}]}}", "$at_caption/$_->[1]"] for ['"height":90', 'height'],
+    ['"transition":{"in":"fade"}', 'transition'], ['"keyframes":{}', 'keyframes'], ['"volume":1', 'volume'], ['"fit":"fill"', 'fit'];
+$bad{"$_ of a text"} = [asset("{\"type\":\"text\",\"text\":\"T\",\"$_\":" . { words => "[$word]", highlight => '"#fff"', max_words => 3, burn => 'true',
+    language => '"en"' }->{$_} . '}'), "$at/asset/$_"] for qw(words highlight max_words burn language);
+
+# Texts that shrink, the safe area, fonts, and captions as outputs.
+$good{'a text that shrinks'} = clips('{"asset":{"type":"text","text":"T","font":{"size":90,"min_size":9}},"height":40}');
+$good{"a text's outline"} = asset('{"type":"text","text":"T","stroke":{"color":"#000","width":2.5}}');
+$good{"a safe area of $_"} = timeline("\"safe_area\":$_") for 0, 2000, '"0%"', '"40%"', '"5.5%"';
+$bad{"a safe area of $_"} = [timeline("\"safe_area\":$_"), '/timeline/safe_area'] for -1, 2001, '"41%"', '"40.5%"', '"-1%"';
+$good{'no fonts'} = timeline('"fonts":[]');
+$bad{"fonts: $_->[0]"} = [timeline("\"fonts\":$_->[0]"), "/timeline/fonts$_->[1]"] for ['{}', ''], ['[{}]', '/0'], ['[{"src":"/a"}]', '/0/src'],
+    ['[{"src":"a","x":1}]', '/0/x'], ['[' . join(',', ('{"src":"a"}') x 17) . ']', ''];
+$bad{"captions: $_->[0]"} = [output("{\"format\":\"vtt\",$_->[0]}"), "/outputs/0/$_->[1]"] for ['"width":640', 'width'], ['"fps":25', 'fps'],
+    ['"quality":"low"', 'quality'], ['"language":"?"', 'language'], ['"codec":"png"', 'codec'];
+$bad{'a language of a film'} = [output('{"language":"en"}'), '/outputs/0/language'];
+$good{"captions as $_"} = $words->("\"words\":[$word]") . "}]}]},\"outputs\":[{},{\"format\":\"$_\",\"language\":\"und\",\"range\":{\"duration\":1}}]}" for qw(vtt srt);
 
 # Every transition that the schema has: the parser knows it, too, though this machine's FFmpeg may not.
 my $schema = $json->decode(slurp("$top/docs/composition.schema.json"));

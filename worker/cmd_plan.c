@@ -215,6 +215,31 @@ read_assets(cmd_film *f, const char *text, size_t len)
 }
 
 
+/* The document's own fonts: a text is measured with them. */
+
+static bool
+lend_fonts(const cmd_film *f, local_task *t)
+{
+    json_t      *a;
+    const char  *src, *kind;
+
+    json_object_foreach(f->assets, src, a) {
+        kind = json_string_value(json_object_get(json_object_get(a, "probe"),
+                                                 "kind"));
+
+        if (kind != NULL && strcmp(kind, "font") == 0
+            && !local_lend(t, json_string_value(json_object_get(a, "sha256")),
+                           json_string_value(json_object_get(a, "path")),
+                           O_RDONLY))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 static bool
 plan(cmd_film *f)
 {
@@ -230,6 +255,11 @@ plan(cmd_film *f)
     t.kind = "plan";
     t.spec = json_pack("{s:O, s:b, s:O, s:b}", "config", f->config, "paths", 1,
                        "assets", f->assets, "smart_cut", f->smart_cut);
+
+    if (!lend_fonts(f, &t)) {
+        local_free(&t);
+        return false;
+    }
 
     rc = local_run(&t, &result, err, sizeof(err));
 

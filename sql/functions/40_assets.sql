@@ -15,7 +15,7 @@ LANGUAGE sql STABLE AS $$
         'updated_at', render.rfc3339(a.updated_at),
         'error', a.error, 'origin', a.origin, 'kind', a.kind,
         'bytes', a.bytes, 'sha256', a.sha256, 'content_type', a.content_type,
-        'visibility', a.visibility, 'probe', a.probe - 'copy',
+        'visibility', a.visibility, 'probe', a.probe - '{copy,cues,ass}'::text[],
         'blurhash', a.blurhash,
         'created_at', render.rfc3339(a.created_at))
 $$;
@@ -88,6 +88,16 @@ LANGUAGE sql SECURITY DEFINER SET search_path = render, pg_temp AS $$
     SELECT (204, NULL, NULL, NULL, NULL)::render_api.answer
 $$;
 
+-- Whether it is looked into: media, fonts, and text that may be captions.
+CREATE OR REPLACE FUNCTION render.is_probed(kind text, content_type text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT kind IN ('video', 'audio', 'image', 'font')
+        OR (kind = 'document'
+            AND split_part(content_type, ';', 1) IN ('text/plain', 'text/vtt',
+                    'application/x-subrip', 'text/x-ssa'))
+$$;
+
 -- The bytes of an upload are stored: request.uploads is [{asset, bytes, sha256,
 -- content_type, kind, filename?}], request.fields what else the form held.
 -- Makes assets of them, in the order of the form, each probed if it is media;
@@ -142,7 +152,7 @@ BEGIN
                                      title), 255),
                description = left(coalesce(f->>'description', ''), 10000),
                visibility = v, share_token = share_token(NULL, v),
-               status = CASE WHEN u->>'kind' IN ('video', 'audio', 'image')
+               status = CASE WHEN is_probed(u->>'kind', u->>'content_type')
                         THEN 'probing' ELSE 'ready' END,
                updated_at = now()
          WHERE id = (u->>'asset')::uuid AND asset.owner = me(who)

@@ -31,12 +31,13 @@ BEGIN
        AND status = 'done' AND number = i * 1000000 + 900000;
 
     SELECT string_agg(format('#EXT-X-STREAM-INF:BANDWIDTH=%s,CODECS="%s%s",'
-               'RESOLUTION=%sx%s,FRAME-RATE=%s%s' || E'\n' || '%s-v%s.m3u8'
+               'RESOLUTION=%sx%s,FRAME-RATE=%s%s%s' || E'\n' || '%s-v%s.m3u8'
                || E'\n', r->>'bandwidth', t.output->>'codec', ',' || sound,
                r->'canvas'->>0, r->'canvas'->>1,
                to_char((r->'canvas'->>2)::numeric / (r->'canvas'->>3)::numeric,
                        'FM990.000'),
                CASE WHEN sound IS NOT NULL THEN ',AUDIO="sound"' END,
+               CASE WHEN o ? 'captions' THEN ',SUBTITLES="captions"' END,
                o->>'name', k - 1), '' ORDER BY k) INTO sizes
       FROM jsonb_array_elements(o->'renditions') WITH ORDINALITY AS v(r, k)
       JOIN task t ON t.job = j.id AND t.run = of_run AND t.kind = 'package'
@@ -46,7 +47,13 @@ BEGIN
                   '#EXT-X-START:TIME-OFFSET=0' || E'\n',
         CASE WHEN sound IS NOT NULL THEN format('#EXT-X-MEDIA:TYPE=AUDIO,'
             'GROUP-ID="sound",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,'
-            'URI="%s-s.m3u8"' || E'\n', o->>'name') END)
+            'URI="%s-s.m3u8"' || E'\n', o->>'name') END,
+        (SELECT string_agg(format('#EXT-X-MEDIA:TYPE=SUBTITLES,'
+                    'GROUP-ID="captions",NAME="%s",LANGUAGE="%s",DEFAULT=NO,'
+                    'AUTOSELECT=YES,URI="%s-c%s.m3u8"' || E'\n',
+                    c->>'language', c->>'language', o->>'name', k - 1), ''
+                    ORDER BY k)
+           FROM jsonb_array_elements(o->'captions') WITH ORDINALITY x(c, k)))
         || sizes;
 END $$;
 
@@ -93,6 +100,21 @@ BEGIN
                             ELSE '' END;
 END $$;
 
+-- A stream's captions, which its plan holds: a file, or its playlist.
+CREATE OR REPLACE FUNCTION render.captions_of(o jsonb, rest text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN rest LIKE '%.vtt' THEN c->>'text' ELSE
+           concat(E'#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:',
+                  ceil((o->>'duration')::numeric), E'\n'
+                  '#EXT-X-PLAYLIST-TYPE:VOD' || E'\n'
+                  '#EXT-X-START:TIME-OFFSET=0' || E'\n' || '#EXTINF:',
+                  to_char((o->>'duration')::numeric, 'FM99990.000000'), E',\n',
+                  o->>'name', substring(rest FROM '^-c\d'), E'.vtt\n'
+                  '#EXT-X-ENDLIST' || E'\n') END
+      FROM (SELECT o->'captions'->(substring(rest FROM '^-c(\d)')::int)) x(c)
+     WHERE c IS NOT NULL
+$$;
+
 -- The playlist of a signed link, which the caller has checked: "<expiry>.<mac>/"
 -- and the place, "outputs/<job>/<run>-hls/<name>".
 CREATE OR REPLACE FUNCTION render_api.playlist_get(who jsonb, params jsonb,
@@ -122,6 +144,7 @@ BEGIN
 
     told := CASE WHEN o IS NULL THEN NULL
                  WHEN rest = '.m3u8' THEN master_playlist(j, of_run, i, o)
+                 WHEN rest ~ '^-c\d\.(m3u8|vtt)$' THEN captions_of(o, rest)
                  WHEN rest = '-s.m3u8' THEN media_playlist(j, of_run, i, 9)
                  ELSE media_playlist(j, of_run, i,
                           substring(rest FROM '^-v(\d)\.m3u8$')::int) END;

@@ -159,7 +159,7 @@ BEGIN
 
     WHEN 'probe' THEN
         RETURN (SELECT jsonb_build_object(
-                    'spec', jsonb_build_object('input', 'input'),
+                    'spec', jsonb_build_object('input', 'input', 'kind', kind),
                     'inputs', jsonb_build_object('input', storage_key),
                     'outputs', '{}'::jsonb)
                   FROM asset WHERE id = j.subject);
@@ -179,7 +179,14 @@ BEGIN
                             jsonb_array_elements_text(j.spec->'assets') i)
                         AND may_read(rights, a.owner, a.visibility,
                                      NULL))),
-                    'inputs', '{}'::jsonb, 'outputs', '{}'::jsonb)
+                    'inputs', (SELECT coalesce(jsonb_object_agg(input_name(a),
+                                               a.storage_key), '{}')
+                                 FROM asset a WHERE a.kind = 'font'
+                                  AND a.id IN (SELECT to_uuid(i) FROM
+                                jsonb_array_elements_text(j.spec->'assets') i)
+                                  AND may_read(rights, a.owner, a.visibility,
+                                               NULL)),
+                    'outputs', '{}'::jsonb)
                   FROM (SELECT) one
                   LEFT JOIN composition c ON c.id = j.subject
                  WHERE c.id IS NOT NULL OR j.kind = 'validate');

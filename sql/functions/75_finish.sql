@@ -218,7 +218,8 @@ BEGIN
     CASE t.kind
     WHEN 'probe' THEN
         UPDATE asset SET probe = result - 'blurhash', status = 'ready',
-               blurhash = result->>'blurhash', kind = result->>'kind',
+               blurhash = result->>'blurhash', kind = CASE result->>'kind'
+                   WHEN 'caption' THEN 'document' ELSE result->>'kind' END,
                updated_at = now()
          WHERE id = j.subject;
         e := release_dependants(t.id);

@@ -348,7 +348,7 @@ plan_good(const char *text, const rn_facts *facts)
     memset(&fault, 0, sizeof(fault));
 
     doc = parse_good(text, true);
-    rc = rn_plan(doc, facts, &rn_limits_default, &ps, &plan, &fault);
+    rc = rn_plan(doc, facts, &rn_limits_default, NULL, &ps, &plan, &fault);
 
     if (rc != RN_OK) {
         print_problems(&ps);

@@ -53,7 +53,7 @@ plan_smart(const char *text, const rn_facts *facts, bool smart)
     limits.smart_cut = smart;
     doc = parse_good(text, true);
 
-    if (rn_plan(doc, facts, &limits, &ps, &plan, &fault) != RN_OK) {
+    if (rn_plan(doc, facts, &limits, NULL, &ps, &plan, &fault) != RN_OK) {
         print_problems(&ps);
         fail_msg("no plan: %s: %s", fault.text, text);
     }

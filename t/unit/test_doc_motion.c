@@ -288,11 +288,22 @@ test_meaning(void **state)
                             "has no meaning for a clip of type \"%s\"",
                             names[t]);
 
+            if (t == 4 && strcmp(fields[i].name, "height") == 0) {
+                (void) snprintf(words, sizeof(words), "has no meaning for a "
+                                "text that does not shrink");
+            }
+
             for (k = 0; k < (fields[i].moves ? 2 : 1); k++) {
-                if (k == 1 && t == 4 && strcmp(fields[i].name, "width") == 0) {
-                    bad(TEXT, ",\"keyframes\":{\"width\":[{\"time\":0,"
-                        "\"value\":30}]}", "/keyframes/width",
-                        "of a text does not move");
+                if (k == 1 && t == 4 && (strcmp(fields[i].name, "width") == 0
+                                         || strcmp(fields[i].name, "height")
+                                            == 0))
+                {
+                    (void) snprintf(members, sizeof(members),
+                                    ",\"keyframes\":{\"%s\":[{\"time\":0,"
+                                    "\"value\":30}]}", fields[i].name);
+                    (void) snprintf(pointer, sizeof(pointer),
+                                    "/keyframes/%s", fields[i].name);
+                    bad(TEXT, members, pointer, "of a text does not move");
                     continue;
                 }
 
@@ -766,8 +777,8 @@ test_shapes(void **state)
         "must be one of \"rectangle\", \"ellipse\"");
     bad("{\"type\":\"color\",\"color\":\"#fff\",\"fill\":\"#fff\"}", "",
         "/asset/fill", "only a shape has \"fill\"");
-    bad("{\"type\":\"text\",\"text\":\"T\",\"stroke\":{}}", "",
-        "/asset/stroke", "only a shape has \"stroke\"");
+    bad("{\"type\":\"color\",\"color\":\"#fff\",\"stroke\":{}}", "",
+        "/asset/stroke", "only a shape, a text or a caption has \"stroke\"");
     bad("{\"type\":\"text\",\"text\":\"T\",\"points\":5}", "",
         "/asset/points", "only a shape has \"points\"");
 }

@@ -845,7 +845,8 @@ bad(const char *text, const char *pointer, const char *words)
     doc = parse_good(text, true);
     make_facts(doc, facts);
 
-    assert_int_equal(rn_plan(doc, facts, &rn_limits_default, &ps, &p, &fault),
+    assert_int_equal(rn_plan(doc, facts, &rn_limits_default, NULL, &ps, &p,
+                             &fault),
                      RN_E_INVALID);
     assert_null(p);
 
@@ -907,8 +908,8 @@ test_area(void **state)
         memset(&problems, 0, sizeof(problems));
         memset(&fault, 0, sizeof(fault));
 
-        assert_int_equal(rn_plan(doc, facts, &rn_limits_default, &problems, &p,
-                                 &fault), k == 2 ? RN_OK : RN_E_INVALID);
+        assert_int_equal(rn_plan(doc, facts, &rn_limits_default, NULL,
+                                 &problems, &p, &fault), k == 2 ? RN_OK : RN_E_INVALID);
         if (k == 3) {
             assert_string_equal(problems.items[0].pointer, "/timeline/tracks");
             assert_non_null(strstr(problems.items[0].detail, "201 million"));
@@ -941,7 +942,7 @@ test_large_texts(void **state)
     memset(&problems, 0, sizeof(problems));
     memset(&fault, 0, sizeof(fault));
 
-    assert_int_equal(rn_plan(doc, NULL, &rn_limits_default, &problems, &p,
+    assert_int_equal(rn_plan(doc, NULL, &rn_limits_default, NULL, &problems, &p,
                              &fault), RN_E_INVALID);
     assert_null(p);
     assert_int_equal(problems.total, 2);

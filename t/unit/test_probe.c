@@ -304,9 +304,6 @@ test_not_media(void **state)
         "{\"timeline\":{}}", "#!/bin/sh\nexit 0\n",
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\">"
         "</svg>",
-        "1\n00:00:01,000 --> 00:00:02,000\nHello\n",
-        "WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n",
-        "[Script Info]\nScriptType: v4.00+\n\n[Events]\n",
         "PK\x03\x04", "GIF89a", "\x89PNG\r\n\x1a\n", "RIFF", "OggS", "ID3",
         "\xff\xd8\xff", "\x1a\x45\xdf\xa3", "%PDF-1.7\n", "fLaC", "x",
         "P6\n64 64\n255\n", "\x1b[31mred\x1b[0m",

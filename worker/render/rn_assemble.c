@@ -10,6 +10,7 @@
 #include "rn_sound.h"
 
 #include <string.h>
+#include <unistd.h>
 #include <libavutil/dict.h>
 #include <libavutil/mathematics.h>
 
@@ -231,6 +232,34 @@ join_film(rn_reel *v, rn_reel *a, json_t *spec, const char *muxer,
 }
 
 
+/* Captions, which the plan holds: nothing is left to be made of them. */
+
+static rn_status
+write_text(json_t *spec, const char *name, const rn_env *env, json_t *files,
+    rn_fault *fault)
+{
+    int          fd;
+    size_t       n;
+    json_t      *text;
+
+    text = json_object_get(spec, "text");
+    n = json_string_length(text);
+    fd = env->file(env->opaque, name);
+
+    if (fd < 0 || !json_is_string(text)) {
+        return rn_fail(fault, RN_E_INTERNAL, "no file for the captions");
+    }
+
+    if (pwrite(fd, json_string_value(text), n, 0) != (ssize_t) n) {
+        return rn_fail(fault, RN_E_IO, "the captions cannot be written");
+    }
+
+    (void) json_array_append_new(files, json_integer((json_int_t) n));
+
+    return RN_OK;
+}
+
+
 rn_status
 rn_assemble(json_t *spec, const rn_env *env, json_t *files,
     char damaged[65], rn_fault *fault)
@@ -266,6 +295,11 @@ rn_assemble(json_t *spec, const rn_env *env, json_t *files,
                         (AVRational) { 1, RN_RATE }, samples > 0 ? samples : 1,
                         damaged, fault) != RN_OK)
     {
+        goto done;
+    }
+
+    if (json_object_get(spec, "text") != NULL) {
+        (void) write_text(spec, name, env, files, fault);
         goto done;
     }
 

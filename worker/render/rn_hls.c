@@ -382,6 +382,48 @@ write_track(json_t *spec, json_t *like, json_t *pieces, bool sound, size_t i,
 }
 
 
+/* Captions and their playlists: files from the n-th on. */
+
+static rn_status
+write_captions(json_t *spec, size_t n, const rn_env *env, json_t *master,
+    json_t *files, rn_fault *fault)
+{
+    char        *text;
+    double       seconds;
+    size_t       i;
+    json_t      *list, *c, *told;
+    const char  *uri;
+
+    list = json_array();
+    seconds = json_number_value(json_object_get(spec, "duration"));
+
+    json_array_foreach(json_object_get(spec, "captions"), i, c) {
+        uri = file_name(spec, n);
+
+        (void) write_text(json_string_value(json_object_get(c, "text")), uri,
+                          env, files, fault);
+
+        text = uri != NULL ? rn_playlist_captions(uri, seconds) : NULL;
+        (void) write_text(text, file_name(spec, n + 1), env, files, fault);
+        free(text);
+
+        told = json_pack("{s:O, s:s}", "language",
+                         json_object_get(c, "language"), "uri",
+                         file_name(spec, n + 1) ?: "");
+        (void) json_array_append_new(list, told);
+        n += 2;
+
+        if (fault->status != RN_OK) {
+            break;
+        }
+    }
+
+    (void) json_object_set_new(master, "captions", list);
+
+    return fault->status;
+}
+
+
 rn_status
 rn_hls_write(json_t *spec, const rn_env *env, json_t *files,
     char damaged[65], rn_fault *fault)
@@ -418,6 +460,13 @@ rn_hls_write(json_t *spec, const rn_env *env, json_t *files,
         (void) write_track(spec, spec, pieces, true, n, env, sizes, damaged,
                            told, fault);
         (void) json_object_set_new(master, "sound", told);
+        n += 2;
+    }
+
+    if (fault->status == RN_OK
+        && json_array_size(json_object_get(spec, "captions")) > 0)
+    {
+        (void) write_captions(spec, n, env, master, sizes, fault);
     }
 
     if (fault->status == RN_OK) {

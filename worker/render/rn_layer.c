@@ -5,6 +5,7 @@
 
 #include "rn_layer_parts.h"
 #include "rn_blend.h"
+#include "rn_font.h"
 #include "rn_shape.h"
 #include "rn_text.h"
 
@@ -38,7 +39,8 @@ read_type(rn_layer *l, const char *name)
     } types[] = {
         { "video", LAYER_PICTURE }, { "image", LAYER_IMAGE },
         { "text", LAYER_TEXT }, { "shape", LAYER_SHAPE },
-        { "color", LAYER_COLOR }, { "mix", LAYER_MIX },
+        { "color", LAYER_COLOR }, { "caption", LAYER_CAPTION },
+        { "mix", LAYER_MIX },
     };
 
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -162,6 +164,7 @@ void
 rn_layer_close(rn_layer *l)
 {
     rn_picture_close(&l->picture);
+    rn_ass_close(&l->ass);
     av_frame_free(&l->drawn);
     rn_layer_forget_halves(l);
 
@@ -187,6 +190,7 @@ rn_layer_free(rn_layer **lp)
     rn_layer_free(&l->b);
     rn_transition_close(&l->transition);
     rn_picture_close(&l->picture);
+    rn_ass_close(&l->ass);
     av_frame_free(&l->drawn);
     rn_layer_forget_halves(l);
 
@@ -264,12 +268,16 @@ open_picture(rn_layer *l, rn_fault *fault)
 static rn_status
 draw_text(rn_layer *l, rn_fault *fault)
 {
-    json_t        *o;
+    size_t         i;
+    json_t        *o, *own;
+    const char    *name;
     rn_text_spec   t;
 
     o = json_object_get(l->spec, "text");
 
+    memset(&t, 0, sizeof(t));
     t.text = json_string_value(json_object_get(o, "text"));
+    t.markup = json_is_true(json_object_get(o, "markup"));
     t.family = json_string_value(json_object_get(o, "family"));
     t.size = (double) number(o, "size") / 1000 * l->up;
     t.bold = number(o, "bold") != 0;
@@ -277,12 +285,24 @@ draw_text(rn_layer *l, rn_fault *fault)
     t.align = (rn_align) number(o, "align");
     t.color = (uint32_t) number(o, "color");
     t.background = (uint32_t) number(o, "background");
+    t.stroke = (uint32_t) element(o, "stroke", 0);
+    t.stroke_width = (double) element(o, "stroke", 1) / 1000 * l->up;
     t.width = (int) lround((double) number(o, "width") * l->up);
     t.max_width = (int) lround(l->stage->w * l->up);
     t.max_height = (int) lround(l->stage->h * l->up);
 
     if (t.text == NULL || t.family == NULL) {
         return rn_fail(fault, RN_E_INTERNAL, "a text layer without a text");
+    }
+
+    json_array_foreach(json_object_get(o, "own"), i, own) {
+        name = json_string_value(json_object_get(own, "input"));
+
+        if (rn_font_add(l->stage->env, name != NULL ? name : "", NULL, fault)
+            != RN_OK)
+        {
+            return fault->status;
+        }
     }
 
     return rn_text_draw(&t, &l->drawn, fault);
@@ -433,11 +453,43 @@ place_box(const rn_layer *l, int w, int h, int *x, int *y)
 }
 
 
+/* A caption that has a style of its own. */
+
+static rn_status
+draw_styled(rn_layer *l, int64_t k, AVFrame *dst, rn_fault *fault)
+{
+    int             x, y;
+    int64_t         ms;
+    const AVFrame  *f;
+
+    if (l->ass == NULL
+        && rn_ass_open(&l->ass, json_object_get(l->spec, "ass"), l->stage->w,
+                       l->stage->h, l->stage->env, fault) != RN_OK)
+    {
+        return fault->status;
+    }
+
+    ms = llround((double) (k - l->from) * 1000 * (double) l->stage->fps.den
+                 / (double) l->stage->fps.num);
+
+    if (rn_ass_frame(l->ass, ms, &f, &x, &y, fault) == RN_OK && f != NULL) {
+        rn_blend(dst, f, 0, 0, f->width, f->height, x, y,
+                 rn_layer_opacity(l, k));
+    }
+
+    return fault->status;
+}
+
+
 static rn_status
 draw(rn_layer *l, int64_t k, AVFrame *dst, rn_fault *fault)
 {
     int             x, y, w, h, sx, sy;
     const AVFrame  *f;
+
+    if (l->type == LAYER_CAPTION) {
+        return draw_styled(l, k, dst, fault);
+    }
 
     if (layer_frame(l, k, &f, fault) != RN_OK) {
         return fault->status;

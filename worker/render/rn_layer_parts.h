@@ -3,6 +3,7 @@
 #ifndef RN_LAYER_PARTS_H
 #define RN_LAYER_PARTS_H
 
+#include "rn_ass.h"
 #include "rn_layer.h"
 #include "rn_motion.h"
 #include "rn_picture.h"
@@ -11,7 +12,8 @@
 #define HALVES  6                       /* how often a picture is halved */
 
 typedef enum {
-    LAYER_PICTURE, LAYER_IMAGE, LAYER_TEXT, LAYER_SHAPE, LAYER_COLOR, LAYER_MIX
+    LAYER_PICTURE, LAYER_IMAGE, LAYER_TEXT, LAYER_SHAPE, LAYER_COLOR,
+    LAYER_CAPTION, LAYER_MIX
 } layer_type;
 
 struct rn_layer {
@@ -40,6 +42,7 @@ struct rn_layer {
     rn_transition   *transition;
 
     rn_picture      *picture;
+    rn_ass          *ass;
     AVFrame         *drawn;             /* of a text, a shape or a colour */
     AVFrame         *halves[HALVES];    /* of what was warped last */
     uint64_t         halved;            /* which picture they were made of */

@@ -11,65 +11,12 @@
 #include "rn_plan_segment.h"
 #include "rn_plan_sound.h"
 #include "rn_sound.h"
-#include "rn_text.h"
 #include "rn_transition.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-
-static rn_status
-find_fonts(rn_planner *p)
-{
-    char             pointer[120];
-    size_t           i;
-    rn_fault         ours;
-    rn_text_spec     t;
-    const rn_clip   *c;
-    const rn_asset  *a;
-
-    p->fonts = calloc(p->tl->n + 1, sizeof(*p->fonts));
-    if (p->fonts == NULL) {
-        return rn_fail(p->fault, RN_E_NOMEM, "out of memory");
-    }
-
-    memset(&t, 0, sizeof(t));
-
-    for (i = 0; i < p->tl->n; i++) {
-        c = p->tl->places[i].clip;
-        a = &c->asset;
-
-        if (a->type == RN_ASSET_TEXT) {
-            t.text = a->text;
-            t.family = a->family;
-            t.size = a->size;
-            t.bold = a->bold;
-            t.italic = a->italic;
-
-            t.width = c->width.set ? (int) lround(c->width.percent
-                          ? c->width.value * p->doc->width / 100
-                          : c->width.value) : 0;
-            t.max_width = p->doc->width;
-            t.max_height = p->doc->height;
-
-            memset(&ours, 0, sizeof(ours));
-            if (rn_text_check(&t, &ours) == RN_E_INVALID) {
-                (void) snprintf(pointer, sizeof(pointer), "%s/asset/text",
-                                c->pointer);
-                rn_problem_add(p->problems, pointer, "%s", ours.text);
-                continue;
-            }
-
-            if (rn_text_fonts(&t, p->fonts[i], p->fault) != RN_OK) {
-                return p->fault->status;
-            }
-        }
-    }
-
-    return RN_OK;
-}
 
 
 /* The document knows the names of every FFmpeg; the one at hand may not. */
@@ -201,7 +148,7 @@ plan_sounds(rn_planner *p, rn_outputs *outs, json_t *list)
 
 
 static json_t *
-plan_outputs(const rn_doc *doc, const rn_outputs *outs)
+plan_outputs(const rn_doc *doc, const rn_timeline *tl, const rn_outputs *outs)
 {
     size_t   i;
     json_t  *list;
@@ -209,7 +156,7 @@ plan_outputs(const rn_doc *doc, const rn_outputs *outs)
     list = json_array();
 
     for (i = 0; i < doc->n_outputs; i++) {
-        if (json_array_append_new(list, rn_plan_output(doc, outs, i)) != 0) {
+        if (json_array_append_new(list, rn_plan_output(doc, tl, outs, i)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -272,7 +219,7 @@ plan_film(rn_planner *p, rn_outputs *outs, const rn_cuts *cuts,
                       "first", first, "poster", poster,
                       "blurhash", doc->blurhash && outs->n_pictures > 0,
                       "mixed", (int) is_mixed(doc, outs),
-                      "outputs", plan_outputs(doc, outs),
+                      "outputs", plan_outputs(doc, p->tl, outs),
                       "segments", segments, "sound", sound);
     if (*plan == NULL) {
         rn_fail(p->fault, RN_E_NOMEM, "out of memory");
@@ -289,7 +236,7 @@ done:
 
 rn_status
 rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
-    rn_problems *problems, json_t **plan, rn_fault *fault)
+    const rn_env *env, rn_problems *problems, json_t **plan, rn_fault *fault)
 {
     rn_cuts      cuts;
     rn_planner   p;
@@ -305,13 +252,15 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     memset(&p, 0, sizeof(p));
     memset(&cuts, 0, sizeof(cuts));
     p.doc = doc;
+    p.facts = facts;
     p.tl = &tl;
     p.problems = problems;
     p.fault = fault;
 
     if (rn_plan_outputs(doc, &tl, limits, problems, &outs, fault) == RN_OK
-        && check_transitions(&p) && find_fonts(&p) == RN_OK
-        && problems->total == 0
+        && check_transitions(&p)
+        && (p.letters = rn_plan_letters(doc, facts, &tl, env, problems, fault))
+           != NULL
         && rn_plan_cuts(doc, &tl, &cuts, fault) == RN_OK)
     {
         plan_film(&p, &outs, &cuts, limits, plan);
@@ -319,7 +268,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
 
     rn_outputs_free(&outs);
     rn_plan_cuts_free(&cuts);
-    free(p.fonts);
+    free(p.letters);
     rn_timeline_free(&tl);
 
     return problems->total != 0 ? RN_E_INVALID : fault->status;

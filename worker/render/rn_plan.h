@@ -20,17 +20,18 @@
 #ifndef RN_PLAN_H
 #define RN_PLAN_H
 
-#include "rn_av.h"
+#include "rn_env.h"
 #include "rn_timeline.h"
 
 
 /*
- * Plans the document; facts[i] belongs to doc->refs[i].  On RN_E_INVALID
+ * Plans the document; facts[i] belongs to doc->refs[i], and env lends its own
+ * fonts by their digests.  On RN_E_INVALID
  * `problems` says why; other failures are in `fault`.  *plan: new reference.
  */
 rn_status rn_plan(const rn_doc *doc, const rn_facts *facts,
-    const rn_limits *limits, rn_problems *problems, json_t **plan,
-    rn_fault *fault);
+    const rn_limits *limits, const rn_env *env, rn_problems *problems,
+    json_t **plan, rn_fault *fault);
 
 
 #endif /* RN_PLAN_H */

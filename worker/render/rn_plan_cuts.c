@@ -6,6 +6,7 @@
  */
 
 #include "rn_plan_cuts.h"
+#include "rn_plan_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,18 @@ add_motion(finder *f, const rn_place *c)
 }
 
 
+/* An event of a styled caption. */
+
+static bool
+add_styled(void *opaque, int64_t from, int64_t to, bool moves)
+{
+    finder  *f = opaque;
+
+    return moves ? add_busy(f, from, to)
+                 : add_event(f, from, 0) && add_event(f, to, 0);
+}
+
+
 static bool
 add_place(finder *f, const rn_place *c)
 {
@@ -179,6 +192,10 @@ add_place(finder *f, const rn_place *c)
 
     if (c->clip->asset.type == RN_ASSET_VIDEO) {
         return add_busy(f, c->start, c->end);
+    }
+
+    if (c->clip->asset.type == RN_ASSET_CAPTION) {
+        return rn_plan_ass_events(f->doc, c, add_styled, f);
     }
 
     return add_motion(f, c);

@@ -145,11 +145,17 @@ find_box(planner *p)
 static json_t *
 place_of(const planner *p)
 {
-    int             dx, dy;
+    int             dx, dy, x, y;
     const rn_clip  *c = p->c->clip;
 
     dx = px(&c->dx, p->doc->width);
     dy = px(&c->dy, p->doc->height);
+
+    if (c->asset.type == RN_ASSET_TEXT && !c->placed) {
+        rn_plan_safe(p->doc, &c->asset, &x, &y);
+        dx += ((int) RN_ALIGN_CENTER - (int) c->h) * x;
+        dy += ((int) RN_ALIGN_CENTER - (int) c->v) * y;
+    }
 
     if (c->placed) {
         return json_pack("[i, i, i, i, i]", 1, px(&c->x, p->doc->width),
@@ -157,24 +163,6 @@ place_of(const planner *p)
     }
 
     return json_pack("[i, i, i, i, i]", 0, (int) c->h, (int) c->v, dx, dy);
-}
-
-
-static json_t *
-text_of(const planner *p, const char *fonts)
-{
-    const rn_clip   *clip = p->c->clip;
-    const rn_asset  *a = &clip->asset;
-
-    return json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:I, s:I, s:i, s:s}",
-                     "text", a->text, "family", a->family,
-                     "size", (json_int_t) llround(a->size * 1000),
-                     "bold", a->bold, "italic", a->italic,
-                     "align", (int) a->align, "color", (json_int_t) a->color,
-                     "background", (json_int_t) a->background,
-                     "width", clip->width.set
-                              ? px(&clip->width, p->doc->width) : 0,
-                     "fonts", fonts);
 }
 
 
@@ -443,7 +431,8 @@ add_source_time(const planner *p, json_t *l)
 
 
 static bool
-add_asset(const planner *p, json_t *l, const char *fonts)
+add_asset(const planner *p, json_t *l, const rn_facts *facts,
+    const rn_letters *letters)
 {
     const rn_asset  *a = &p->c->clip->asset;
 
@@ -455,8 +444,13 @@ add_asset(const planner *p, json_t *l, const char *fonts)
     case RN_ASSET_IMAGE:
         return add_picture(p, l);
 
+    case RN_ASSET_CAPTION:
+        return add(l, "ass", rn_plan_ass(p->doc, facts, p->c, letters, p->from,
+                                         p->to));
+
     case RN_ASSET_TEXT:
-        return add(l, "text", text_of(p, fonts));
+        return add(l, "text", rn_plan_text(p->doc, facts, p->c->clip,
+                                           letters));
 
     case RN_ASSET_SHAPE:
         return add(l, "shape", shape_of(a))
@@ -470,8 +464,9 @@ add_asset(const planner *p, json_t *l, const char *fonts)
 
 
 json_t *
-rn_plan_layer(const rn_doc *doc, const rn_place *c, const char *fonts,
-    int64_t zero, int64_t from, int64_t to, rn_problems *problems)
+rn_plan_layer(const rn_doc *doc, const rn_facts *facts, const rn_place *c,
+    const rn_letters *letters, int64_t zero, int64_t from, int64_t to,
+    rn_problems *problems)
 {
     json_t         *l;
     int64_t         show[4] = { 0, 0, 0, 0 };
@@ -508,8 +503,9 @@ rn_plan_layer(const rn_doc *doc, const rn_place *c, const char *fonts,
                   "show", (json_int_t) show[0], (json_int_t) show[1],
                   (json_int_t) show[2], (json_int_t) show[3]);
 
-    if (l == NULL || !add_asset(&p, l, fonts) || !add_motion(&p, l)
-        || (is_free(clip) && !add_free(&p, l)))
+    if (l == NULL || !add_asset(&p, l, facts, letters) || !add_motion(&p, l)
+        || (clip->asset.type != RN_ASSET_CAPTION && is_free(clip)
+            && !add_free(&p, l)))
     {
         json_decref(l);
         return NULL;

@@ -6,7 +6,7 @@
 #ifndef RN_PLAN_LAYER_H
 #define RN_PLAN_LAYER_H
 
-#include "rn_timeline.h"
+#include "rn_plan_text.h"
 
 #include <jansson.h>
 
@@ -14,11 +14,11 @@
 /*
  * The layer that a clip is from tick `from` to `to` of a segment that begins
  * at `zero`.  What does not touch these ticks, such as fades that are over,
- * leaves no trace in it.  `fonts` is what rn_text_fonts told, of a text.
- * NULL: a problem was reported, or no memory.
+ * leaves no trace in it.  NULL: a problem was reported, or no memory.
  */
-json_t *rn_plan_layer(const rn_doc *doc, const rn_place *c, const char *fonts,
-    int64_t zero, int64_t from, int64_t to, rn_problems *problems);
+json_t *rn_plan_layer(const rn_doc *doc, const rn_facts *facts,
+    const rn_place *c, const rn_letters *letters, int64_t zero, int64_t from,
+    int64_t to, rn_problems *problems);
 
 /*
  * The keys of what moves (see rn_motion.h), from those that matter at tick

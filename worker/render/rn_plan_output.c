@@ -34,6 +34,8 @@ static const struct {
     [RN_FORMAT_PNG_SEQUENCE] = { RN_CODEC_PNG, RN_CODECS, true },
     [RN_FORMAT_SPRITE] = { RN_CODEC_PNG, RN_CODECS, false },
     [RN_FORMAT_HLS] = { RN_CODEC_H264, RN_CODEC_AAC, false },
+    [RN_FORMAT_VTT] = { RN_CODECS, RN_CODECS, false },
+    [RN_FORMAT_SRT] = { RN_CODECS, RN_CODECS, false },
 };
 
 
@@ -272,6 +274,24 @@ find_renditions(const rn_doc *doc, const rn_output *o, rn_picture_stream *v,
 }
 
 
+/* A file of captions with nothing in it is no help to anyone. */
+
+static void
+check_lines(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
+    const rn_output_tracks *of, rn_problems *problems)
+{
+    rn_sidecar  s;
+
+    rn_sidecar_of(doc, of, o->language, &s);
+
+    if (rn_sidecar_lines(tl, &s) == 0) {
+        problem_at(problems, o, "", "no caption%s%s is shown in it",
+                   o->language != NULL ? " of the language " : "",
+                   o->language != NULL ? o->language : "");
+    }
+}
+
+
 static void
 find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
     const rn_limits *limits, rn_problems *problems, rn_outputs *outs,
@@ -287,6 +307,13 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
 
     if (!find_range(doc, tl, o, problems, &v.from, &v.to)) {
         return;
+    }
+
+    of->from = v.from;
+    of->to = v.to;
+
+    if (rn_format_is_text(o->format)) {
+        check_lines(doc, tl, o, of, problems);
     }
 
     if (formats[o->format].picture < RN_CODECS) {

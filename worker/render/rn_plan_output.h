@@ -8,6 +8,7 @@
 
 #include "rn_codec.h"
 #include "rn_plan_sound.h"
+#include "rn_sidecar.h"
 #include "rn_timeline.h"
 
 #include <jansson.h>
@@ -45,6 +46,7 @@ typedef struct {
     int     picture, sound;
     int     renditions[RN_RENDITIONS_MAX];      /* of hls: pictures, too */
     size_t  n;
+    int64_t from, to;                   /* ticks of the film */
 } rn_output_tracks;
 
 typedef struct {
@@ -72,11 +74,16 @@ int64_t rn_moment(const rn_time *t, rn_rational fps);
 /* How many pictures of the track lie before tick t of the film. */
 int64_t rn_pictures_before(const rn_picture_stream *s, int64_t t);
 
+/* The captions of an output, of a language or of all. */
+void rn_sidecar_of(const rn_doc *doc, const rn_output_tracks *of,
+    const char *language, rn_sidecar *s);
+
 /*
  * What the plan says of output i, for rn_assemble (rn_plan_output_spec.c).  New
  * reference; NULL: no memory.
  */
-json_t *rn_plan_output(const rn_doc *doc, const rn_outputs *outs, size_t i);
+json_t *rn_plan_output(const rn_doc *doc, const rn_timeline *tl,
+    const rn_outputs *outs, size_t i);
 
 
 #endif /* RN_PLAN_OUTPUT_H */

@@ -28,6 +28,8 @@ static const struct {
     [RN_FORMAT_PNG_SEQUENCE] = { "zip", "application/zip" },
     [RN_FORMAT_SPRITE] = { "vtt", "text/vtt" },
     [RN_FORMAT_HLS] = { "m3u8", "application/vnd.apple.mpegurl" },
+    [RN_FORMAT_VTT] = { "vtt", "text/vtt" },
+    [RN_FORMAT_SRT] = { "srt", "application/x-subrip" },
 };
 
 
@@ -56,7 +58,8 @@ add_file(json_t *list, const char *type, const char *fmt, ...)
  */
 
 static json_t *
-files_of(const rn_output *o, const rn_output_tracks *of, bool silent)
+files_of(const rn_output *o, const rn_output_tracks *of, bool silent,
+    size_t captions)
 {
     bool         ok;
     size_t       i;
@@ -81,6 +84,11 @@ files_of(const rn_output *o, const rn_output_tracks *of, bool silent)
     if (ok && of->n > 0 && !silent) {
         ok = add_file(list, "audio/mp4", "%s-s.mp4", o->name)
              && add_file(list, type, "%s-s.m3u8", o->name);
+    }
+
+    for (i = 0; ok && i < captions; i++) {
+        ok = add_file(list, "text/vtt", "%s-c%zu.vtt", o->name, i)
+             && add_file(list, type, "%s-c%zu.m3u8", o->name, i);
     }
 
     if (!ok) {
@@ -194,12 +202,96 @@ add_chapters(const rn_doc *doc, const rn_picture_stream *v,
 }
 
 
+void
+rn_sidecar_of(const rn_doc *doc, const rn_output_tracks *of,
+    const char *language, rn_sidecar *s)
+{
+    double  ms;
+
+    memset(s, 0, sizeof(*s));
+    ms = 1000.0 * (double) doc->fps.den / (double) doc->fps.num;
+    s->from = llround((double) of->from * ms);
+    s->to = llround((double) of->to * ms);
+    s->language = language;
+}
+
+
+/* Takes the text. */
+
+static json_t *
+text_json(char *text)
+{
+    json_t  *j;
+
+    j = text != NULL ? json_string(text) : NULL;
+    free(text);
+
+    return j;
+}
+
+
+/*
+ * A stream's captions, [{"language", "text": WebVTT}]: those that its pictures
+ * do not show.  A stream begins two pictures after 0, see rn_hls.h.
+ */
+
+static json_t *
+captions_of(const rn_doc *doc, const rn_timeline *tl,
+    const rn_output_tracks *of, const rn_picture_stream *v)
+{
+    size_t       i, k;
+    json_t      *list, *c;
+    const char  *language;
+    rn_sidecar   s;
+
+    list = json_array();
+
+    for (i = 0; list != NULL && i < tl->n_lines; i++) {
+        language = tl->lines[i].clip->asset.language;
+
+        if (tl->lines[i].clip->asset.burn
+            || json_array_size(list) == RN_LANGUAGES_MAX)
+        {
+            continue;
+        }
+
+        json_array_foreach(list, k, c) {
+            if (strcmp(json_string_value(json_object_get(c, "language")),
+                       language) == 0)
+            {
+                break;
+            }
+        }
+
+        if (k < json_array_size(list)) {
+            continue;
+        }
+
+        rn_sidecar_of(doc, of, language, &s);
+        s.unburned = true;
+        s.shift = llround(2000.0 * (double) v->fps.den / (double) v->fps.num);
+
+        if (rn_sidecar_lines(tl, &s) > 0
+            && json_array_append_new(list, json_pack("{s:s, s:o}", "language",
+                   language, "text", text_json(rn_sidecar_vtt(tl, &s)))) != 0)
+        {
+            json_decref(list);
+            return NULL;
+        }
+    }
+
+    return list;
+}
+
+
 json_t *
-rn_plan_output(const rn_doc *doc, const rn_outputs *outs, size_t i)
+rn_plan_output(const rn_doc *doc, const rn_timeline *tl,
+    const rn_outputs *outs, size_t i)
 {
     bool                      ok;
-    json_t                   *o;
+    json_t                   *o, *captions;
     double                    seconds;
+    rn_sidecar                s;
     const rn_output          *out = &doc->outputs[i];
     const rn_sound_stream    *a;
     const rn_picture_stream  *v;
@@ -207,17 +299,34 @@ rn_plan_output(const rn_doc *doc, const rn_outputs *outs, size_t i)
     v = outs->of[i].picture >= 0 ? &outs->pictures[outs->of[i].picture] : NULL;
     a = outs->of[i].sound >= 0 ? &outs->sounds[outs->of[i].sound] : NULL;
 
-    seconds = v != NULL ? (double) (v->to - v->from) * (double) doc->fps.den
-                          / (double) doc->fps.num
-                        : (double) a->samples / RN_RATE;
+    seconds = v == NULL && a != NULL ? (double) a->samples / RN_RATE
+              : (double) (outs->of[i].to - outs->of[i].from)
+                * (double) doc->fps.den / (double) doc->fps.num;
+
+    captions = out->format == RN_FORMAT_HLS
+               ? captions_of(doc, tl, &outs->of[i], v) : NULL;
 
     o = json_pack("{s:s, s:s, s:b, s:f, s:o}", "name", out->name,
                   "format", rn_format_name(out->format),
                   "film", i == doc->film, "duration", seconds,
                   "files", files_of(out, &outs->of[i],
-                                    a == NULL || a->silent));
+                                    a == NULL || a->silent,
+                                    json_array_size(captions)));
 
-    ok = o != NULL;
+    ok = o != NULL && (captions != NULL || out->format != RN_FORMAT_HLS);
+
+    if (ok && json_array_size(captions) > 0) {
+        ok = json_object_set(o, "captions", captions) == 0;
+    }
+
+    json_decref(captions);
+
+    if (ok && rn_format_is_text(out->format)) {
+        rn_sidecar_of(doc, &outs->of[i], out->language, &s);
+        ok = json_object_set_new(o, "text", text_json(
+                 out->format == RN_FORMAT_VTT ? rn_sidecar_vtt(tl, &s)
+                                              : rn_sidecar_srt(tl, &s))) == 0;
+    }
 
     if (ok && v != NULL) {
         ok = json_object_set_new(o, "video", json_string(v->name)) == 0

@@ -51,8 +51,8 @@ static json_t *
 layer_of(rn_planner *p, const rn_place *c, int64_t zero, int64_t from,
     int64_t to)
 {
-    return rn_plan_layer(p->doc, c, p->fonts[c - p->tl->places], zero, from,
-                         to, p->problems);
+    return rn_plan_layer(p->doc, p->facts, c, &p->letters[c - p->tl->places],
+                         zero, from, to, p->problems);
 }
 
 

@@ -6,6 +6,7 @@
 #include "rn_plan_copy.h"
 #include "rn_plan_cuts.h"
 #include "rn_plan_output.h"
+#include "rn_plan_text.h"
 
 
 /* What the planners share. */
@@ -15,7 +16,8 @@ typedef struct {
     const rn_timeline  *tl;
     rn_problems        *problems;
     rn_fault           *fault;
-    char              (*fonts)[65];     /* of each place, for texts */
+    const rn_facts     *facts;
+    rn_letters         *letters;        /* of each place */
 } rn_planner;
 
 

@@ -2,8 +2,10 @@
 
 #include "rn_probe.h"
 #include "rn_blurhash.h"
+#include "rn_caption.h"
 #include "rn_copy.h"
 #include "rn_fitter.h"
+#include "rn_font.h"
 #include "rn_input.h"
 
 #include <math.h>
@@ -281,6 +283,14 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
 
     *out = NULL;
     video = audio = blurhash = copy = NULL;
+
+    if (rn_font_known(fd)) {
+        return rn_font_probe(fd, out, fault);
+    }
+
+    if (rn_caption_known(fd)) {
+        return rn_caption_probe(fd, out, fault);
+    }
 
     rc = rn_input_open(&in, fd, fault);
     if (rc != RN_OK) {

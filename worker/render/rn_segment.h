@@ -6,18 +6,9 @@
 #ifndef RN_SEGMENT_H
 #define RN_SEGMENT_H
 
-#include "rn_av.h"
+#include "rn_env.h"
 
 #include <jansson.h>
-
-
-/* What a task is lent: files by digest, and an ear for its progress. */
-
-typedef struct {
-    int    (*file)(void *opaque, const char *sha256);   /* fd, or -1 */
-    void   (*progress)(void *opaque, int64_t units);    /* may be NULL */
-    void    *opaque;
-} rn_env;
 
 
 /* A specification, where it is rendered to, and then its size. */

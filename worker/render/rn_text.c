@@ -1,33 +1,45 @@
 /* Draws texts; see rn_text.h. */
 
-#include "rn_text.h"
+#include "rn_text_parts.h"
 #include "rn_blend.h"
-#include "rn_id.h"
 
 #include <cairo.h>
-#include <fcntl.h>
-#include <fontconfig/fontconfig.h>
 #include <math.h>
-#include <openssl/evp.h>
-#include <pango/pangocairo.h>
-#include <pango/pangofc-font.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 
 #define PADDING  0.25                   /* of the size, around the letters */
 #define PX_MAX   (4 * 3840LL * 4 * 2160)    /* of a text that is enlarged */
 
 
-static PangoLayout *
-layout_of(cairo_t *cr, const rn_text_spec *spec)
+/* A surface of 1 px serves to measure. */
+
+static cairo_t *
+measuring(void)
 {
+    cairo_t          *cr;
+    cairo_surface_t  *surface;
+
+    surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, 1, 1);
+    cr = cairo_create(surface);
+    cairo_surface_destroy(surface);
+
+    return cr;
+}
+
+
+PangoLayout *
+rn_text_layout(const rn_text_spec *spec)
+{
+    cairo_t               *cr;
     PangoLayout           *layout;
     cairo_font_options_t  *opts;
     PangoFontDescription  *font;
 
+    cr = measuring();
     layout = pango_cairo_create_layout(cr);
+    cairo_destroy(cr);                      /* the layout needs it no more */
 
     /* the screen's hinting and subpixel order are no business of a film's */
 
@@ -49,7 +61,12 @@ layout_of(cairo_t *cr, const rn_text_spec *spec)
     pango_layout_set_font_description(layout, font);
     pango_font_description_free(font);
 
-    pango_layout_set_text(layout, spec->text, -1);
+    if (spec->markup) {
+        pango_layout_set_markup(layout, spec->text, -1);
+    } else {
+        pango_layout_set_text(layout, spec->text, -1);
+    }
+
     pango_layout_set_alignment(layout,
                                spec->align == RN_ALIGN_START ? PANGO_ALIGN_LEFT
                                : spec->align == RN_ALIGN_END ? PANGO_ALIGN_RIGHT
@@ -64,27 +81,20 @@ layout_of(cairo_t *cr, const rn_text_spec *spec)
 }
 
 
-/* A surface of 1 px serves to measure. */
-
-static cairo_t *
-measuring(void)
-{
-    cairo_t          *cr;
-    cairo_surface_t  *surface;
-
-    surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, 1, 1);
-    cr = cairo_create(surface);
-    cairo_surface_destroy(surface);
-
-    return cr;
-}
-
-
 static void
 set_color(cairo_t *cr, uint32_t rgba)
 {
     cairo_set_source_rgba(cr, (rgba >> 24) / 255.0, (rgba >> 16 & 255) / 255.0,
                           (rgba >> 8 & 255) / 255.0, (rgba & 255) / 255.0);
+}
+
+
+/* px around the letters: for what reaches beyond their line, and an outline. */
+
+static int
+padding(const rn_text_spec *spec)
+{
+    return (int) lround(spec->size * PADDING + spec->stroke_width);
 }
 
 
@@ -99,7 +109,7 @@ measure_layout(const rn_text_spec *spec, PangoLayout *layout,
 
     pango_layout_get_pixel_extents(layout, &ink, logical);
 
-    pad = (int) lround(spec->size * PADDING);
+    pad = padding(spec);
     *w = (logical->width + 2 * pad + 1) & ~1;
     *h = (logical->height + 2 * pad + 1) & ~1;
 
@@ -119,17 +129,28 @@ rn_status
 rn_text_check(const rn_text_spec *spec, rn_fault *fault)
 {
     int              w, h;
-    cairo_t         *measure;
     PangoLayout     *layout;
     PangoRectangle   logical;
 
-    measure = measuring();
-    layout = layout_of(measure, spec);
+    layout = rn_text_layout(spec);
     (void) measure_layout(spec, layout, &logical, &w, &h, fault);
     g_object_unref(layout);
-    cairo_destroy(measure);
 
     return fault->status;
+}
+
+
+void
+rn_text_extents(const rn_text_spec *spec, int *w, int *h)
+{
+    PangoLayout     *layout;
+    PangoRectangle   ink, logical;
+
+    layout = rn_text_layout(spec);
+    pango_layout_get_pixel_extents(layout, &ink, &logical);
+    *w = logical.width;
+    *h = logical.height;
+    g_object_unref(layout);
 }
 
 
@@ -137,7 +158,7 @@ rn_status
 rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
 {
     int               w, h, pad;
-    cairo_t          *cr, *measure;
+    cairo_t          *cr;
     AVFrame          *frame;
     PangoLayout      *layout;
     PangoRectangle    logical;
@@ -148,9 +169,8 @@ rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
     surface = NULL;
     cr = NULL;
 
-    measure = measuring();
-    layout = layout_of(measure, spec);
-    pad = (int) lround(spec->size * PADDING);
+    layout = rn_text_layout(spec);
+    pad = padding(spec);
 
     if (measure_layout(spec, layout, &logical, &w, &h, fault) != RN_OK) {
         goto done;
@@ -162,6 +182,15 @@ rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
     if (spec->background & 255) {
         set_color(cr, spec->background);
         cairo_paint(cr);
+    }
+
+    if (spec->stroke_width > 0) {           /* half of it lies under them */
+        cairo_move_to(cr, pad - logical.x, pad - logical.y);
+        pango_cairo_layout_path(cr, layout);
+        cairo_set_line_width(cr, 2 * spec->stroke_width);
+        cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
+        set_color(cr, spec->stroke);
+        cairo_stroke(cr);
     }
 
     set_color(cr, spec->color);
@@ -206,132 +235,6 @@ done:
         cairo_surface_destroy(surface);
     }
     g_object_unref(layout);
-    cairo_destroy(measure);
-
-    return fault->status;
-}
-
-
-static bool
-hash_file(EVP_MD_CTX *md, const char *path)
-{
-    int      fd;
-    char     buf[16384];
-    ssize_t  n;
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-
-    while ((n = read(fd, buf, sizeof(buf))) > 0) {
-        (void) EVP_DigestUpdate(md, buf, (size_t) n);
-    }
-
-    (void) close(fd);
-
-    return n == 0;
-}
-
-
-static int
-by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-
-/* The files of the fonts of every run, sorted, each once. */
-
-static size_t
-font_files(PangoLayout *layout, char **files, size_t max)
-{
-    size_t            n, i, k;
-    FcChar8          *path;
-    PangoFont        *font;
-    FcPattern        *pattern;
-    PangoLayoutIter  *it;
-    PangoLayoutRun   *run;
-
-    n = 0;
-    it = pango_layout_get_iter(layout);
-
-    do {
-        run = pango_layout_iter_get_run_readonly(it);
-        if (run == NULL || n == max) {
-            continue;
-        }
-
-        font = run->item->analysis.font;
-        if (!PANGO_IS_FC_FONT(font)) {
-            continue;
-        }
-
-        pattern = pango_fc_font_get_pattern(PANGO_FC_FONT(font));
-        if (pattern != NULL
-            && FcPatternGetString(pattern, FC_FILE, 0, &path)
-               == FcResultMatch)
-        {
-            files[n] = strdup((char *) path);
-            n += files[n] != NULL;
-        }
-    } while (pango_layout_iter_next_run(it));
-
-    pango_layout_iter_free(it);
-    qsort(files, n, sizeof(char *), by_name);
-
-    for (i = 0, k = 0; i < n; i++) {
-        if (k > 0 && strcmp(files[k - 1], files[i]) == 0) {
-            free(files[i]);
-        } else {
-            files[k++] = files[i];
-        }
-    }
-
-    return k;
-}
-
-
-rn_status
-rn_text_fonts(const rn_text_spec *spec, char hex[65], rn_fault *fault)
-{
-    char           *files[64];
-    size_t          i, n;
-    cairo_t        *measure;
-    EVP_MD_CTX     *md;
-    PangoLayout    *layout;
-    unsigned char   digest[EVP_MAX_MD_SIZE];
-
-    md = EVP_MD_CTX_new();
-    if (md == NULL) {
-        return rn_fail(fault, RN_E_NOMEM, "out of memory");
-    }
-
-    (void) EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-
-    measure = measuring();
-    layout = layout_of(measure, spec);
-    n = font_files(layout, files, sizeof(files) / sizeof(files[0]));
-
-    for (i = 0; i < n; i++) {
-        if (!hash_file(md, files[i])) {
-            rn_fail(fault, RN_E_INTERNAL, "a font cannot be read: %s",
-                    files[i]);
-        }
-        free(files[i]);
-    }
-
-    if (n == 0) {
-        rn_fail(fault, RN_E_INTERNAL, "no font is installed that could show "
-                "this text");
-    }
-
-    (void) EVP_DigestFinal_ex(md, digest, NULL);
-    rn_hex(digest, 32, hex);
-
-    EVP_MD_CTX_free(md);
-    g_object_unref(layout);
-    cairo_destroy(measure);
 
     return fault->status;
 }

@@ -12,11 +12,14 @@
 
 typedef struct {
     const char  *text;
+    bool         markup;                /* which it is, as Pango reads it */
     const char  *family;
     double       size;                  /* px */
     bool         bold, italic;
     rn_align     align;
     uint32_t     color, background;     /* RGBA */
+    uint32_t     stroke;                /* RGBA, around the letters */
+    double       stroke_width;          /* px, 0: none */
     int          width;                 /* px to wrap at, 0: no wrapping */
     int          max_width, max_height; /* px: of the canvas */
 } rn_text_spec;
@@ -26,12 +29,25 @@ typedef struct {
 rn_status rn_text_draw(const rn_text_spec *spec, AVFrame **frame,
     rn_fault *fault);
 
+/* Digests of font files, each read once; freed with rn_font_digests_free. */
+
+typedef struct rn_font_digests  rn_font_digests;
+
+rn_font_digests *rn_font_digests_new(void);
+void rn_font_digests_free(rn_font_digests *d);
+
 /*
  * SHA-256 over the font files that the text resolves to on this machine: what
  * a name of a font means differs between machines and must be part of a key.
  */
-rn_status rn_text_fonts(const rn_text_spec *spec, char hex[65],
-    rn_fault *fault);
+rn_status rn_text_fonts(const rn_text_spec *spec, rn_font_digests *digests,
+    char hex[65], rn_fault *fault);
+
+/* The i-th file that the last text asked for resolved to; NULL: no more. */
+const char *rn_font_used(const rn_font_digests *d, size_t i);
+
+/* px that the text takes as it would be drawn, its padding not counted. */
+void rn_text_extents(const rn_text_spec *spec, int *w, int *h);
 
 /* RN_E_INVALID: it would be far larger than the canvas, and is not drawn. */
 rn_status rn_text_check(const rn_text_spec *spec, rn_fault *fault);

@@ -48,7 +48,6 @@ stage_plan(json_t *spec, const rn_env *env, json_t **result, json_t **detail,
     rn_status     rc;
     rn_problems   problems;
 
-    (void) env;
     memset(&problems, 0, sizeof(problems));
     facts = NULL;
 
@@ -78,7 +77,7 @@ stage_plan(json_t *spec, const rn_env *env, json_t **result, json_t **detail,
                        &facts[i]);
         }
 
-        rc = rn_plan(doc, facts, &limits, &problems, result, fault);
+        rc = rn_plan(doc, facts, &limits, env, &problems, result, fault);
     }
 
     if (problems.total > 0) {
