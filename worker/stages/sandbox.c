@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fontconfig/fontconfig.h>
+#include <iconv.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <openssl/evp.h>
@@ -99,7 +100,9 @@ sandbox_kernel(unsigned wanted, char *why, size_t len)
 /*
  * Files that libraries would read when they first need them are read here, so
  * that children need not open them: the list of fonts, OpenSSL's configuration,
- * and Thai's dictionary, by which lines are broken.
+ * Thai's dictionary, by which lines are broken, and the one character set that
+ * captions may be written in beside those of Unicode.  Others are code that
+ * would have to be loaded, and whose tables a stranger would choose.
  *
  * This is done with an empty environment, as children have, so that a film does
  * not depend on who renders it.  No font map of Pango's is made: it has a
@@ -119,8 +122,9 @@ preload(void)
     saved = environ;
     environ = none;
 
-    __lsan_disable();                       /* of folders under no HOME */
+    __lsan_disable();                       /* fontconfig, without a HOME */
     (void) FcInit();
+    (void) iconv_open("UTF-8", "WINDOWS-1252");     /* and never closed */
     __lsan_enable();
 
     (void) EVP_Digest("", 0, digest, &n, EVP_sha256(), NULL);
@@ -365,7 +369,8 @@ sandbox_enter(const stage_task *task, pid_t parent, char *err, size_t len)
     /* Landlock by a descriptor that is then closed; seccomp at last, since it
        would not let any of this happen */
 
-    ok = !(layers_used & SANDBOX_LANDLOCK) || sandbox_paths_enter(err, len);
+    ok = !(layers_used & SANDBOX_LANDLOCK)
+         || sandbox_paths_enter(task, err, len);
 
     close_others(fds, n);
     highest = fds[n - 1];

@@ -73,7 +73,7 @@ bool sandbox_test(FILE *out, const char *dir, char *err, size_t len);
 /* between the files of the sandbox */
 
 bool sandbox_paths_prepare(char *err, size_t len);
-bool sandbox_paths_enter(char *err, size_t len);
+bool sandbox_paths_enter(const stage_task *task, char *err, size_t len);
 int  sandbox_paths_abi(void);           /* -1 with errno */
 
 bool sandbox_calls_prepare(char *err, size_t len);

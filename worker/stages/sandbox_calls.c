@@ -59,6 +59,10 @@ static const call allowed[] = {
     CALL(access), CALL(faccessat), CALL(faccessat2), CALL(readlink),
     CALL(readlinkat),
 
+    /* folders of fonts, and of fontconfig's configuration */
+
+    CALL(getdents64), CALL(fstatfs), CALL(fadvise64),
+
     /* memory; none that could be executed, see below */
 
     CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk),

@@ -4,16 +4,21 @@
  * The rules are made once, by the process that forks children, of what
  * fontconfig has found by then; a child only enters them.  A child reads
  *
- *   - the files in the folders of fonts, which fontconfig has read the list of,
- *     and which are opened by who draws with them;
- *   - fonts that such a folder has a link to, outside of all of them.
+ *   - the files in the folders of fonts, which are opened by who draws with
+ *     them, and fonts that such a folder has a link to, outside of all of them;
+ *   - the lists of these folders, fontconfig's configuration and its caches,
+ *     since libass reads them anew for each film with captions; Pango is
+ *     content with what fontconfig has read before;
+ *   - fonts that its task is lent, which FreeType opens by the names of their
+ *     descriptors: that gives it nothing that it has not.
  *
- * Nothing else: configuration, caches and dictionaries were read before (see
- * preload() in sandbox.c), libraries are linked and loaded, and what a task
- * reads and writes it has as descriptors.
+ * Nothing else: dictionaries and the like were read before (see preload() in
+ * sandbox.c), libraries are linked and loaded, and what a task reads and writes
+ * it has as descriptors.
  */
 
 #include "sandbox.h"
+#include "rn_font.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +42,7 @@
 #define FS_EXECUTE       (1ULL << 0)
 #define FS_WRITE_FILE    (1ULL << 1)
 #define FS_READ_FILE     (1ULL << 2)
+#define FS_READ_DIR      (1ULL << 3)
 #define FS_FIRST         ((1ULL << 13) - 1)     /* all of the first version */
 #define FS_REFER         (1ULL << 13)           /* 2: links, renames */
 #define FS_TRUNCATE      (1ULL << 14)           /* 3 */
@@ -56,7 +62,18 @@ struct beneath {
 } __attribute__((packed));
 
 
-static int  rules = -1;
+/* What every child may read: paths, opened to be nothing but that. */
+
+#define PLACES_MAX  4096
+
+typedef struct {
+    int       fd;
+    uint64_t  what;
+} place;
+
+static int     rules = -1;
+static place  *places;
+static size_t  n_places;
 
 
 int
@@ -102,20 +119,65 @@ all_of(int abi)
 static bool
 may_read(const char *path, uint64_t what)
 {
-    int             rc;
-    struct beneath  b;
+    int           fd;
+    place        *more;
+    struct stat   st;
 
-    b.allowed = what;
-    b.parent = open(path, O_PATH | O_CLOEXEC);
-
-    if (b.parent < 0) {
+    fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0) {
         return true;
     }
 
-    rc = (int) syscall(SYS_landlock_add_rule, rules, RULE_BENEATH, &b, 0);
-    (void) close(b.parent);
+    more = n_places < PLACES_MAX
+           ? realloc(places, (n_places + 1) * sizeof(place)) : NULL;
 
-    return rc == 0;
+    if (more == NULL || fstat(fd, &st) != 0) {
+        (void) close(fd);
+        errno = ENOMEM;
+        return false;
+    }
+
+    places = more;
+    places[n_places].fd = fd;
+    places[n_places].what = S_ISDIR(st.st_mode) ? what : what & FS_READ_FILE;
+    n_places++;
+
+    return true;
+}
+
+
+static bool
+add_rule(int set, int fd, uint64_t what)
+{
+    struct beneath  b = { what, fd };
+
+    return syscall(SYS_landlock_add_rule, set, RULE_BENEATH, &b, 0) == 0;
+}
+
+
+/* A set of rules of all places; -1 with errno. */
+
+static int
+make_rules(void)
+{
+    int             set;
+    size_t          i;
+    struct ruleset  r;
+
+    r = all_of(sandbox_paths_abi());
+
+    /* an older kernel takes the longer structure while its end is zero */
+
+    set = (int) syscall(SYS_landlock_create_ruleset, &r, sizeof(r), 0);
+
+    for (i = 0; set >= 0 && i < n_places; i++) {
+        if (!add_rule(set, places[i].fd, places[i].what)) {
+            (void) close(set);
+            set = -1;
+        }
+    }
+
+    return set;
 }
 
 
@@ -231,7 +293,7 @@ may_read_fonts(void)
     ok = true;
 
     for (i = 0; ok && i < n; i++) {
-        ok = may_read(dirs[i], FS_READ_FILE);
+        ok = may_read(dirs[i], FS_READ_FILE | FS_READ_DIR);
     }
 
     ok = ok && may_read_links(FcConfigGetFonts(NULL, FcSetSystem), dirs, n)
@@ -246,22 +308,50 @@ may_read_fonts(void)
 }
 
 
-bool
-sandbox_paths_prepare(char *err, size_t len)
+/* Folders are listed, files and what links lead to are read. */
+
+static bool
+may_read_all(FcStrList *list)
 {
-    struct ruleset  r;
+    bool      ok;
+    FcChar8  *path;
+
+    ok = true;
+
+    while (ok && list != NULL && (path = FcStrListNext(list)) != NULL) {
+        ok = may_read((char *) path, FS_READ_FILE | FS_READ_DIR);
+    }
+
+    if (list != NULL) {
+        FcStrListDone(list);
+    }
+
+    return ok;
+}
+
+
+static void
+forget_places(void)
+{
+    while (n_places > 0) {
+        (void) close(places[--n_places].fd);
+    }
 
     if (rules >= 0) {
         (void) close(rules);
     }
+}
 
-    r = all_of(sandbox_paths_abi());
 
-    /* an older kernel takes the longer structure while its end is zero */
+bool
+sandbox_paths_prepare(char *err, size_t len)
+{
+    forget_places();
 
-    rules = (int) syscall(SYS_landlock_create_ruleset, &r, sizeof(r), 0);
-
-    if (rules < 0 || !may_read_fonts()) {
+    if (!may_read_fonts() || !may_read_all(FcConfigGetConfigFiles(NULL))
+        || !may_read_all(FcConfigGetCacheDirs(NULL))
+        || (rules = make_rules()) < 0)
+    {
         (void) snprintf(err, len, "Landlock: %s", strerror(errno));
         return false;
     }
@@ -270,10 +360,52 @@ sandbox_paths_prepare(char *err, size_t len)
 }
 
 
-bool
-sandbox_paths_enter(char *err, size_t len)
+/*
+ * The rules of one child.  Those that all share cannot be added to, so a child
+ * that is lent fonts makes its own.
+ */
+
+static int
+rules_for(const stage_task *task)
 {
-    if (syscall(SYS_landlock_restrict_self, rules, 0) != 0) {
+    int     set, fd;
+    size_t  i;
+
+    set = rules;
+
+    for (i = 0; i < task->n_files; i++) {
+        fd = task->files[i].fd;
+
+        if (fd < 0 || !rn_font_known(fd)) {
+            continue;
+        }
+
+        if (set == rules) {
+            set = make_rules();
+            if (set < 0) {
+                return -1;
+            }
+        }
+
+        /* one that lies in no folder may be opened anyway */
+
+        if (!add_rule(set, fd, FS_READ_FILE) && errno != EBADFD) {
+            return -1;
+        }
+    }
+
+    return set;
+}
+
+
+bool
+sandbox_paths_enter(const stage_task *task, char *err, size_t len)
+{
+    int  set;
+
+    set = rules_for(task);
+
+    if (set < 0 || syscall(SYS_landlock_restrict_self, set, 0) != 0) {
         (void) snprintf(err, len, "Landlock: %s", strerror(errno));
         return false;
     }

@@ -334,10 +334,12 @@ need_heap(const trial *t)
 static int
 need_fonts(const trial *t)
 {
-    char           hex[65];
-    AVFrame       *frame;
-    rn_fault       fault;
-    rn_text_spec   spec;
+    bool              ok;
+    char              hex[65];
+    AVFrame          *frame;
+    rn_fault          fault;
+    rn_text_spec      spec;
+    rn_font_digests  *digests;
 
     (void) t;
     memset(&fault, 0, sizeof(fault));
@@ -349,15 +351,18 @@ need_fonts(const trial *t)
     spec.max_width = 640;
     spec.max_height = 360;
 
-    if (rn_text_fonts(&spec, hex, &fault) != RN_OK
-        || rn_text_draw(&spec, &frame, &fault) != RN_OK)
-    {
-        return -1;
+    digests = rn_font_digests_new();
+    ok = digests != NULL
+         && rn_text_fonts(&spec, digests, hex, &fault) == RN_OK
+         && rn_text_draw(&spec, &frame, &fault) == RN_OK;
+
+    rn_font_digests_free(digests);
+
+    if (ok) {
+        av_frame_free(&frame);
     }
 
-    av_frame_free(&frame);
-
-    return 0;
+    return ok ? 0 : -1;
 }
 
 
