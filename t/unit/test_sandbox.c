@@ -468,6 +468,76 @@ test_many_files(void **state)
 }
 
 
+/* A file in a folder, as storage has them, opened for reading and writing. */
+
+static int
+file_of(const char *text, size_t len)
+{
+    int   fd;
+    char  path[] = "/tmp/test-sandbox-XXXXXX";
+
+    fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(write(fd, text, len), (ssize_t) len);
+
+    return fd;
+}
+
+
+/* FreeType opens a font that is lent by a name, which others have not. */
+
+static void
+test_lent_font(void **state)
+{
+    int          status;
+    char         why[200], font[40], other[40];
+    pid_t        pid;
+    stage_file   files[2];
+    stage_task   t;
+
+    (void) state;
+
+    memset(&t, 0, sizeof(t));
+    memset(files, 0, sizeof(files));
+    files[0].fd = file_of("OTTO font", 9);
+    files[1].fd = file_of("no font", 7);
+    t.spec = t.result = memory_file("", 0);
+    t.status = -1;
+    t.files = files;
+    t.n_files = 2;
+    parent = getpid();
+    (void) snprintf(font, sizeof(font), "/proc/self/fd/%d", files[0].fd);
+    (void) snprintf(other, sizeof(other), "/proc/self/fd/%d", files[1].fd);
+
+    pid = fork();
+
+    if (pid == 0) {
+        if (!sandbox_enter(&t, parent, why, sizeof(why))
+            || open(font, O_RDONLY) < 0)
+        {
+            _exit(99);
+        }
+
+        want(open(font, O_RDWR), EACCES);
+        want(open(other, O_RDONLY), EACCES);
+        want(open("/etc/passwd", O_RDONLY), EACCES);
+        _exit(0);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+
+    /* and to the next child it means nothing */
+
+    check_lives(act_read);
+
+    (void) close(files[0].fd);
+    (void) close(files[1].fd);
+    (void) close(t.spec);
+}
+
+
 static void
 test_words(void **state)
 {
@@ -536,6 +606,7 @@ main(void)
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_told),
         cmocka_unit_test(test_many_files),
+        cmocka_unit_test(test_lent_font),
     };
 
     av_log_set_level(AV_LOG_QUIET);
