@@ -88,6 +88,12 @@ run: deps
 stop:
 	@RENDER_BUILD="$(abspath $(BUILD))" scripts/stack down
 
+# The stills of docs/gallery, anew.
+gallery:
+	@scripts/deps test
+	@$(MAKE) --no-print-directory -s all
+	@RENDER_BUILD="$(abspath $(BUILD))" scripts/gallery
+
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 
 $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libengine.a $(BUILD)/libcommon.a
@@ -102,12 +108,13 @@ unit: $(UNITS)
 # those that wait for time-outs and leases; what measures, or drives a browser,
 # has them for itself.
 TOGETHER = auth autobahn bad_input captions clients config contract copy cors \
-           deletion directives docs films forms grammar hls idempotency life \
-           log manners metrics moved nchan neighbour neighbour_h3 \
-           neighbour_http outage_postgres outage_redis outputs packs path \
-           plans results revision same_key sandbox scan schema session sharing \
-           sockets stream traps_calls traps_conf traps_media traps_postgres \
-           traps_sockets traps_stalls upload waiting websocket
+           deletion directives docs films forms gallery grammar hls \
+           idempotency life log manners metrics moved nchan neighbour \
+           neighbour_h3 neighbour_http outage_postgres outage_redis outputs \
+           packs path plans results revision same_key sandbox scan schema \
+           session sharing sockets stream traps_calls traps_conf traps_media \
+           traps_postgres traps_sockets traps_stalls upload waiting warnings \
+           websocket
 PATIENT  = cancel drain events outputs_again postgres_away redis_away reload \
            storage worker_crash
 JOBS    ?= 3
@@ -231,6 +238,13 @@ fuzz:
 	@$(MAKE) --no-print-directory -s fuzz-build
 	@t/fuzz/run $(FUZZ) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
+# 500 damaged files of every kind through the command, with sanitizers: DAMAGED
+damaged:
+	@scripts/deps test
+	@scripts/deps fuzz
+	@$(MAKE) --no-print-directory -s SANITIZE=1 BUILD=build/asan all
+	RENDER_BUILD="$(abspath build/asan)" t/fuzz/damaged $(DAMAGED)
+
 .SECONDARY: $(patsubst %,$(FUZZ)/obj/t/fuzz/fuzz_%.o,$(FUZZ_TARGETS))
 
 # nginx reloaded each second under a mixed load: SOAK_SECONDS, SOAK_SOCKETS
@@ -286,9 +300,9 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all module deps run stop unit test test-asan test-asan-system \
+.PHONY: all module deps run stop unit gallery test test-asan test-asan-system \
         test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
-        test-debian13 fuzz fuzz-build soak-reload soak-quit soak-flood \
+        test-debian13 fuzz fuzz-build damaged soak-reload soak-quit soak-flood \
         soak-pings soak-outages bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

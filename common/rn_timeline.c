@@ -80,6 +80,8 @@ rn_facts_read(json_t *probe, const char *sha256, rn_facts *f)
     f->copy = json_object_get(probe, "copy");
     f->cues = json_object_get(probe, "cues");
     f->ass = json_object_get(probe, "ass");
+    f->warnings = json_object_get(probe, "warnings");
+    f->rotation = (int) json_integer_value(json_object_get(video, "rotation"));
     f->known = true;
 
     return true;

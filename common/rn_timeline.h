@@ -24,6 +24,8 @@ typedef struct {
     json_t          *copy;              /* see rn_copy_facts; the probe's own,
                                            or NULL */
     json_t          *cues, *ass;        /* see rn_caption_probe; the same */
+    json_t          *warnings;          /* sentences; the same */
+    int             rotation;           /* degrees, of what is stored */
 } rn_facts;
 
 typedef struct {

@@ -288,6 +288,7 @@ draw_text(rn_layer *l, rn_fault *fault)
     t.stroke = (uint32_t) element(o, "stroke", 0);
     t.stroke_width = (double) element(o, "stroke", 1) / 1000 * l->up;
     t.width = (int) lround((double) number(o, "width") * l->up);
+    t.height = (int) lround((double) number(o, "height") * l->up);
     t.max_width = (int) lround(l->stage->w * l->up);
     t.max_height = (int) lround(l->stage->h * l->up);
 

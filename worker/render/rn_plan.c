@@ -10,6 +10,7 @@
 #include "rn_plan_output.h"
 #include "rn_plan_segment.h"
 #include "rn_plan_sound.h"
+#include "rn_plan_warn.h"
 #include "rn_sound.h"
 #include "rn_transition.h"
 
@@ -241,6 +242,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     rn_cuts      cuts;
     rn_planner   p;
     rn_outputs   outs;
+    rn_problems  warnings;
     rn_timeline  tl;
 
     *plan = NULL;
@@ -251,6 +253,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
 
     memset(&p, 0, sizeof(p));
     memset(&cuts, 0, sizeof(cuts));
+    memset(&warnings, 0, sizeof(warnings));
     p.doc = doc;
     p.facts = facts;
     p.tl = &tl;
@@ -264,7 +267,15 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
         && rn_plan_cuts(doc, &tl, &cuts, fault) == RN_OK)
     {
         plan_film(&p, &outs, &cuts, limits, plan);
+
+        if (*plan != NULL) {
+            rn_plan_warn(doc, facts, &tl, p.letters, &warnings);
+            (void) json_object_set_new(*plan, "warnings",
+                                       rn_problems_json(&warnings));
+        }
     }
+
+    rn_problems_free(&warnings);
 
     rn_outputs_free(&outs);
     rn_plan_cuts_free(&cuts);

@@ -9,6 +9,7 @@
  *   {"engine", "canvas": [w, h, fps num, fps den], "frames", "samples",
  *    "duration", "output", "title",
  *    "poster": {"number", "tick"}, "blurhash",
+ *    "warnings": [{"pointer", "detail"}]: see rn_plan_warn.h,
  *    "mixed": copied in part, so with two sets of parameters,
  *    "segments": [{"number", "key", "frames", "cost", "spec"}],
  *    "sound":    [{"number", "key", "frames", "cost", "spec"}]}

@@ -513,3 +513,38 @@ rn_plan_layer(const rn_doc *doc, const rn_facts *facts, const rn_place *c,
 
     return l;
 }
+
+
+double
+rn_plan_enlarged(const rn_doc *doc, const rn_place *c)
+{
+    double          w, h, cw, ch, sx, sy, times;
+    planner         p;
+    rn_problems     ours;
+    const rn_clip  *clip = c->clip;
+
+    memset(&p, 0, sizeof(p));
+    memset(&ours, 0, sizeof(ours));
+    p.doc = doc;
+    p.c = c;
+    p.problems = &ours;
+    times = 1;
+
+    if (find_crop(&p) && find_box(&p)) {
+        w = largest_of(&clip->moves[RN_MOVE_WIDTH], doc->width, p.w);
+        h = largest_of(&clip->moves[RN_MOVE_HEIGHT], doc->height, p.h);
+        smallest_crop(&p, &cw, &ch);
+        sx = cw > 0 ? w / cw : 1;
+        sy = ch > 0 ? h / ch : 1;
+
+        times = clip->fit == RN_FIT_NONE ? 1
+                : clip->fit == RN_FIT_CONTAIN
+                  || clip->fit == RN_FIT_CONTAIN_BLUR ? fmin(sx, sy)
+                : fmax(sx, sy);
+        times *= largest(&clip->moves[RN_MOVE_SCALE], clip->scale);
+    }
+
+    rn_problems_free(&ours);
+
+    return times > 1 ? times : 1;
+}

@@ -21,6 +21,12 @@ json_t *rn_plan_layer(const rn_doc *doc, const rn_facts *facts,
     int64_t to, rn_problems *problems);
 
 /*
+ * How many times as large as it is a picture is shown where it is largest; 1
+ * where it is not enlarged, or cannot be placed.
+ */
+double rn_plan_enlarged(const rn_doc *doc, const rn_place *c);
+
+/*
  * The keys of what moves (see rn_motion.h), from those that matter at tick
  * `from` to those that do at `to`.  Their places count from `zero`: ticks, or
  * samples of the sound, in which zero then is given, too.

@@ -78,6 +78,8 @@ spec_of(const rn_doc *doc, const rn_clip *c, double size, rn_text_spec *t)
         t->width = doc->width - 2 * x;
     }
 
+    t->height = a->min_size > 0 && c->height.set ? px(&c->height, doc->height)
+                                                 : 0;
     t->max_width = doc->width;
     t->max_height = doc->height;
 }
@@ -204,6 +206,8 @@ find_letters(fonts *f, const rn_clip *c, rn_letters *l, rn_problems *problems,
     if (rn_text_fonts(&t, f->digests, l->hex, fault) != RN_OK) {
         return fault->status;
     }
+
+    l->missing = rn_text_missing(&t);
 
     for (i = 0; (path = rn_font_used(f->digests, i)) != NULL; i++) {
         (void) is_own(f, path, &l->own);
@@ -336,6 +340,10 @@ add_rest(json_t *o, const rn_text_spec *t)
     bool  ok;
 
     ok = !t->markup || json_object_set_new(o, "markup", json_true()) == 0;
+
+    if (ok && t->height > 0) {
+        ok = json_object_set_new(o, "height", json_integer(t->height)) == 0;
+    }
 
     if (ok && t->stroke_width > 0) {
         ok = json_object_set_new(o, "stroke", json_pack("[I, I]",

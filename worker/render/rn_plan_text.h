@@ -18,6 +18,7 @@ typedef struct {
     char      hex[65];                  /* of the font files, see rn_text.h */
     double    size;                     /* px, after all shrinking */
     unsigned  own;                      /* bits: which of doc->fonts it uses */
+    int       missing;                  /* characters that no font has */
 } rn_letters;
 
 

@@ -18,6 +18,7 @@
 #define MAX_SECONDS   (24 * 3600.0)
 #define MAX_CHANNELS  8
 #define MAX_RATE      192000
+#define INDEX_LOOK    2000              /* pictures that are looked at */
 
 
 rn_turn
@@ -202,6 +203,42 @@ first_frame(rn_input *in, AVStream *st, AVFrame *frame, rn_fault *fault)
 }
 
 
+/*
+ * Whether its pictures come at no steady rate.  By the index, where the file
+ * has one: what it says of rates is often a guess.
+ */
+
+static bool
+is_unsteady(AVStream *st)
+{
+    int                  i, n;
+    int64_t              step, least, most, last;
+    const AVIndexEntry  *e;
+
+    n = avformat_index_get_entries_count(st);
+    n = n < INDEX_LOOK ? n : INDEX_LOOK;
+    least = INT64_MAX;
+    most = last = 0;
+
+    for (i = 0; i < n - 1; i++) {           /* the last may last shorter */
+        e = avformat_index_get_entry(st, i);
+        if (e == NULL) {
+            break;
+        }
+
+        step = e->timestamp - last;
+        last = e->timestamp;
+
+        if (i > 0 && step > 0) {
+            least = step < least ? step : least;
+            most = step > most ? step : most;
+        }
+    }
+
+    return i > 2 && most > 1 + least + least / 2;
+}
+
+
 static json_t *
 video_facts(AVStream *st, const AVFrame *frame, json_t *warnings)
 {
@@ -220,6 +257,11 @@ video_facts(AVStream *st, const AVFrame *frame, json_t *warnings)
     if (rn_is_hdr(frame)) {
         json_array_append_new(warnings, json_string("high dynamic range is "
                               "mapped to that of bt.709"));
+    }
+
+    if (is_unsteady(st)) {
+        json_array_append_new(warnings, json_string("its pictures come at no "
+                              "steady rate; they are shown at the film's"));
     }
 
     if (rn_frame_interlaced(frame)) {

@@ -29,9 +29,19 @@ measuring(void)
 }
 
 
+/* px around the letters: for what reaches beyond their line, and an outline. */
+
+static int
+padding(const rn_text_spec *spec)
+{
+    return (int) lround(spec->size * PADDING + spec->stroke_width);
+}
+
+
 PangoLayout *
 rn_text_layout(const rn_text_spec *spec)
 {
+    int                    w;
     cairo_t               *cr;
     PangoLayout           *layout;
     cairo_font_options_t  *opts;
@@ -73,7 +83,8 @@ rn_text_layout(const rn_text_spec *spec)
                                : PANGO_ALIGN_CENTER);
 
     if (spec->width > 0) {
-        pango_layout_set_width(layout, spec->width * PANGO_SCALE);
+        w = spec->height > 0 ? spec->width - 2 * padding(spec) : spec->width;
+        pango_layout_set_width(layout, (w > 1 ? w : 1) * PANGO_SCALE);
         pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
     }
 
@@ -86,15 +97,6 @@ set_color(cairo_t *cr, uint32_t rgba)
 {
     cairo_set_source_rgba(cr, (rgba >> 24) / 255.0, (rgba >> 16 & 255) / 255.0,
                           (rgba >> 8 & 255) / 255.0, (rgba & 255) / 255.0);
-}
-
-
-/* px around the letters: for what reaches beyond their line, and an outline. */
-
-static int
-padding(const rn_text_spec *spec)
-{
-    return (int) lround(spec->size * PADDING + spec->stroke_width);
 }
 
 
@@ -112,6 +114,11 @@ measure_layout(const rn_text_spec *spec, PangoLayout *layout,
     pad = padding(spec);
     *w = (logical->width + 2 * pad + 1) & ~1;
     *h = (logical->height + 2 * pad + 1) & ~1;
+
+    if (spec->height > 0) {
+        *w = (spec->width + 1) & ~1;
+        *h = (spec->height + 1) & ~1;
+    }
 
     if (*w > 4 * spec->max_width || *h > 4 * spec->max_height || *w < 2
         || *h < 2 || (int64_t) *w * *h > PX_MAX)
@@ -140,6 +147,20 @@ rn_text_check(const rn_text_spec *spec, rn_fault *fault)
 }
 
 
+int
+rn_text_missing(const rn_text_spec *spec)
+{
+    int           n;
+    PangoLayout  *layout;
+
+    layout = rn_text_layout(spec);
+    n = pango_layout_get_unknown_glyphs_count(layout);
+    g_object_unref(layout);
+
+    return n;
+}
+
+
 void
 rn_text_extents(const rn_text_spec *spec, int *w, int *h)
 {
@@ -148,8 +169,8 @@ rn_text_extents(const rn_text_spec *spec, int *w, int *h)
 
     layout = rn_text_layout(spec);
     pango_layout_get_pixel_extents(layout, &ink, &logical);
-    *w = logical.width;
-    *h = logical.height;
+    *w = logical.width + (spec->height > 0 ? 2 * padding(spec) : 0);
+    *h = logical.height + (spec->height > 0 ? 2 * padding(spec) : 0);
     g_object_unref(layout);
 }
 
@@ -157,7 +178,7 @@ rn_text_extents(const rn_text_spec *spec, int *w, int *h)
 rn_status
 rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
 {
-    int               w, h, pad;
+    int               w, h, pad, x, y;
     cairo_t          *cr;
     AVFrame          *frame;
     PangoLayout      *layout;
@@ -184,8 +205,14 @@ rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
         cairo_paint(cr);
     }
 
+    /* in a box lines are aligned by its width, and in the middle of it */
+
+    x = spec->height > 0 ? pad : pad - logical.x;
+    y = spec->height > 0 ? (h - logical.height) / 2 - logical.y
+                         : pad - logical.y;
+
     if (spec->stroke_width > 0) {           /* half of it lies under them */
-        cairo_move_to(cr, pad - logical.x, pad - logical.y);
+        cairo_move_to(cr, x, y);
         pango_cairo_layout_path(cr, layout);
         cairo_set_line_width(cr, 2 * spec->stroke_width);
         cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
@@ -194,7 +221,7 @@ rn_text_draw(const rn_text_spec *spec, AVFrame **out, rn_fault *fault)
     }
 
     set_color(cr, spec->color);
-    cairo_move_to(cr, pad - logical.x, pad - logical.y);
+    cairo_move_to(cr, x, y);
     pango_cairo_show_layout(cr, layout);
     cairo_surface_flush(surface);
 

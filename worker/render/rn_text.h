@@ -21,6 +21,8 @@ typedef struct {
     uint32_t     stroke;                /* RGBA, around the letters */
     double       stroke_width;          /* px, 0: none */
     int          width;                 /* px to wrap at, 0: no wrapping */
+    int          height;                /* px of a box of this width, in whose
+                                           middle lines stand; 0: none */
     int          max_width, max_height; /* px: of the canvas */
 } rn_text_spec;
 
@@ -46,7 +48,10 @@ rn_status rn_text_fonts(const rn_text_spec *spec, rn_font_digests *digests,
 /* The i-th file that the last text asked for resolved to; NULL: no more. */
 const char *rn_font_used(const rn_font_digests *d, size_t i);
 
-/* px that the text takes as it would be drawn, its padding not counted. */
+/* How many of its characters no font has. */
+int rn_text_missing(const rn_text_spec *spec);
+
+/* px that the text takes as it would be drawn; its padding counts in a box. */
 void rn_text_extents(const rn_text_spec *spec, int *w, int *h);
 
 /* RN_E_INVALID: it would be far larger than the canvas, and is not drawn. */
