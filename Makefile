@@ -13,8 +13,8 @@ SQLDIR    ?= $(SHAREDIR)/sql
 CC        ?= gcc
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
-        pangocairo pangoft2 cairo fontconfig freetype2 libass jansson libarchive \
-        libpq hiredis libcrypto libcurl
+        pangocairo pangoft2 cairo fontconfig freetype2 libass jansson \
+        libarchive libseccomp libpq hiredis libcrypto libcurl
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
              -D_GNU_SOURCE -Icommon -Iworker -Iworker/render -Iworker/stages \
@@ -29,7 +29,8 @@ endif
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
               libswscale libswresample libavutil pangocairo pangoft2 cairo \
-              fontconfig freetype2 libass jansson libarchive libcrypto) -lm
+              fontconfig freetype2 libass jansson libarchive libseccomp \
+              libcrypto) -lm
 WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
 DAEMON_LIBS = $(WORKER_LIBS) $(shell pkg-config --libs libcurl)
 
@@ -111,8 +112,8 @@ TOGETHER = auth autobahn bad_input captions clients config contract copy cors \
            deletion directives docs films forms gallery grammar hls \
            idempotency imports life log manners metrics moved nchan neighbour \
            neighbour_h3 neighbour_http outage_postgres outage_redis outputs \
-           packs path plans results revision same_key scan schema session \
-           sharing sockets stream traps_calls traps_conf traps_media \
+           packs path plans results revision same_key sandbox scan schema \
+           session sharing sockets stream traps_calls traps_conf traps_media \
            traps_postgres traps_sockets traps_stalls upload waiting warnings \
            websocket
 PATIENT  = cancel drain events fetch outputs_again postgres_away redis_away \

@@ -170,7 +170,7 @@ rn_add_ref(rn_reader *r, const char *src, rn_asset_type type)
         }
     }
 
-    if (too_many_urls(doc, asset->src)) {
+    if (too_many_urls(doc, src)) {
         rn_report(r, "more than %d sources on other hosts", RN_URLS_MAX);
         return -1;
     }

@@ -1,6 +1,7 @@
 /* Stages in children of the command itself; see local.h. */
 
 #include "local.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,6 +96,52 @@ local_lend(local_task *t, const char *name, const char *path, int open_flags)
 }
 
 
+/*
+ * The same sandbox as a worker's, as far as the kernel has it: the files are
+ * those of who calls, and may be a stranger's nevertheless.  A worker without
+ * it would not start; here it is said, once, since nobody else's files are
+ * near.  RENDER_SANDBOX is obeyed to the letter.
+ */
+
+static bool
+make_sandbox(void)
+{
+    char         why[256];
+    unsigned     layers, there;
+    const char  *word;
+
+    if (sandbox_ready()) {
+        return true;
+    }
+
+    word = getenv("RENDER_SANDBOX");
+    layers = SANDBOX_ALL;
+
+    if (word != NULL && word[0] && !sandbox_parse(word, &layers)) {
+        fprintf(stderr, "render: RENDER_SANDBOX must be on, landlock, seccomp "
+                "or off, not \"%s\"\n", word);
+        return false;
+    }
+
+    there = sandbox_kernel(layers, why, sizeof(why));
+
+    if ((there & layers) != layers) {
+        fprintf(stderr, "render: %s%s\n", why, word != NULL && word[0] ? ""
+                : "; files are read without it");
+        if (word != NULL && word[0]) {
+            return false;
+        }
+    }
+
+    if (!sandbox_prepare(layers & there, why, sizeof(why))) {
+        fprintf(stderr, "render: the sandbox cannot be made: %s\n", why);
+        return false;
+    }
+
+    return true;
+}
+
+
 bool
 local_start(local_task *t)
 {
@@ -103,10 +150,14 @@ local_start(local_task *t)
     size_t      n;
     stage_task  task;
 
-    t->pid = -1;
+    t->pid = t->spec_fd = t->result_fd = t->status_fd = -1;
+
+    if (!make_sandbox()) {
+        return false;
+    }
+
     t->spec_fd = memfd_create("spec", MFD_CLOEXEC);
     t->result_fd = memfd_create("result", MFD_CLOEXEC);
-    t->status_fd = -1;
 
     text = json_dumps(t->spec, JSON_COMPACT);
     n = text != NULL ? strlen(text) : 0;
@@ -160,7 +211,7 @@ local_progress(local_task *t)
 rn_status
 local_finish(local_task *t, int wstatus, char *err, size_t err_len)
 {
-    char         *text;
+    char         *text, call[32];
     size_t        i;
     rn_status     rc;
     struct stat   st;
@@ -169,7 +220,12 @@ local_finish(local_task *t, int wstatus, char *err, size_t err_len)
     (void) snprintf(err, err_len, "the %s task ended without an answer",
                     t->kind);
 
-    if (WIFSIGNALED(wstatus)) {
+    if (WIFSIGNALED(wstatus) && WTERMSIG(wstatus) == SIGSYS) {
+        sandbox_broken(t->result_fd, call, sizeof(call));
+        (void) snprintf(err, err_len, "the %s task was ended by its sandbox: "
+                        "it asked for the system call \"%s\"", t->kind, call);
+
+    } else if (WIFSIGNALED(wstatus)) {
         (void) snprintf(err, err_len, "the %s task was ended by signal %d (%s)",
                         t->kind, WTERMSIG(wstatus),
                         strsignal(WTERMSIG(wstatus)));

@@ -4,6 +4,7 @@
 #include "rn_log.h"
 #include "rn_status.h"
 #include "rw_proto.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -480,12 +481,22 @@ static void
 read_answer(rw_run *r, json_t *exited)
 {
     int           sig;
-    char         *text;
+    char         *text, call[32];
     json_t       *j;
     rn_status     st;
     struct stat   sb;
 
     sig = (int) json_integer_value(json_object_get(exited, "signal"));
+
+    if (sig == SIGSYS) {
+
+        /* an input that makes a decoder do this would do it again */
+
+        sandbox_broken(r->result, call, sizeof(call));
+        fail(r, RN_E_INPUT, NULL, "the %s task was ended by its sandbox: it "
+             "asked for the system call \"%s\"", r->kind, call);
+        return;
+    }
 
     if (sig != 0) {
         fail(r, RN_E_INTERNAL, NULL, "the %s task was ended by signal %d (%s)",

@@ -3,11 +3,10 @@
 #include "rw_zygote.h"
 #include "rn_log.h"
 #include "rw_proto.h"
-#include "stage.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fontconfig/fontconfig.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -171,6 +170,26 @@ reap(zygote *z)
 }
 
 
+/* Tells whether children will be confined; where they would not, it ends. */
+
+static void
+make_ready(int sock, unsigned layers)
+{
+    char  why[256];
+
+    if (sandbox_prepare(layers, why, sizeof(why))
+        && sandbox_test(NULL, NULL, why, sizeof(why)))
+    {
+        (void) rw_send(sock, json_pack("{s:s}", "op", "ready"), NULL, 0);
+        return;
+    }
+
+    (void) rw_send(sock, json_pack("{s:s, s:s}", "op", "unsafe", "text", why),
+                   NULL, 0);
+    _exit(1);
+}
+
+
 static void
 run(int sock)
 {
@@ -188,8 +207,6 @@ run(int sock)
     }
 
     z->sock = sock;
-
-    (void) FcInit();                        /* once, not in every child */
 
     (void) sigemptyset(&set);
     (void) sigaddset(&set, SIGCHLD);
@@ -245,8 +262,31 @@ forget_environment(void)
 }
 
 
+static bool
+is_ready(int sock)
+{
+    int      fds[RW_FDS_MAX];
+    bool     ok;
+    size_t   n;
+    json_t  *msg;
+
+    msg = rw_recv(sock, fds, &n);
+    ok = strcmp(rw_str(msg, "op"), "ready") == 0;
+
+    if (!ok) {
+        rn_log(RN_LOG_ERROR, "the sandbox does not hold: %s", msg != NULL
+               ? rw_str(msg, "text") : "the zygote has ended");
+    }
+
+    json_decref(msg);
+    errno = EPERM;
+
+    return ok;
+}
+
+
 pid_t
-rw_zygote_start(int *sock)
+rw_zygote_start(int *sock, unsigned layers)
 {
     int    pair[2];
     pid_t  pid;
@@ -263,12 +303,13 @@ rw_zygote_start(int *sock)
         (void) signal(SIGINT, SIG_IGN);
         (void) close(pair[0]);
         forget_environment();
+        make_ready(pair[1], layers);
         run(pair[1]);
     }
 
     (void) close(pair[1]);
 
-    if (pid < 0) {
+    if (pid < 0 || !is_ready(pair[0])) {
         (void) close(pair[0]);
         return -1;
     }

@@ -7,6 +7,8 @@
  *   {"op": "files", "task", "names": [...]}     + one fd a name, until n
  *                        -> {"op": "started", "task"} + pidfd
  *                        -> {"op": "exited", "task", "code", "signal"}
+ *
+ * Before all that it says {"op": "ready"}, or {"op": "unsafe", "text"} and ends.
  */
 
 #ifndef RW_ZYGOTE_H
@@ -15,8 +17,11 @@
 #include <sys/types.h>
 
 
-/* Forks the zygote; see rw_mover_start. */
-pid_t rw_zygote_start(int *sock);
+/*
+ * Forks the zygote, and waits until it has tried its sandbox of these layers
+ * (sandbox.h); see rw_mover_start.
+ */
+pid_t rw_zygote_start(int *sock, unsigned layers);
 
 
 #endif /* RW_ZYGOTE_H */

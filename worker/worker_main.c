@@ -12,6 +12,7 @@
 #include "rw_mover.h"
 #include "rw_proto.h"
 #include "rw_run.h"
+#include "rw_sandbox.h"
 #include "rw_setting.h"
 #include "rw_zygote.h"
 
@@ -550,6 +551,8 @@ int
 main(int argc, char **argv)
 {
     int            sfd;
+    bool           test;
+    unsigned       layers;
     supervisor     s;
     struct rlimit  files;
 
@@ -559,16 +562,28 @@ main(int argc, char **argv)
 
     rn_log_init("render-worker");
 
-    if (argc > 1) {
+    test = argc > 1 && strcmp(argv[1], "--self-test") == 0;
+
+    if (argc > 1 && !test) {
         if (strcmp(argv[1], "--version") == 0) {
             printf("render-worker %s (engine %d)\n", VERSION, RN_ENGINE);
             return 0;
         }
-        fprintf(stderr, "usage: render-worker\n\nSettings, from the "
-                "environment (or NAME_FILE): DATABASE_URL, REDIS_URL, "
+        fprintf(stderr, "usage: render-worker [--self-test]\n\n"
+                "--self-test tries to break out of the sandbox.  Settings, "
+                "from the environment (or NAME_FILE): DATABASE_URL, REDIS_URL, "
                 "RENDER_STORAGE, RENDER_SLOTS, RENDER_DRAIN_TIMEOUT, "
-                "RENDER_FETCH, RENDER_FETCH_*, LOG_LEVEL, LOG_FORMAT\n");
+                "RENDER_SANDBOX, RENDER_FETCH, RENDER_FETCH_*, LOG_LEVEL, "
+                "LOG_FORMAT\n");
         return strcmp(argv[1], "--help") == 0 ? 0 : 2;
+    }
+
+    if (!rw_sandbox_setting(&layers)) {
+        return 2;
+    }
+
+    if (test) {
+        return rw_sandbox_test(layers);
     }
 
     memset(&s, 0, sizeof(s));
@@ -584,13 +599,14 @@ main(int argc, char **argv)
 
     /* the zygote is forked before a secret is read */
 
-    s.zygote_pid = rw_zygote_start(&s.w.zygote);
+    s.zygote_pid = rw_zygote_start(&s.w.zygote, layers);
 
-    if (!configure(&s)) {
+    if (s.zygote_pid > 0 && !configure(&s)) {
         return 2;
     }
 
-    s.mover_pid = rw_mover_start(s.w.storage, &s.w.mover);
+    s.mover_pid = s.zygote_pid < 0 ? -1
+                  : rw_mover_start(s.w.storage, &s.w.mover);
 
     if (s.zygote_pid < 0 || s.mover_pid < 0) {
         rn_log(RN_LOG_ERROR, "a helper process cannot be started: %s",

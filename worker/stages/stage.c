@@ -2,15 +2,13 @@
 
 #include "stage.h"
 #include "rn_log.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,7 +16,6 @@
 
 
 #define SPEC_MAX      (64 * 1024 * 1024)
-#define FILE_MAX      (256ULL * 1024 * 1024 * 1024)
 #define ALLOC_MAX     (512 * 1024 * 1024)       /* one block of libav's */
 #define PROGRESS_GAP  0.1               /* seconds between two records */
 
@@ -229,110 +226,23 @@ stage_run(const stage_task *task)
 }
 
 
-static bool
-is_tasks(const stage_task *t, int fd)
-{
-    size_t  i;
-
-    if (fd == t->spec || fd == t->result || fd == t->status || fd == 2) {
-        return true;
-    }
-
-    for (i = 0; i < t->n_files; i++) {
-        if (t->files[i].fd == fd) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-/* Closes all but the task's own descriptors and standard error. */
-
-static void
-close_others(const stage_task *t)
-{
-    int     fd, max;
-    size_t  i;
-
-    max = t->spec > t->result ? t->spec : t->result;
-    if (t->status > max) {
-        max = t->status;
-    }
-
-    for (i = 0; i < t->n_files; i++) {
-        if (t->files[i].fd > max) {
-            max = t->files[i].fd;
-        }
-    }
-
-    for (fd = 0; fd <= max; fd++) {
-        if (!is_tasks(t, fd)) {
-            (void) close(fd);
-        }
-    }
-
-    (void) close_range((unsigned) max + 1, ~0U, 0);
-
-    /* 0 and 1 must not become files that a library then writes to */
-
-    fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd < 2) {
-        fd = open("/dev/null", O_RDWR);
-    }
-    if (fd > 2) {
-        (void) close(fd);
-    }
-}
-
-
-static void
-confine(void)
-{
-    int            i;
-    struct rlimit  none = { 0, 0 };
-    struct rlimit  size;
-
-    (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    (void) setrlimit(RLIMIT_CORE, &none);
-
-    if (getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur > FILE_MAX) {
-        size.rlim_cur = size.rlim_max = FILE_MAX;
-        (void) setrlimit(RLIMIT_FSIZE, &size);
-    }
-
-    (void) setpgid(0, 0);
-
-    /* faults keep their handlers: only a sanitizer has any, and must report */
-
-    for (i = 1; i < NSIG; i++) {
-        if (i != SIGSEGV && i != SIGBUS && i != SIGFPE && i != SIGILL
-            && i != SIGABRT)
-        {
-            (void) signal(i, SIG_DFL);
-        }
-    }
-    (void) signal(SIGPIPE, SIG_IGN);
-    (void) signal(SIGXFSZ, SIG_IGN);        /* a write fails, and says so */
-
-    {
-        sigset_t  all;
-
-        (void) sigemptyset(&all);
-        (void) sigprocmask(SIG_SETMASK, &all, NULL);
-    }
-
-    (void) clearenv();
-}
-
-
 int
 stage_fork(const stage_task *task)
 {
-    int    flags;
-    pid_t  parent, pid;
+    int       flags;
+    char      why[200];
+    pid_t     parent, pid;
+    rn_fault  fault;
+
+    if (!sandbox_ready()) {
+        errno = EPERM;
+        return -1;
+    }
+
+    if (task->status >= 0) {
+        flags = fcntl(task->status, F_GETFL);
+        (void) fcntl(task->status, F_SETFL, flags | O_NONBLOCK);
+    }
 
     parent = getpid();
     pid = fork();
@@ -341,17 +251,11 @@ stage_fork(const stage_task *task)
         return pid;
     }
 
-    confine();
-
-    if (getppid() != parent) {              /* it died before PDEATHSIG */
-        _exit(1);
-    }
-
-    close_others(task);
-
-    if (task->status >= 0) {
-        flags = fcntl(task->status, F_GETFL);
-        (void) fcntl(task->status, F_SETFL, flags | O_NONBLOCK);
+    if (!sandbox_enter(task, parent, why, sizeof(why))) {
+        memset(&fault, 0, sizeof(fault));
+        rn_fail(&fault, RN_E_INTERNAL, "the sandbox cannot be entered: %s",
+                why);
+        _exit(write_result(task->result, &fault, NULL, NULL));
     }
 
     av_log_set_level(AV_LOG_FATAL);

@@ -41,8 +41,8 @@ typedef rn_status (*stage_pt)(json_t *spec, const rn_env *env, json_t **result,
 int stage_run(const stage_task *task);
 
 /*
- * Forks a confined child that runs the task, closing in it every descriptor
- * that is not the task's.  Returns its pid, or -1 with errno.
+ * Forks a child that is confined (sandbox.h, which has been prepared) and runs
+ * the task.  Returns its pid, or -1 with errno.
  */
 int stage_fork(const stage_task *task);
 
