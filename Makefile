@@ -13,7 +13,8 @@ SQLDIR    ?= $(SHAREDIR)/sql
 CC        ?= gcc
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
-        pangocairo pangoft2 cairo fontconfig jansson libarchive libpq hiredis \
+        pangocairo pangoft2 cairo librsvg-2.0 fontconfig jansson libarchive \
+        libpq hiredis \
         libcrypto
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
@@ -29,7 +30,7 @@ endif
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
               libswscale libswresample libavutil pangocairo pangoft2 cairo \
-              fontconfig jansson libarchive libcrypto) -lm
+              librsvg-2.0 fontconfig jansson libarchive libcrypto) -lm
 WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
 
 COMMON  = $(wildcard common/*.c)
@@ -50,6 +51,7 @@ $(BUILD)/obj/%.o: %.c
 # the pixel loops are written for the vectoriser
 $(BUILD)/obj/worker/render/rn_blend.o \
 $(BUILD)/obj/worker/render/rn_halve.o \
+$(BUILD)/obj/worker/render/rn_lut.o \
 $(BUILD)/obj/worker/render/rn_warp.o: CFLAGS += -O3
 
 # worker/render must stand without network and SQL: nothing of either is in

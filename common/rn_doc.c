@@ -24,7 +24,8 @@ const rn_limits  rn_limits_default = {
 };
 
 static const char *const type_names[] = {
-    "none", "video", "image", "audio", "color", "text", "shape",
+    "none", "video", "image", "audio", "color", "text", "shape", "svg",
+    "waveform", "lut",
 };
 
 

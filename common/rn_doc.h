@@ -37,7 +37,9 @@ typedef struct {
 
 typedef enum {
     RN_ASSET_NONE, RN_ASSET_VIDEO, RN_ASSET_IMAGE, RN_ASSET_AUDIO,
-    RN_ASSET_COLOR, RN_ASSET_TEXT, RN_ASSET_SHAPE
+    RN_ASSET_COLOR, RN_ASSET_TEXT, RN_ASSET_SHAPE, RN_ASSET_SVG,
+    RN_ASSET_WAVEFORM,
+    RN_ASSET_LUT                        /* of an effect, never of a clip */
 } rn_asset_type;
 
 typedef enum {
@@ -69,19 +71,22 @@ typedef struct {
 typedef enum {
     RN_EFFECT_BLUR, RN_EFFECT_GRAYSCALE, RN_EFFECT_SEPIA, RN_EFFECT_INVERT,
     RN_EFFECT_COLOR, RN_EFFECT_SHARPEN, RN_EFFECT_VIGNETTE, RN_EFFECT_MIRROR,
-    RN_EFFECT_CHROMA_KEY, RN_EFFECT_NOISE
+    RN_EFFECT_CHROMA_KEY, RN_EFFECT_NOISE, RN_EFFECT_LUT
 } rn_effect_type;
 
 typedef struct {
     rn_effect_type  type;
     double          v[5];               /* see rn_doc_effects.c */
     uint32_t        color;
+    int             ref;                /* of a LUT: as an asset's */
 } rn_effect;
 
 typedef enum {
     RN_SHAPE_RECTANGLE, RN_SHAPE_ELLIPSE, RN_SHAPE_TRIANGLE, RN_SHAPE_STAR,
     RN_SHAPE_LINE
 } rn_shape_kind;
+
+typedef enum { RN_WAVE_BARS, RN_WAVE_LINE } rn_wave_style;
 
 #define RN_EFFECTS_MAX    8
 #define RN_KEYFRAMES_MAX  1000
@@ -115,6 +120,10 @@ typedef struct {
     uint32_t        stroke;             /* RGBA, of a shape's outline */
     double          stroke_width;       /* px */
     int             points;             /* of a star */
+    const char     *svg;                /* a drawing in the document itself */
+    rn_wave_style   wave;
+    int             bars;               /* of a waveform */
+    double          window;             /* s of the sound that it shows */
 } rn_asset;
 
 typedef struct {

@@ -57,8 +57,9 @@ read_type(rn_reader *r, json_t *value, void *out)
         { "video", RN_ASSET_VIDEO }, { "image", RN_ASSET_IMAGE },
         { "audio", RN_ASSET_AUDIO }, { "color", RN_ASSET_COLOR },
         { "text", RN_ASSET_TEXT }, { "shape", RN_ASSET_SHAPE },
-        { "svg", -1 }, { "speech", -1 }, { "caption", -1 },
-        { "blackboard", -1 }, { "avatar", -1 }, { "waveform", -1 },
+        { "svg", RN_ASSET_SVG }, { "waveform", RN_ASSET_WAVEFORM },
+        { "speech", -1 }, { "caption", -1 },
+        { "blackboard", -1 }, { "avatar", -1 },
         { NULL, 0 }
     };
 
@@ -216,6 +217,26 @@ add_ref(rn_reader *r, rn_asset *asset)
 
 
 void
+rn_read_source(rn_reader *r, json_t *value, void *out)
+{
+    read_src(r, value, out);
+}
+
+
+int
+rn_ref_of(rn_reader *r, const char *src, rn_asset_type type)
+{
+    rn_asset  a;
+
+    memset(&a, 0, sizeof(a));
+    a.src = src;
+    a.type = type;
+
+    return add_ref(r, &a);
+}
+
+
+void
 rn_read_asset(rn_reader *r, json_t *value, void *out)
 {
     size_t        i, len;
@@ -234,6 +255,10 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         { "fill",       rn_read_color,  AT(rn_asset, color) },
         { "stroke",     read_stroke,    0 },
         { "points",     read_points,    AT(rn_asset, points) },
+        { "svg",        rn_read_svg,    AT(rn_asset, svg) },
+        { "style",      rn_read_wave_style, AT(rn_asset, wave) },
+        { "bars",       rn_read_bars,   AT(rn_asset, bars) },
+        { "window",     rn_read_window, AT(rn_asset, window) },
         { NULL, NULL, 0 }
     };
 
@@ -245,6 +270,8 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         { "background", RN_ASSET_TEXT }, { "align", RN_ASSET_TEXT },
         { "shape", RN_ASSET_SHAPE }, { "fill", RN_ASSET_SHAPE },
         { "stroke", RN_ASSET_SHAPE }, { "points", RN_ASSET_SHAPE },
+        { "svg", RN_ASSET_SVG }, { "style", RN_ASSET_WAVEFORM },
+        { "bars", RN_ASSET_WAVEFORM }, { "window", RN_ASSET_WAVEFORM },
     };
 
     a->color = 0xffffffff;
@@ -254,6 +281,8 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
     a->ref = -1;
     a->stroke = 0xffffffff;
     a->points = 5;
+    a->bars = 48;
+    a->window = 2;
 
     if (!rn_read_object(r, value, fields, a)) {
         return;
@@ -269,8 +298,11 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         return;                             /* reported where it stands */
     }
 
-    if (type == RN_ASSET_VIDEO || type == RN_ASSET_IMAGE
-        || type == RN_ASSET_AUDIO)
+    if (type == RN_ASSET_SVG || type == RN_ASSET_WAVEFORM) {
+        rn_check_drawn(r, value, a);
+
+    } else if (type == RN_ASSET_VIDEO || type == RN_ASSET_IMAGE
+               || type == RN_ASSET_AUDIO)
     {
         if (json_object_get(value, "src") == NULL) {
             rn_report(r, "a %s needs a \"src\"", rn_asset_type_name(type));
@@ -301,7 +333,9 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
 
     for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
         if (type != only[i].type
-            && json_object_get(value, only[i].name) != NULL)
+            && json_object_get(value, only[i].name) != NULL
+            && (type != RN_ASSET_WAVEFORM
+                || strcmp(only[i].name, "background") != 0))
         {
             len = rn_enter(r, only[i].name);
             rn_report(r, "only a %s has \"%s\"",
@@ -311,6 +345,7 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
     }
 
     if (type != RN_ASSET_COLOR && type != RN_ASSET_TEXT
+        && type != RN_ASSET_WAVEFORM
         && json_object_get(value, "color") != NULL)
     {
         len = rn_enter(r, "color");

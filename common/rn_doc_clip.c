@@ -220,23 +220,26 @@ refuse_meaningless(rn_reader *r, json_t *value, rn_asset_type type)
         VIDEO = 1 << RN_ASSET_VIDEO, IMAGE = 1 << RN_ASSET_IMAGE,
         AUDIO = 1 << RN_ASSET_AUDIO, COLOR = 1 << RN_ASSET_COLOR,
         TEXT = 1 << RN_ASSET_TEXT, SHAPE = 1 << RN_ASSET_SHAPE,
-        SEEN = VIDEO | IMAGE | COLOR | TEXT | SHAPE, HEARD = VIDEO | AUDIO,
+        SVG = 1 << RN_ASSET_SVG, WAVEFORM = 1 << RN_ASSET_WAVEFORM,
+        SEEN = VIDEO | IMAGE | COLOR | TEXT | SHAPE | SVG | WAVEFORM,
+        HEARD = VIDEO | AUDIO, TIMED = HEARD | WAVEFORM,
+        PICTURE = VIDEO | IMAGE | SVG,
     };
 
     static const struct {
         const char  *name;
         unsigned     types;
     } only[] = {
-        { "in_point",   HEARD },
-        { "out_point",  HEARD },
-        { "speed",      HEARD },
+        { "in_point",   TIMED },
+        { "out_point",  TIMED },
+        { "speed",      TIMED },
         { "volume",     HEARD },
         { "fade_in",    HEARD },
         { "fade_out",   HEARD },
-        { "fit",        VIDEO | IMAGE },
-        { "crop",       VIDEO | IMAGE },
-        { "effects",    VIDEO | IMAGE },
-        { "radius",     VIDEO | IMAGE | COLOR },
+        { "fit",        PICTURE },
+        { "crop",       PICTURE },
+        { "effects",    PICTURE },
+        { "radius",     PICTURE | COLOR },
         { "height",     SEEN & ~(unsigned) TEXT },
         { "width",      SEEN },
         { "position",   SEEN },

@@ -13,6 +13,20 @@
 /* rn_doc_asset.c; out is an rn_asset */
 void rn_read_asset(rn_reader *r, json_t *value, void *out);
 
+/* A source, a const char *; and the index of what it is in rn_doc.refs. */
+void rn_read_source(rn_reader *r, json_t *value, void *out);
+int rn_ref_of(rn_reader *r, const char *src, rn_asset_type type);
+
+/*
+ * rn_doc_drawn.c: members of an rn_asset, and what only a whole SVG or waveform
+ * must hold.
+ */
+void rn_read_svg(rn_reader *r, json_t *value, void *out);
+void rn_read_wave_style(rn_reader *r, json_t *value, void *out);
+void rn_read_bars(rn_reader *r, json_t *value, void *out);
+void rn_read_window(rn_reader *r, json_t *value, void *out);
+void rn_check_drawn(rn_reader *r, json_t *value, rn_asset *a);
+
 /* rn_doc_track.c; out is an rn_doc */
 void rn_read_tracks(rn_reader *r, json_t *value, void *out);
 

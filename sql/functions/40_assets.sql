@@ -90,8 +90,8 @@ $$;
 
 -- The bytes of an upload are stored: request.uploads is [{asset, bytes, sha256,
 -- content_type, kind, filename?}], request.fields what else the form held.
--- Makes assets of them, in the order of the form, each probed if it is media;
--- or answers with the problem.  The caller holds no lock.
+-- Makes assets of them, in the order of the form, each probed if a film can be
+-- made with it; or answers with the problem.  The caller holds no lock.
 CREATE OR REPLACE FUNCTION render.make_assets(who jsonb, request jsonb,
     OUT refusal render_api.answer, OUT made uuid[], OUT jobs uuid[],
     OUT effects jsonb)
@@ -142,7 +142,9 @@ BEGIN
                                      title), 255),
                description = left(coalesce(f->>'description', ''), 10000),
                visibility = v, share_token = share_token(NULL, v),
-               status = CASE WHEN u->>'kind' IN ('video', 'audio', 'image')
+               status = CASE WHEN u->>'kind' IN ('video', 'audio', 'image',
+                                                 'svg')
+                               OR u->>'content_type' = 'application/x-cube'
                         THEN 'probing' ELSE 'ready' END,
                updated_at = now()
          WHERE id = (u->>'asset')::uuid AND asset.owner = me(who)

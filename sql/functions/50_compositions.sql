@@ -25,10 +25,12 @@ BEGIN
             ON a.id = render.to_uuid(substr(r->>'src', 7))
                AND render.may_read(who, a.owner, a.visibility, NULL)
          WHERE a.id IS NULL OR a.status IN ('uploading', 'failed')
-            OR CASE r->>'type' WHEN 'audio'
-                               THEN a.kind NOT IN ('audio', 'video')
-                               WHEN 'image' THEN a.kind <> 'image'
-                               ELSE a.kind <> 'video' END);
+            OR CASE WHEN r->>'type' IN ('audio', 'waveform')
+                    THEN a.kind NOT IN ('audio', 'video')
+                    WHEN r->>'type' IN ('image', 'svg')
+                    THEN a.kind <> r->>'type'
+                    WHEN r->>'type' = 'lut' THEN a.kind <> 'document'
+                    ELSE a.kind <> 'video' END);
 END $$;
 
 -- As `who` may see it: the secret of the link is its owner's.  By one plan, also

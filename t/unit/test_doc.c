@@ -692,8 +692,8 @@ test_known_later(void **state)
     static const char *const in_root[] = { "webhook_url" };
     static const char *const in_timeline[] = { "fonts" };
     static const char *const in_output[] = { "audio" };
-    static const char *const types[] = { "svg", "speech", "caption",
-                                         "blackboard", "avatar", "waveform" };
+    static const char *const types[] = { "speech", "caption",
+                                         "blackboard", "avatar" };
 #define LATER  "is not rendered by this version"
 
     (void) state;

@@ -302,8 +302,6 @@ test_not_media(void **state)
     static const char *const texts[] = {
         "hello, this is a text file\n", "<html><body>no</body></html>",
         "{\"timeline\":{}}", "#!/bin/sh\nexit 0\n",
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\">"
-        "</svg>",
         "1\n00:00:01,000 --> 00:00:02,000\nHello\n",
         "WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n",
         "[Script Info]\nScriptType: v4.00+\n\n[Events]\n",

@@ -10,6 +10,7 @@
 #include "rn_plan_output.h"
 #include "rn_plan_segment.h"
 #include "rn_plan_sound.h"
+#include "rn_plan_svg.h"
 #include "rn_sound.h"
 #include "rn_text.h"
 #include "rn_transition.h"
@@ -311,7 +312,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
 
     if (rn_plan_outputs(doc, &tl, limits, problems, &outs, fault) == RN_OK
         && check_transitions(&p) && find_fonts(&p) == RN_OK
-        && problems->total == 0
+        && rn_plan_svgs(&p, &tl) == RN_OK && problems->total == 0
         && rn_plan_cuts(doc, &tl, &cuts, fault) == RN_OK)
     {
         plan_film(&p, &outs, &cuts, limits, plan);
@@ -320,6 +321,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     rn_outputs_free(&outs);
     rn_plan_cuts_free(&cuts);
     free(p.fonts);
+    free(p.drawn);
     rn_timeline_free(&tl);
 
     return problems->total != 0 ? RN_E_INVALID : fault->status;

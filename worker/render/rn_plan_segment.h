@@ -16,6 +16,7 @@ typedef struct {
     rn_problems        *problems;
     rn_fault           *fault;
     char              (*fonts)[65];     /* of each place, for texts */
+    rn_facts           *drawn;          /* of SVGs in the document itself */
 } rn_planner;
 
 

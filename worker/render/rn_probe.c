@@ -5,6 +5,7 @@
 #include "rn_copy.h"
 #include "rn_fitter.h"
 #include "rn_input.h"
+#include "rn_probe_small.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -281,6 +282,10 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
 
     *out = NULL;
     video = audio = blurhash = copy = NULL;
+
+    if (rn_probe_small(fd, out, fault)) {
+        return fault->status;
+    }
 
     rc = rn_input_open(&in, fd, fault);
     if (rc != RN_OK) {
