@@ -233,7 +233,6 @@ test_refusals(void **state)
           "/outputs/3/name", "output 1" },
         { "{\"format\":\"flv\"}", "/outputs/0/format", "unknown value" },
         { "{\"format\":7}", "/outputs/0/format", "" },
-        { "{\"format\":\"hls\"}", "/outputs/0/format", "this version" },
         { "{\"format\":\"mov\",\"codec\":\"h264\"}", "/outputs/0/codec",
           "one of" },
         { "{\"range\":{\"duration\":0}}", "/outputs/0/range/duration",
