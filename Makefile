@@ -102,7 +102,7 @@ unit: $(UNITS)
 # Those that only ask and look share the two cores, and so do, two at a time,
 # those that wait for time-outs and leases; what measures, or drives a browser,
 # has them for itself.
-TOGETHER = auth autobahn bad_input clients config contract copy cors deletion \
+TOGETHER = assets_drawn auth autobahn bad_input clients config contract copy cors deletion \
            directives docs films forms grammar hls idempotency life log manners \
            metrics moved nchan neighbour neighbour_h3 neighbour_http \
            outage_postgres outage_redis outputs packs path plans results \

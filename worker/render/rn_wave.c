@@ -79,10 +79,12 @@ static rn_status
 read_slot(rn_wave *w, int64_t k, rn_fault *fault)
 {
     int      i, n;
+    bool     any;
     slot    *s = &w->slots[k & (SLOTS - 1)];
     int64_t  a, b;
 
     s->low = s->high = 0;
+    any = false;
 
     a = begin_of(w, k);
     b = begin_of(w, k + 1);
@@ -95,6 +97,11 @@ read_slot(rn_wave *w, int64_t k, rn_fault *fault)
 
         if (rn_sound_add(w->sound, a, n, w->ones, w->pcm, fault) != RN_OK) {
             return fault->status;
+        }
+
+        if (!any) {
+            s->low = s->high = w->pcm[0];
+            any = true;
         }
 
         for (i = 0; i < n * RN_CHANNELS; i++) {
