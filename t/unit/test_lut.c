@@ -14,8 +14,7 @@
 #define W  256
 #define H  64
 
-static char  path[] = "/tmp/render-lut-XXXXXX";
-static int   fd = -1;
+static int  fd = -1;
 
 
 /* The file of the test; n of a curve are as many as of a side. */
@@ -27,7 +26,7 @@ write_cube(bool cube, int n, double (*value)(double r, double g, double b,
     int     r, g, b, c, m;
     FILE   *f;
 
-    f = fopen(path, "w");
+    f = fopen(in_folder("a.cube"), "w");
     assert_non_null(f);
     m = n - 1;
     fprintf(f, "%s %d\n", cube ? "LUT_3D_SIZE" : "LUT_1D_SIZE", n);
@@ -46,7 +45,7 @@ write_cube(bool cube, int n, double (*value)(double r, double g, double b,
     }
 
     assert_int_equal(fclose(f), 0);
-    fd = open(path, O_RDONLY);
+    fd = open(in_folder("a.cube"), O_RDONLY);
     assert_true(fd >= 0);
 }
 
@@ -91,8 +90,8 @@ filtered(const char *name, AVFrame *in)
     g = rn_filter_graph(&fault);
     src = rn_filter_source(g, W, H, in->format, (AVRational) { 1, 25 },
                            (AVRational) { 25, 1 }, &fault);
-    sink = rn_filter_add(g, src, name, (const char *const []) { "file", path,
-                         NULL }, &fault);
+    sink = rn_filter_add(g, src, name, (const char *const []) { "file",
+                         in_folder("a.cube"), NULL }, &fault);
     sink = rn_filter_add(g, sink, "format", (const char *const []) {
                          "pix_fmts", "gbrp", NULL }, &fault);
     sink = rn_filter_add(g, sink, "buffersink", NULL, &fault);
@@ -230,7 +229,7 @@ test_intensity(void **state)
     (void) state;
 
     for (k = 0; k < 2; k++) {
-        write_cube(k == 0, 17, film);
+        write_cube(k == 0, 17, look);
         in = colours(AV_PIX_FMT_GBRP);
         none = applied(0);
         half = applied(0.5);
@@ -294,27 +293,6 @@ test_alpha(void **state)
 }
 
 
-static int
-set_up(void **state)
-{
-    int  n;
-
-    (void) state;
-    n = mkstemp(path);
-
-    return n < 0 || close(n) != 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    (void) state;
-
-    return unlink(path);
-}
-
-
 int
 main(void)
 {
@@ -324,5 +302,5 @@ main(void)
         cmocka_unit_test(test_alpha),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
