@@ -1,228 +1,12 @@
 /* What of an SVG is refused before anything reads it; see rn_svg.h. */
 
 #include "rn_svg.h"
+#include "rn_svg_read.h"
 #include "rn_utf8.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-
-#define SHOWN  60                       /* bytes of a name or address told */
-
-/* A piece of the text. */
-
-typedef struct {
-    const char  *p;
-    size_t       n;
-} piece;
-
-typedef struct {
-    const char  *p, *end;
-    size_t       elements, depth;
-    bool         letters, rooted, typed;
-    size_t       style;                 /* depth of the <style> we are in */
-    char        *scratch;               /* decoded values and style sheets */
-    size_t       styled;                /* bytes of the sheet in it */
-    char        *err;
-    size_t       err_size;
-} scanner;
-
-
-static bool
-refuse(scanner *s, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-
-static bool
-refuse(scanner *s, const char *fmt, ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    (void) vsnprintf(s->err, s->err_size, fmt, args);
-    va_end(args);
-
-    return false;
-}
-
-
-/* As much of a piece as is shown to a person, without half characters. */
-
-static int
-shown(const char *p, size_t n)
-{
-    if (n <= SHOWN) {
-        return (int) n;
-    }
-
-    for (n = SHOWN; n > 0 && ((unsigned char) p[n] & 0xc0) == 0x80; n--) {
-        /* void */
-    }
-
-    return (int) n;
-}
-
-
-static bool
-is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-
-static bool
-is(piece a, const char *word)
-{
-    return a.n == strlen(word) && memcmp(a.p, word, a.n) == 0;
-}
-
-
-static bool
-is_nocase(piece a, const char *word)
-{
-    return a.n == strlen(word) && strncasecmp(a.p, word, a.n) == 0;
-}
-
-
-static bool
-begins(const scanner *s, const char *word)
-{
-    size_t  n = strlen(word);
-
-    return (size_t) (s->end - s->p) >= n && memcmp(s->p, word, n) == 0;
-}
-
-
-static void
-skip_space(scanner *s)
-{
-    while (s->p < s->end && is_space(*s->p)) {
-        s->p++;
-    }
-}
-
-
-/* Goes behind the next `word`; false where there is none. */
-
-static bool
-skip_behind(scanner *s, const char *word, piece *passed)
-{
-    passed->p = s->p;
-
-    for ( ;; ) {
-        s->p = memchr(s->p, word[0], (size_t) (s->end - s->p));
-
-        if (s->p == NULL) {
-            s->p = s->end;
-            return false;
-        }
-
-        if (begins(s, word)) {
-            break;
-        }
-
-        s->p++;
-    }
-
-    passed->n = (size_t) (s->p - passed->p);
-    s->p += strlen(word);
-
-    return true;
-}
-
-
-/* A name up to a space or a sign that ends it; of it, what is behind ":". */
-
-static piece
-read_name(scanner *s)
-{
-    piece  name;
-
-    name.p = s->p;
-
-    while (s->p < s->end && !is_space(*s->p) && strchr("=/><\"'&", *s->p)
-           == NULL)
-    {
-        if (*s->p == ':') {
-            name.p = s->p + 1;
-        }
-        s->p++;
-    }
-
-    name.n = (size_t) (s->p - name.p);
-
-    return name;
-}
-
-
-/*
- * Decodes character data, where references to characters stand for them and
- * the five names of XML are the only ones there are.  Returns its length.
- */
-
-static bool
-decode(scanner *s, piece text, char *out, size_t *len)
-{
-    size_t         i, k;
-    piece          name;
-    unsigned long  code;
-
-    static const struct {
-        const char  *name;
-        char         c;
-    } names[] = { { "amp", '&' }, { "lt", '<' }, { "gt", '>' },
-                  { "quot", '"' }, { "apos", '\'' } };
-
-    *len = 0;
-
-    for (i = 0; i < text.n; i++) {
-        if (text.p[i] != '&') {
-            out[(*len)++] = text.p[i];
-            continue;
-        }
-
-        name.p = text.p + i + 1;
-        for (k = i + 1; k < text.n && k < i + 12 && text.p[k] != ';'; k++) {
-            /* void */
-        }
-        name.n = k - i - 1;
-
-        if (k == text.n || text.p[k] != ';' || name.n == 0) {
-            return refuse(s, "is no well-formed XML: \"&\" begins an entity");
-        }
-
-        i = k;
-
-        if (name.p[0] == '#') {
-            code = name.n > 1 && (name.p[1] == 'x' || name.p[1] == 'X')
-                   ? strtoul(name.p + 2, NULL, 16)
-                   : strtoul(name.p + 1, NULL, 10);
-
-            /* what is no ASCII begins nothing that is refused */
-
-            out[(*len)++] = code > 0 && code < 128 ? (char) code : '?';
-            continue;
-        }
-
-        for (k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
-            if (is(name, names[k].name)) {
-                break;
-            }
-        }
-
-        if (k == sizeof(names) / sizeof(names[0])) {
-            return refuse(s, "names the entity \"%.*s\"; entities are not read",
-                          shown(name.p, name.n), name.p);
-        }
-
-        out[(*len)++] = names[k].c;
-    }
-
-    return true;
-}
 
 
 /* Room for what is only looked at, behind what is known of a style sheet. */
@@ -244,12 +28,12 @@ check_style(scanner *s, const char *p, size_t n, bool sheet)
     for (i = 0; i < n; i++) {
 
         if (sheet && p[i] == '\\') {
-            return refuse(s, "holds a style with an escape, \"\\\"");
+            return rn_svg_refuse(s, "holds a style with an escape, \"\\\"");
         }
 
         if (sheet && n - i >= 7 && strncasecmp(p + i, "@import", 7) == 0) {
-            return refuse(s, "imports a style sheet; nothing from elsewhere "
-                          "is read");
+            return rn_svg_refuse(s, "imports a style sheet; nothing from "
+                                 "elsewhere is read");
         }
 
         if (n - i < 4 || strncasecmp(p + i, "url(", 4) != 0) {
@@ -257,14 +41,17 @@ check_style(scanner *s, const char *p, size_t n, bool sheet)
         }
 
         k = i + 4;
-        while (k < n && (is_space(p[k]) || p[k] == '"' || p[k] == '\'')) {
+        while (k < n && (rn_svg_is_space(p[k]) || p[k] == '"'
+                         || p[k] == '\''))
+        {
             k++;
         }
 
         if (k == n || p[k] != '#') {
-            return refuse(s, "points to \"%.*s\"; nothing from elsewhere is "
-                          "drawn, only what the file itself holds (#id)",
-                          shown(p + k, n - k), p + k);
+            return rn_svg_refuse(s, "points to \"%.*s\"; nothing from "
+                                 "elsewhere is drawn, only what the file "
+                                 "itself holds (#id)",
+                                 rn_svg_shown(p + k, n - k), p + k);
         }
     }
 
@@ -275,11 +62,11 @@ check_style(scanner *s, const char *p, size_t n, bool sheet)
 static bool
 check_reference(scanner *s, piece element, const char *p, size_t n)
 {
-    if (is(element, "a")) {                 /* a link, which nobody follows */
+    if (rn_svg_is(element, "a")) {          /* a link, which nobody follows */
         return true;
     }
 
-    while (n > 0 && is_space(*p)) {
+    while (n > 0 && rn_svg_is_space(*p)) {
         p++;
         n--;
     }
@@ -289,12 +76,13 @@ check_reference(scanner *s, piece element, const char *p, size_t n)
     }
 
     if (n >= 5 && strncasecmp(p, "data:", 5) == 0) {
-        return refuse(s, "holds a picture within (\"data:\"), which is not "
-                      "drawn; lay it beside as a clip of its own");
+        return rn_svg_refuse(s, "holds a picture within (\"data:\"), which is "
+                             "not drawn; lay it beside as a clip of its own");
     }
 
-    return refuse(s, "points to \"%.*s\"; nothing from elsewhere is drawn, "
-                  "only what the file itself holds (#id)", shown(p, n), p);
+    return rn_svg_refuse(s, "points to \"%.*s\"; nothing from elsewhere is "
+                         "drawn, only what the file itself holds (#id)",
+                         rn_svg_shown(p, n), p);
 }
 
 
@@ -306,52 +94,54 @@ read_attribute(scanner *s, piece element)
     size_t  n;
     piece   name, value;
 
-    name = read_name(s);
-    skip_space(s);
+    name = rn_svg_read_name(s);
+    rn_svg_skip_space(s);
 
     if (name.n == 0 || s->p == s->end || *s->p != '=') {
-        return refuse(s, "is no well-formed XML: an attribute of <%.*s>",
-                      shown(element.p, element.n), element.p);
+        return rn_svg_refuse(s, "is no well-formed XML: an attribute of <%.*s>",
+                             rn_svg_shown(element.p, element.n), element.p);
     }
 
     s->p++;
-    skip_space(s);
+    rn_svg_skip_space(s);
     quote = s->p < s->end ? *s->p : '\0';
 
     if (quote != '"' && quote != '\'') {
-        return refuse(s, "is no well-formed XML: a value without quotes");
+        return rn_svg_refuse(s, "is no well-formed XML: a value without "
+                             "quotes");
     }
 
     value.p = ++s->p;
     s->p = memchr(s->p, quote, (size_t) (s->end - s->p));
     if (s->p == NULL) {
         s->p = s->end;
-        return refuse(s, "is no well-formed XML: a value without an end");
+        return rn_svg_refuse(s, "is no well-formed XML: a value without an "
+                             "end");
     }
     value.n = (size_t) (s->p++ - value.p);
 
     if (memchr(value.p, '<', value.n) != NULL) {
-        return refuse(s, "is no well-formed XML: \"<\" in a value");
+        return rn_svg_refuse(s, "is no well-formed XML: \"<\" in a value");
     }
 
     if (name.n > 2 && strncasecmp(name.p, "on", 2) == 0) {
-        return refuse(s, "holds a script, in \"%.*s\"", shown(name.p, name.n),
-                      name.p);
+        return rn_svg_refuse(s, "holds a script, in \"%.*s\"",
+                             rn_svg_shown(name.p, name.n), name.p);
     }
 
     out = beside_sheet(s);
 
-    if (!decode(s, value, out, &n)) {
+    if (!rn_svg_decode(s, value, out, &n)) {
         return false;
     }
 
-    if ((is(name, "href") || is(name, "src"))
+    if ((rn_svg_is(name, "href") || rn_svg_is(name, "src"))
         && !check_reference(s, element, out, n))
     {
         return false;
     }
 
-    style = is(name, "style");
+    style = rn_svg_is(name, "style");
 
     return check_style(s, out, n, style);
 }
@@ -369,17 +159,17 @@ check_element(scanner *s, piece name)
         "canvas", "include",
     };
 
-    if (is_nocase(name, "script") || is_nocase(name, "handler")
-        || is_nocase(name, "listener"))
+    if (rn_svg_is_nocase(name, "script") || rn_svg_is_nocase(name, "handler")
+        || rn_svg_is_nocase(name, "listener"))
     {
-        return refuse(s, "holds a script, <%.*s>", shown(name.p, name.n),
-                      name.p);
+        return rn_svg_refuse(s, "holds a script, <%.*s>",
+                             rn_svg_shown(name.p, name.n), name.p);
     }
 
     for (i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
-        if (is_nocase(name, strange[i])) {
-            return refuse(s, "holds <%.*s>, which is not drawn",
-                          shown(name.p, name.n), name.p);
+        if (rn_svg_is_nocase(name, strange[i])) {
+            return rn_svg_refuse(s, "holds <%.*s>, which is not drawn",
+                                 rn_svg_shown(name.p, name.n), name.p);
         }
     }
 
@@ -394,46 +184,45 @@ read_element(scanner *s)
 {
     piece  name;
 
-    name = read_name(s);
+    name = rn_svg_read_name(s);
 
     if (name.n == 0) {
-        return refuse(s, "is no well-formed XML: \"<\" without a name");
+        return rn_svg_refuse(s, "is no well-formed XML: \"<\" without a name");
     }
 
-    if (s->depth == 0 && (s->rooted || !is(name, "svg"))) {
-        return refuse(s, s->rooted ? "goes on behind its end"
-                                   : "is no SVG: it begins with another "
-                                     "element");
+    if (s->depth == 0 && (s->rooted || !rn_svg_is(name, "svg"))) {
+        return rn_svg_refuse(s, s->rooted ? "goes on behind its end"
+                             : "is no SVG: it begins with another element");
     }
 
     s->rooted = true;
 
     if (++s->elements > RN_SVG_ELEMENTS) {
-        return refuse(s, "holds more than %d elements", RN_SVG_ELEMENTS);
+        return rn_svg_refuse(s, "holds more than %d elements", RN_SVG_ELEMENTS);
     }
 
     if (!check_element(s, name)) {
         return false;
     }
 
-    s->letters = s->letters || is(name, "text");
+    s->letters = s->letters || rn_svg_is(name, "text");
 
     for ( ;; ) {
-        skip_space(s);
+        rn_svg_skip_space(s);
 
-        if (begins(s, "/>")) {
+        if (rn_svg_begins(s, "/>")) {
             s->p += 2;
             return true;
         }
 
-        if (begins(s, ">")) {
+        if (rn_svg_begins(s, ">")) {
             s->p++;
             break;
         }
 
         if (s->p == s->end) {
-            return refuse(s, "is cut off in <%.*s>", shown(name.p, name.n),
-                          name.p);
+            return rn_svg_refuse(s, "is cut off in <%.*s>",
+                                 rn_svg_shown(name.p, name.n), name.p);
         }
 
         if (!read_attribute(s, name)) {
@@ -442,11 +231,12 @@ read_element(scanner *s)
     }
 
     if (++s->depth > RN_SVG_DEPTH) {
-        return refuse(s, "holds elements in one another %d deep; at most %d "
-                      "are read", RN_SVG_DEPTH + 1, RN_SVG_DEPTH);
+        return rn_svg_refuse(s, "holds elements in one another %d deep; at "
+                             "most %d are read", RN_SVG_DEPTH + 1,
+                             RN_SVG_DEPTH);
     }
 
-    if (s->style == 0 && is_nocase(name, "style")) {
+    if (s->style == 0 && rn_svg_is_nocase(name, "style")) {
         s->style = s->depth;
         s->styled = 0;
     }
@@ -460,11 +250,11 @@ read_element(scanner *s)
 static bool
 read_end(scanner *s)
 {
-    (void) read_name(s);
-    skip_space(s);
+    (void) rn_svg_read_name(s);
+    rn_svg_skip_space(s);
 
-    if (!begins(s, ">") || s->depth == 0) {
-        return refuse(s, "is no well-formed XML: an end of nothing");
+    if (!rn_svg_begins(s, ">") || s->depth == 0) {
+        return rn_svg_refuse(s, "is no well-formed XML: an end of nothing");
     }
 
     s->p++;
@@ -496,7 +286,7 @@ take_text(scanner *s, piece text, bool raw)
     if (raw) {
         memcpy(out, text.p, text.n);
         n = text.n;
-    } else if (!decode(s, text, out, &n)) {
+    } else if (!rn_svg_decode(s, text, out, &n)) {
         return false;
     }
 
@@ -521,16 +311,18 @@ read_instruction(scanner *s)
 
     first = s->depth == 0 && !s->rooted && !s->typed;
 
-    if (!skip_behind(s, "?>", &all)) {
-        return refuse(s, "is cut off");
+    if (!rn_svg_skip_behind(s, "?>", &all)) {
+        return rn_svg_refuse(s, "is cut off");
     }
 
     if (all.n >= 14 && strncasecmp(all.p, "xml-stylesheet", 14) == 0) {
-        return refuse(s, "names a style sheet; nothing from elsewhere is "
-                      "read");
+        return rn_svg_refuse(s, "names a style sheet; nothing from elsewhere "
+                             "is read");
     }
 
-    if (all.n < 4 || memcmp(all.p, "xml", 3) != 0 || !is_space(all.p[3])) {
+    if (all.n < 4 || memcmp(all.p, "xml", 3) != 0
+        || !rn_svg_is_space(all.p[3]))
+    {
         return true;
     }
 
@@ -539,7 +331,8 @@ read_instruction(scanner *s)
     text[n] = '\0';
 
     if (!first || n < all.n) {
-        return refuse(s, "is no well-formed XML: <?xml where it cannot be");
+        return rn_svg_refuse(s, "is no well-formed XML: <?xml where it cannot "
+                             "be");
     }
 
     at = strstr(text, "encoding");
@@ -549,7 +342,7 @@ read_instruction(scanner *s)
         if (strncasecmp(at, "utf-8", 5) != 0
             && strncasecmp(at, "us-ascii", 8) != 0)
         {
-            return refuse(s, "is not in UTF-8");
+            return rn_svg_refuse(s, "is not in UTF-8");
         }
     }
 
@@ -565,8 +358,8 @@ read_doctype(scanner *s)
     char  quote;
 
     if (s->rooted || s->typed) {
-        return refuse(s, "is no well-formed XML: <!DOCTYPE where it cannot "
-                      "be");
+        return rn_svg_refuse(s, "is no well-formed XML: <!DOCTYPE where it "
+                             "cannot be");
     }
 
     s->typed = true;
@@ -579,8 +372,8 @@ read_doctype(scanner *s)
             quote = *s->p;
 
         } else if (*s->p == '[') {
-            return refuse(s, "declares entities in its DOCTYPE; entities are "
-                          "not read");
+            return rn_svg_refuse(s, "declares entities in its DOCTYPE; "
+                                 "entities are not read");
 
         } else if (*s->p == '>') {
             s->p++;
@@ -588,7 +381,7 @@ read_doctype(scanner *s)
         }
     }
 
-    return refuse(s, "is cut off");
+    return rn_svg_refuse(s, "is cut off");
 }
 
 
@@ -597,34 +390,35 @@ read_markup(scanner *s)
 {
     piece  inside;
 
-    if (begins(s, "<!--")) {
+    if (rn_svg_begins(s, "<!--")) {
         s->p += 4;
-        return skip_behind(s, "-->", &inside) || refuse(s, "is cut off");
+        return rn_svg_skip_behind(s, "-->", &inside)
+               || rn_svg_refuse(s, "is cut off");
     }
 
-    if (begins(s, "<![CDATA[")) {
+    if (rn_svg_begins(s, "<![CDATA[")) {
         s->p += 9;
-        if (!skip_behind(s, "]]>", &inside)) {
-            return refuse(s, "is cut off");
+        if (!rn_svg_skip_behind(s, "]]>", &inside)) {
+            return rn_svg_refuse(s, "is cut off");
         }
         return take_text(s, inside, true);
     }
 
-    if (begins(s, "<!DOCTYPE")) {
+    if (rn_svg_begins(s, "<!DOCTYPE")) {
         s->p += 9;
         return read_doctype(s);
     }
 
-    if (begins(s, "<!")) {
-        return refuse(s, "is no well-formed XML: \"<!\"");
+    if (rn_svg_begins(s, "<!")) {
+        return rn_svg_refuse(s, "is no well-formed XML: \"<!\"");
     }
 
-    if (begins(s, "<?")) {
+    if (rn_svg_begins(s, "<?")) {
         s->p += 2;
         return read_instruction(s);
     }
 
-    if (begins(s, "</")) {
+    if (rn_svg_begins(s, "</")) {
         s->p += 2;
         return read_end(s);
     }
@@ -656,7 +450,7 @@ scan(scanner *s)
     }
 
     if (!s->rooted || s->depth > 0) {
-        return refuse(s, "is cut off");
+        return rn_svg_refuse(s, "is cut off");
     }
 
     return true;
@@ -676,11 +470,11 @@ rn_svg_check(const char *text, size_t len, bool *letters, char *err,
     err[0] = '\0';
 
     if (len > RN_SVG_MAX) {
-        return refuse(&s, "is of more than %d bytes", RN_SVG_MAX);
+        return rn_svg_refuse(&s, "is of more than %d bytes", RN_SVG_MAX);
     }
 
     if (!rn_utf8_valid(text, len) || memchr(text, '\0', len) != NULL) {
-        return refuse(&s, "is not in UTF-8");
+        return rn_svg_refuse(&s, "is not in UTF-8");
     }
 
     s.p = text;
@@ -688,16 +482,16 @@ rn_svg_check(const char *text, size_t len, bool *letters, char *err,
     s.scratch = malloc(len + 1);
 
     if (s.scratch == NULL) {
-        return refuse(&s, "is too large for the memory there is");
+        return rn_svg_refuse(&s, "is too large for the memory there is");
     }
 
-    if (begins(&s, "\xef\xbb\xbf")) {
+    if (rn_svg_begins(&s, "\xef\xbb\xbf")) {
         s.p += 3;
     }
 
-    skip_space(&s);
+    rn_svg_skip_space(&s);
 
-    ok = begins(&s, "<") ? scan(&s) : refuse(&s, "is no SVG");
+    ok = rn_svg_begins(&s, "<") ? scan(&s) : rn_svg_refuse(&s, "is no SVG");
     free(s.scratch);
 
     if (letters != NULL) {
@@ -705,57 +499,4 @@ rn_svg_check(const char *text, size_t len, bool *letters, char *err,
     }
 
     return ok;
-}
-
-
-bool
-rn_svg_seems(const char *text, size_t len)
-{
-    char     err[8];
-    piece    name;
-    scanner  s;
-
-    memset(&s, 0, sizeof(s));
-    s.err = err;
-    s.err_size = sizeof(err);
-    s.p = text;
-    s.end = text + len;
-
-    if (begins(&s, "\xef\xbb\xbf")) {
-        s.p += 3;
-    }
-
-    for ( ;; ) {
-        skip_space(&s);
-
-        if (begins(&s, "<!--")) {
-            s.p += 4;
-            if (!skip_behind(&s, "-->", &name)) {
-                return false;
-            }
-
-        } else if (begins(&s, "<?")) {
-            s.p += 2;
-            if (!skip_behind(&s, "?>", &name)) {
-                return false;
-            }
-
-        } else if (begins(&s, "<!DOCTYPE")) {
-            s.p += 9;
-
-            /* one with entities is refused for these, as what it says it is */
-
-            skip_space(&s);
-            name = read_name(&s);
-            return is(name, "svg");
-
-        } else if (begins(&s, "<")) {
-            s.p++;
-            name = read_name(&s);
-            return is(name, "svg");
-
-        } else {
-            return false;
-        }
-    }
 }
