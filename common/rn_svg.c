@@ -250,10 +250,12 @@ read_element(scanner *s)
 static bool
 read_end(scanner *s)
 {
-    (void) rn_svg_read_name(s);
+    piece  name;
+
+    name = rn_svg_read_name(s);
     rn_svg_skip_space(s);
 
-    if (!rn_svg_begins(s, ">") || s->depth == 0) {
+    if (name.n == 0 || !rn_svg_begins(s, ">") || s->depth == 0) {
         return rn_svg_refuse(s, "is no well-formed XML: an end of nothing");
     }
 
@@ -280,6 +282,17 @@ take_text(scanner *s, piece text, bool raw)
 {
     char    *out;
     size_t   n;
+
+    if (s->depth == 0) {
+        for (n = 0; !raw && n < text.n && rn_svg_is_space(text.p[n]); n++) {
+            /* void */
+        }
+
+        if (raw || n < text.n) {
+            return rn_svg_refuse(s, "is no well-formed XML: text outside of "
+                                 "it");
+        }
+    }
 
     out = beside_sheet(s);
 
@@ -363,6 +376,11 @@ read_doctype(scanner *s)
     }
 
     s->typed = true;
+    rn_svg_skip_space(s);
+
+    if (!rn_svg_is(rn_svg_read_name(s), "svg")) {
+        return rn_svg_refuse(s, "is no SVG: its DOCTYPE is another");
+    }
 
     for (quote = '\0'; s->p < s->end; s->p++) {
         if (quote != '\0') {
@@ -370,6 +388,9 @@ read_doctype(scanner *s)
 
         } else if (*s->p == '"' || *s->p == '\'') {
             quote = *s->p;
+
+        } else if (*s->p == '<') {
+            break;
 
         } else if (*s->p == '[') {
             return rn_svg_refuse(s, "declares entities in its DOCTYPE; "
