@@ -53,7 +53,8 @@ check_marks(const char *p)
             continue;
         }
 
-        MUST(strncasecmp(p, "<script", 7) != 0);
+        MUST(strncasecmp(p, "<script", 7) != 0
+             || strchr(" \t\r\n/>", p[7]) == NULL);
         MUST(strncmp(p, "<!ENTITY", 8) != 0);
         MUST(strncmp(p, "<!ELEMENT", 9) != 0);
 
