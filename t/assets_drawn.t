@@ -208,7 +208,7 @@ my $file = { asset => { type => 'svg', src => 'a.svg' }, duration => 1 };
 
 # it grows, and is drawn for the largest it gets
 {
-    my %keys = (keyframes => { scale => [ { time => 0, value => 0.25 }, { time => 'end', value => 4 } ] });
+    my %keys = (keyframes => { scale => [ { time => 0, value => 0.25 }, { time => 'end', value => 12 } ] });
     my ($first, $last) = shots('it grows', { w => 640, h => 360, times => [0, '9f'] }, [ { %$file, width => 160, %keys } ]);
     my @row = map { (px($last, $_, 180))[1] } 320 .. 639;
     my ($end) = grep { $row[$_] < 128 } 0 .. $#row;
@@ -442,10 +442,10 @@ sub height_at { my ($shot, $x) = @_; return scalar grep { (px($shot, $x, $_))[1]
 # a part of a source looks like a file of that part; what is cut away is not seen
 {
     spew("$dir/part.txt", '');
-    say_to("ffmpeg -nostdin -v error -y -ss 1.5 -t 1 -i $dir/steps.wav $dir/part.wav");
+    say_to("ffmpeg -nostdin -v error -y -ss 0.5 -t 1 -i $dir/steps.wav $dir/part.wav");
     my %asset = (bars => 20, window => 1);
     my @at = (times => [0, 0.5, '19f']);
-    my @part = shots('in_point', { w => 400, h => 200, fps => 20, @at }, [ wave('steps.wav', \%asset, in_point => 1.5, out_point => 2.5) ]);
+    my @part = shots('in_point', { w => 400, h => 200, fps => 20, @at }, [ wave('steps.wav', \%asset, in_point => 0.5, out_point => 1.5) ]);
     my @file = shots('a file', { w => 400, h => 200, fps => 20, @at }, [ wave('part.wav', \%asset) ]);
     cmp_ok difference($part[$_], $file[$_]), '<=', 3, "a part of a source, picture $_" for 0 .. 2;
     my @fast = shots('speed', { w => 400, h => 200, fps => 20, times => [0.5] }, [ wave('steps.wav', \%asset, speed => 2) ]);
