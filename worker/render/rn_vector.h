@@ -2,8 +2,8 @@
  * Drawings in SVG, drawn by librsvg at the size at which they are needed.
  *
  * What a stranger draws may take any time and memory, and librsvg cannot be
- * stopped: it works in a thread of its own, and when it takes too much of either
- * we go on without it, with RN_E_LIMIT.  That thread then runs until the
+ * stopped: it works in a thread of its own, and when it takes too much of
+ * either we go on without it, with RN_E_LIMIT.  That thread then runs until the
  * process ends, which for a stage is at once.
  */
 
@@ -39,8 +39,8 @@ rn_status rn_vector_size(const char *text, size_t len, int *w, int *h,
     bool *letters, rn_fault *fault);
 
 /*
- * Draws; *frame is new: yuv420p where no px lets anything through, else yuva420p
- * with straight alpha; bt.709, limited range.
+ * Draws; *frame is new: yuv420p where no px lets anything through, else
+ * yuva420p with straight alpha; bt.709, limited range.
  */
 rn_status rn_vector_draw(const char *text, size_t len,
     const rn_vector_part *part, double seconds, AVFrame **frame,
