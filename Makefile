@@ -13,8 +13,8 @@ SQLDIR    ?= $(SHAREDIR)/sql
 CC        ?= gcc
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
-        pangocairo pangoft2 cairo fontconfig freetype2 libass jansson \
-        libarchive libseccomp libpq hiredis libcrypto libcurl
+        pangocairo pangoft2 cairo librsvg-2.0 fontconfig freetype2 libass \
+        jansson libarchive libseccomp libpq hiredis libcrypto libcurl
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
              -D_GNU_SOURCE -Icommon -Iworker -Iworker/render -Iworker/stages \
@@ -29,8 +29,8 @@ endif
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
               libswscale libswresample libavutil pangocairo pangoft2 cairo \
-              fontconfig freetype2 libass jansson libarchive libseccomp \
-              libcrypto) -lm
+              librsvg-2.0 fontconfig freetype2 libass jansson libarchive \
+              libseccomp libcrypto) -lm
 WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
 DAEMON_LIBS = $(WORKER_LIBS) $(shell pkg-config --libs libcurl)
 
@@ -52,6 +52,7 @@ $(BUILD)/obj/%.o: %.c
 # the pixel loops are written for the vectoriser
 $(BUILD)/obj/worker/render/rn_blend.o \
 $(BUILD)/obj/worker/render/rn_halve.o \
+$(BUILD)/obj/worker/render/rn_lut.o \
 $(BUILD)/obj/worker/render/rn_warp.o: CFLAGS += -O3
 
 # worker/render must stand without network and SQL: nothing of either is in
@@ -108,14 +109,14 @@ unit: $(UNITS)
 # Those that only ask and look share the two cores, and so do, two at a time,
 # those that wait for time-outs and leases; what measures, or drives a browser,
 # has them for itself.
-TOGETHER = auth autobahn bad_input captions clients config contract copy cors \
-           deletion directives docs films forms gallery grammar hls \
-           idempotency imports life log manners metrics moved nchan neighbour \
-           neighbour_h3 neighbour_http outage_postgres outage_redis outputs \
-           packs path plans results revision same_key sandbox scan schema \
-           session sharing sockets stream traps_calls traps_conf traps_media \
-           traps_postgres traps_sockets traps_stalls upload waiting warnings \
-           websocket
+TOGETHER = assets_drawn auth autobahn bad_input captions clients config \
+           contract copy cors deletion directives docs films forms gallery \
+           grammar hls idempotency imports life log manners metrics moved \
+           nchan neighbour neighbour_h3 neighbour_http outage_postgres \
+           outage_redis outputs packs path plans results revision same_key \
+           sandbox scan schema session sharing sockets stream traps_calls \
+           traps_conf traps_media traps_postgres traps_sockets traps_stalls \
+           upload waiting warnings websocket
 PATIENT  = cancel drain events fetch outputs_again postgres_away redis_away \
            reload storage worker_crash
 JOBS    ?= 3

@@ -25,7 +25,7 @@ const rn_limits  rn_limits_default = {
 
 static const char *const type_names[] = {
     "none", "video", "image", "audio", "color", "text", "shape", "caption",
-    "font",
+    "svg", "waveform", "font", "lut",
 };
 
 

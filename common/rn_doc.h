@@ -38,7 +38,10 @@ typedef struct {
 typedef enum {
     RN_ASSET_NONE, RN_ASSET_VIDEO, RN_ASSET_IMAGE, RN_ASSET_AUDIO,
     RN_ASSET_COLOR, RN_ASSET_TEXT, RN_ASSET_SHAPE, RN_ASSET_CAPTION,
-    RN_ASSET_FONT
+    RN_ASSET_SVG, RN_ASSET_WAVEFORM,
+
+    /* never of a clip: of the document, and of an effect */
+    RN_ASSET_FONT, RN_ASSET_LUT
 } rn_asset_type;
 
 typedef enum {
@@ -70,19 +73,22 @@ typedef struct {
 typedef enum {
     RN_EFFECT_BLUR, RN_EFFECT_GRAYSCALE, RN_EFFECT_SEPIA, RN_EFFECT_INVERT,
     RN_EFFECT_COLOR, RN_EFFECT_SHARPEN, RN_EFFECT_VIGNETTE, RN_EFFECT_MIRROR,
-    RN_EFFECT_CHROMA_KEY, RN_EFFECT_NOISE
+    RN_EFFECT_CHROMA_KEY, RN_EFFECT_NOISE, RN_EFFECT_LUT
 } rn_effect_type;
 
 typedef struct {
     rn_effect_type  type;
     double          v[5];               /* see rn_doc_effects.c */
     uint32_t        color;
+    int             ref;                /* of a LUT: as an asset's */
 } rn_effect;
 
 typedef enum {
     RN_SHAPE_RECTANGLE, RN_SHAPE_ELLIPSE, RN_SHAPE_TRIANGLE, RN_SHAPE_STAR,
     RN_SHAPE_LINE
 } rn_shape_kind;
+
+typedef enum { RN_WAVE_BARS, RN_WAVE_LINE } rn_wave_style;
 
 #define RN_EFFECTS_MAX    8
 #define RN_URLS_MAX       100           /* sources on other hosts */
@@ -131,6 +137,11 @@ typedef struct {
     int             max_words;          /* shown at once */
     bool            burn;               /* into the picture */
     const char     *language;           /* BCP 47 */
+
+    const char     *svg;                /* a drawing in the document itself */
+    rn_wave_style   wave;
+    int             bars;               /* of a waveform */
+    double          window;             /* s of the sound that it shows */
 } rn_asset;
 
 typedef struct {

@@ -67,9 +67,9 @@ read_type(rn_reader *r, json_t *value, void *out)
         { "video", RN_ASSET_VIDEO }, { "image", RN_ASSET_IMAGE },
         { "audio", RN_ASSET_AUDIO }, { "color", RN_ASSET_COLOR },
         { "text", RN_ASSET_TEXT }, { "shape", RN_ASSET_SHAPE },
-        { "caption", RN_ASSET_CAPTION },
-        { "svg", -1 }, { "speech", -1 },
-        { "blackboard", -1 }, { "avatar", -1 }, { "waveform", -1 },
+        { "caption", RN_ASSET_CAPTION }, { "svg", RN_ASSET_SVG },
+        { "waveform", RN_ASSET_WAVEFORM }, { "speech", -1 },
+        { "blackboard", -1 }, { "avatar", -1 },
         { NULL, 0 }
     };
 
@@ -203,7 +203,7 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
 
     static const rn_field fields[] = {
         { "type",       read_type,      AT(rn_asset, type) },
-        { "src",        rn_read_src,       AT(rn_asset, src) },
+        { "src",        rn_read_src,    AT(rn_asset, src) },
         { "color",      rn_read_color,  AT(rn_asset, color) },
         { "text",       rn_read_text,   AT(rn_asset, text) },
         { "font",       rn_read_font,   0 },
@@ -218,12 +218,17 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         { "max_words",  rn_read_max_words, AT(rn_asset, max_words) },
         { "burn",       rn_read_bool,   AT(rn_asset, burn) },
         { "language",   rn_read_language, AT(rn_asset, language) },
+        { "svg",        rn_read_svg,    AT(rn_asset, svg) },
+        { "style",      rn_read_wave_style, AT(rn_asset, wave) },
+        { "bars",       rn_read_bars,   AT(rn_asset, bars) },
+        { "window",     rn_read_window, AT(rn_asset, window) },
         { NULL, NULL, 0 }
     };
 
     enum {
         TEXT = 1 << RN_ASSET_TEXT, SHAPE = 1 << RN_ASSET_SHAPE,
-        CAPTION = 1 << RN_ASSET_CAPTION,
+        CAPTION = 1 << RN_ASSET_CAPTION, SVG = 1 << RN_ASSET_SVG,
+        WAVE = 1 << RN_ASSET_WAVEFORM,
     };
 
     static const struct {
@@ -233,7 +238,8 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
     } only[] = {
         { "text", TEXT, "a text" },
         { "font", TEXT | CAPTION, "a text or a caption" },
-        { "background", TEXT | CAPTION, "a text or a caption" },
+        { "background", TEXT | CAPTION | WAVE,
+          "a text, a caption or a waveform" },
         { "align", TEXT | CAPTION, "a text or a caption" },
         { "shape", SHAPE, "a shape" },
         { "fill", SHAPE, "a shape" },
@@ -244,6 +250,10 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
         { "max_words", CAPTION, "a caption" },
         { "burn", CAPTION, "a caption" },
         { "language", CAPTION, "a caption" },
+        { "svg", SVG, "an svg" },
+        { "style", WAVE, "a waveform" },
+        { "bars", WAVE, "a waveform" },
+        { "window", WAVE, "a waveform" },
     };
 
     a->color = 0xffffffff;
@@ -256,6 +266,8 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
     a->max_words = 8;
     a->burn = true;
     a->language = "und";
+    a->bars = 48;
+    a->window = 2;
 
     if (!rn_read_object(r, value, fields, a)) {
         return;
@@ -273,6 +285,9 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
 
     if (type == RN_ASSET_CAPTION) {
         rn_check_caption(r, value, a);
+
+    } else if (type == RN_ASSET_SVG || type == RN_ASSET_WAVEFORM) {
+        rn_check_drawn(r, value, a);
 
     } else if (type == RN_ASSET_VIDEO || type == RN_ASSET_IMAGE
                || type == RN_ASSET_AUDIO)
@@ -321,6 +336,7 @@ rn_read_asset(rn_reader *r, json_t *value, void *out)
     }
 
     if (type != RN_ASSET_COLOR && type != RN_ASSET_TEXT
+        && type != RN_ASSET_WAVEFORM
         && json_object_get(value, "color") != NULL)
     {
         len = rn_enter(r, "color");

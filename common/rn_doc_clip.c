@@ -220,24 +220,27 @@ refuse_meaningless(rn_reader *r, json_t *value, rn_asset_type type)
         VIDEO = 1 << RN_ASSET_VIDEO, IMAGE = 1 << RN_ASSET_IMAGE,
         AUDIO = 1 << RN_ASSET_AUDIO, COLOR = 1 << RN_ASSET_COLOR,
         TEXT = 1 << RN_ASSET_TEXT, SHAPE = 1 << RN_ASSET_SHAPE,
-        CAPTION = 1 << RN_ASSET_CAPTION, MOVES = VIDEO | IMAGE | COLOR | TEXT
-        | SHAPE, SEEN = MOVES | CAPTION, HEARD = VIDEO | AUDIO,
+        CAPTION = 1 << RN_ASSET_CAPTION, SVG = 1 << RN_ASSET_SVG,
+        WAVEFORM = 1 << RN_ASSET_WAVEFORM,
+        MOVES = VIDEO | IMAGE | COLOR | TEXT | SHAPE | SVG | WAVEFORM,
+        SEEN = MOVES | CAPTION, HEARD = VIDEO | AUDIO, TIMED = HEARD | WAVEFORM,
+        PICTURE = VIDEO | IMAGE | SVG,
     };
 
     static const struct {
         const char  *name;
         unsigned     types;
     } only[] = {
-        { "in_point",   HEARD | CAPTION },
-        { "out_point",  HEARD | CAPTION },
-        { "speed",      HEARD },
+        { "in_point",   TIMED | CAPTION },
+        { "out_point",  TIMED | CAPTION },
+        { "speed",      TIMED },
         { "volume",     HEARD },
         { "fade_in",    HEARD },
         { "fade_out",   HEARD },
-        { "fit",        VIDEO | IMAGE },
-        { "crop",       VIDEO | IMAGE },
-        { "effects",    VIDEO | IMAGE },
-        { "radius",     VIDEO | IMAGE | COLOR },
+        { "fit",        PICTURE },
+        { "crop",       PICTURE },
+        { "effects",    PICTURE },
+        { "radius",     PICTURE | COLOR },
         { "height",     MOVES },
         { "width",      SEEN },
         { "position",   SEEN },

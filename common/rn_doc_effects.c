@@ -46,6 +46,12 @@ static const effect effects[] = {
                                  { "blend", 0, 1, 0.1 } } },
     [RN_EFFECT_NOISE]      = { "noise", false, false,
                                { { "amount", 0, 1, 0.2 } } },
+
+    /* by itself, not a parameter of "color": it has a source, and what comes
+       before and after it matters */
+
+    [RN_EFFECT_LUT]        = { "lut", false, false,
+                               { { "intensity", 0, 1, 1 } } },
 };
 
 #define EFFECTS  (sizeof(effects) / sizeof(effects[0]))
@@ -82,11 +88,12 @@ read_parameters(rn_reader *r, json_t *value, const effect *e, rn_effect *out)
 {
     size_t    i, n, len;
     json_t   *found[PARAMETERS] = { NULL };
-    json_t   *axis, *color;
-    rn_field  fields[PARAMETERS + 4];
+    json_t   *axis, *color, *src;
+    rn_field  fields[PARAMETERS + 5];
 
     n = 0;
-    axis = color = NULL;
+    axis = color = src = NULL;
+    out->ref = -1;
     memset(fields, 0, sizeof(fields));
 
     for (i = 0; i < PARAMETERS && e->p[i].name != NULL; i++) {
@@ -111,6 +118,16 @@ read_parameters(rn_reader *r, json_t *value, const effect *e, rn_effect *out)
         color = json_object_get(value, "color");
     }
 
+    if (e == &effects[RN_EFFECT_LUT]) {
+        fields[n].name = "src";
+        fields[n++].read = rn_read_ignored;
+        src = json_object_get(value, "src");
+
+        if (src == NULL) {
+            rn_report(r, "a lut needs a \"src\", a .cube file");
+        }
+    }
+
     (void) rn_read_object(r, value, fields, found);
 
     for (i = 0; i < PARAMETERS; i++) {
@@ -126,6 +143,15 @@ read_parameters(rn_reader *r, json_t *value, const effect *e, rn_effect *out)
         len = rn_enter(r, "axis");
         read_axis(r, axis, &out->v[0]);
         rn_leave(r, len);
+    }
+
+    if (src != NULL) {
+        const char  *name = NULL;
+
+        len = rn_enter(r, "src");
+        rn_read_src(r, src, &name);
+        rn_leave(r, len);
+        out->ref = name != NULL ? rn_add_ref(r, name, RN_ASSET_LUT) : -1;
     }
 
     out->color = 0x00ff00ff;

@@ -25,6 +25,16 @@ void rn_read_language(rn_reader *r, json_t *value, void *out);
 void rn_check_caption(rn_reader *r, json_t *value, rn_asset *a);
 void rn_read_fonts(rn_reader *r, json_t *value, void *out);
 
+/*
+ * rn_doc_drawn.c: members of an rn_asset, and what only a whole SVG or waveform
+ * must hold.
+ */
+void rn_read_svg(rn_reader *r, json_t *value, void *out);
+void rn_read_wave_style(rn_reader *r, json_t *value, void *out);
+void rn_read_bars(rn_reader *r, json_t *value, void *out);
+void rn_read_window(rn_reader *r, json_t *value, void *out);
+void rn_check_drawn(rn_reader *r, json_t *value, rn_asset *a);
+
 /* rn_doc_track.c; out is an rn_doc */
 void rn_read_tracks(rn_reader *r, json_t *value, void *out);
 

@@ -72,7 +72,10 @@ rn_facts_read(json_t *probe, const char *sha256, rn_facts *f)
         f->width = (int) json_integer_value(json_object_get(video, "width"));
         f->height = (int) json_integer_value(json_object_get(video, "height"));
         f->alpha = json_is_true(json_object_get(video, "alpha"));
+        f->letters = json_is_true(json_object_get(video, "text"));
     }
+
+    f->lut = json_is_object(json_object_get(probe, "lut"));
 
     audio = json_object_get(probe, "audio");
     f->has_audio = json_is_object(audio);
@@ -134,13 +137,17 @@ usable(resolver *rs, const rn_clip *c, const rn_facts *f)
         return false;
     }
 
-    if (c->asset.type == RN_ASSET_AUDIO ? !f->has_audio
+    if (c->asset.type == RN_ASSET_AUDIO || c->asset.type == RN_ASSET_WAVEFORM
+        ? !f->has_audio
         : strcmp(f->kind, rn_asset_type_name(c->asset.type)) != 0)
     {
         (void) snprintf(text, sizeof(text), "is %s%s, %s",
                         strchr("aeiou", f->kind[0]) ? "an " : "a ", f->kind,
-                        c->asset.type == RN_ASSET_AUDIO ? "and has no sound"
+                        c->asset.type == RN_ASSET_AUDIO
+                        || c->asset.type == RN_ASSET_WAVEFORM
+                        ? "and has no sound"
                         : c->asset.type == RN_ASSET_IMAGE ? "not an image"
+                        : c->asset.type == RN_ASSET_SVG ? "not an svg"
                         : c->asset.type == RN_ASSET_CAPTION
                         ? "not a file of captions" : "not a video");
         problem_at(rs, c, "/asset/src", text);
@@ -148,6 +155,41 @@ usable(resolver *rs, const rn_clip *c, const rn_facts *f)
     }
 
     return true;
+}
+
+
+/* Whether the sources of its effects can be used. */
+
+static bool
+usable_effects(resolver *rs, const rn_clip *c)
+{
+    bool             ok;
+    char             member[40], text[400];
+    size_t           i;
+    const rn_facts  *f;
+
+    ok = true;
+
+    for (i = 0; i < c->n_effects; i++) {
+        if (c->effects[i].type != RN_EFFECT_LUT || c->effects[i].ref < 0) {
+            continue;
+        }
+
+        f = &rs->facts[c->effects[i].ref];
+
+        if (f->known && f->lut) {
+            continue;
+        }
+
+        (void) snprintf(text, sizeof(text), "%s", f->known
+                        ? "is no .cube file"
+                        : f->error[0] ? f->error : "is not known");
+        (void) snprintf(member, sizeof(member), "/effects/%zu/src", i);
+        problem_at(rs, c, member, text);
+        ok = false;
+    }
+
+    return ok;
 }
 
 
@@ -166,7 +208,8 @@ length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
     *avail = 0;
 
     if (c->asset.words == NULL
-        && (f == NULL || c->asset.type == RN_ASSET_IMAGE))
+        && (f == NULL || c->asset.type == RN_ASSET_IMAGE
+            || c->asset.type == RN_ASSET_SVG))
     {
         switch (c->duration.kind) {
         case RN_TIME_AUTO:
@@ -272,6 +315,7 @@ place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
         memset(p, 0, sizeof(*p));
         p->clip = c;
         p->track = t;
+        p->all = rs->facts;
         p->facts = c->asset.ref >= 0 ? &rs->facts[c->asset.ref] : NULL;
 
         if (prev != NULL && prev->end < 0) {
@@ -280,7 +324,9 @@ place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
             return;
         }
 
-        if (p->facts != NULL && !usable(rs, c, p->facts)) {
+        if ((p->facts != NULL && !usable(rs, c, p->facts))
+            || !usable_effects(rs, c))
+        {
             prev = NULL;
             tr = NULL;
             continue;

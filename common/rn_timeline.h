@@ -16,11 +16,14 @@ typedef struct {
     bool             known;             /* false: not probed, see error */
     char             error[256];        /* why it cannot be used, or "" */
     char             sha256[65];
-    char             kind[12];          /* "video", "image", "audio" */
+    char             kind[12];          /* "video", "image", "audio", "svg",
+                                           "document" */
     bool             has_video, has_audio, alpha;
     double           duration;          /* seconds; 0 for an image */
     int              width, height;     /* as displayed: turned, square px */
     int              channels;          /* of the sound; 0: none, or unknown */
+    bool             letters;           /* an SVG with text: needs fonts */
+    bool             lut;               /* a document: a table of colours */
     json_t          *copy;              /* see rn_copy_facts; the probe's own,
                                            or NULL */
     json_t          *cues, *ass;        /* see rn_caption_probe; the same */
@@ -31,6 +34,7 @@ typedef struct {
 typedef struct {
     const rn_clip   *clip;
     const rn_facts  *facts;             /* NULL: needs none */
+    const rn_facts  *all;               /* of all sources, for its effects */
     size_t           track;
     int64_t          start, end;        /* ticks of the canvas */
     int64_t          in;                /* ticks into the source */

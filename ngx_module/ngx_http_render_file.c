@@ -5,6 +5,8 @@
  */
 
 #include "ngx_http_render_upload.h"
+#include "rn_cube.h"
+#include "rn_svg.h"
 
 #include <fcntl.h>
 #include <magic.h>
@@ -80,6 +82,28 @@ ngx_http_render_file_magic(ngx_http_render_file_t *f)
     }
 
     magic_close(m);
+
+    /* that an SVG begins with a comment, libmagic does not know, nor .cube */
+
+    if (ngx_strncmp(f->type, "image/", 6) == 0
+        || ngx_strncmp(f->type, "video/", 6) == 0
+        || ngx_strncmp(f->type, "audio/", 6) == 0)
+    {
+        return;
+    }
+
+    if (rn_svg_seems((char *) f->data,
+                     ngx_min(f->n, NGX_HTTP_RENDER_UPLOAD_HEAD)))
+    {
+        (void) ngx_cpystrn((u_char *) f->type, (u_char *) "image/svg+xml",
+                           sizeof(f->type));
+
+    } else if (rn_cube_seems((char *) f->data,
+                             ngx_min(f->n, NGX_HTTP_RENDER_UPLOAD_HEAD)))
+    {
+        (void) ngx_cpystrn((u_char *) f->type, (u_char *) "application/x-cube",
+                           sizeof(f->type));
+    }
 }
 
 

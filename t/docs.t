@@ -97,6 +97,7 @@ symlink $clip, "$dir/clip.mp4";
 symlink $wav, "$dir/music.wav";
 symlink $png, "$dir/still.png";
 spew("$dir/captions.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n");
+spew("$dir/table.cube", join "\n", 'LUT_3D_SIZE 2', map { my $i = $_; join ' ', map { 0.5 * (1 - ($i >> $_ & 1)) } 0 .. 2 } 0 .. 7);
 spew("$dir/film.json", $film);
 is system("$build/render compose $dir/film.json -o $dir/film.mp4 2>$dir/log"), 0, 'and renders' or diag slurp("$dir/log");
 
@@ -135,6 +136,8 @@ my %clip_of = (
     text  => '{"asset":{"type":"text","text":"T"}',
     shape => '{"asset":{"type":"shape","shape":"star"}',
     caption => '{"asset":{"type":"caption","words":[{"text":"T","start":0,"end":2}]}',
+    svg   => q({"asset":{"type":"svg","svg":"<svg xmlns='http://www.w3.org/2000/svg' width='320' height='180'/>"}),
+    waveform => '{"asset":{"type":"waveform","src":"music.wav"}',
 );
 
 sub clip { my ($type, @fields) = @_; return join(',', $clip_of{$type}, @fields) . '}' }
@@ -240,17 +243,36 @@ is planned($of_shape->()), planned($of_shape->('"stroke":{"width":0}', '"fill":"
     "\"points\":$fields{'asset.points'}[2]")), 'and a star by default has none';
 is planned(clip('shape')), planned(clip('shape', '"duration":5')), 'a shape lasts 5 s by default';
 
+# drawings
+my $of_svg = sub { return "{\"asset\":{\"type\":\"svg\",\"svg\":\"<svg xmlns='http://www.w3.org/2000/svg'>" . ' ' x ($_[0] - 46) . '</svg>"}}' };
+my ($bytes) = $fields{'asset.svg'}[1] =~ /at most (\d+) bytes/;
+unlike planned($of_svg->($bytes)), qr/:/, "an svg of $bytes bytes";
+like planned($of_svg->($bytes + 1)), qr{/asset/svg: must not be longer than $bytes bytes}, 'and of no more';
+is planned(clip('svg')), planned(clip('svg', '"duration":5')), 'an svg lasts 5 s by default';
+my $of_wave = sub { return '{"asset":{"type":"waveform","src":"music.wav"' . join('', map {",$_"} @_) . '}}' };
+is_deeply [sort(words($fields{'asset.style'}[1]))], [parser_words($of_wave->('"style":"?"'))], 'the styles of waveforms';
+my ($few, $many) = $fields{'asset.bars'}[1] =~ /(\d+) to (\d+)/;
+is_deeply [map { planned($of_wave->("\"bars\":$_")) =~ /must be/ ? 0 : 1 } $few - 1, $few, $many, $many + 1], [0, 1, 1, 0], 'the bars of a waveform';
+is_bound('the window of a waveform', $fields{'asset.window'}[1] =~ /([\d.]+) to (\d+)/, sub { $of_wave->("\"window\":$_[0]") });
+is planned($of_wave->()), planned($of_wave->("\"style\":\"bars\",\"bars\":$fields{'asset.bars'}[2],\"window\":$fields{'asset.window'}[2]",
+    '"color":"' . (words($fields{'asset.color'}[2]))[0] . '","background":"#00000000"')), 'a waveform by default';
+
 # effects
 my %told;
 for (table('effect')) {
     my ($effect, $parameter, $value, $default) = @$_;
     my ($type, $name) = ((words($effect))[0], (words($parameter))[0]);
-    my $make = sub { return clip('image', "\"effects\":[{\"type\":\"$type\"" . join('', map {",\"$name\":$_"} @_) . '}]') };
+    my $needs = $type eq 'lut' ? ',"src":"table.cube"' : '';
+    my $make = sub { return clip('image', "\"effects\":[{\"type\":\"$type\"$needs" . join('', map {",\"$name\":$_"} @_) . '}]') };
     $told{$type} //= {};
     unlike planned($make->()), qr/:/, "$type needs nothing";
     next if !defined $name;
 
     $told{$type}{$name} = 1;
+    if ($default eq 'required') {
+        like planned(clip('image', "\"effects\":[{\"type\":\"$type\"}]")), qr{/effects/0: a $type needs a "$name"}, "$type: it needs $name";
+        next;
+    }
     my ($given) = map { /^`(.*)`$/ ? "\"$1\"" : $_ } $default;
     is planned($make->($given)), planned($make->()), "$type: $default is the default of $name";
     if ($value =~ /^(\S+) to (\S+)$/) {

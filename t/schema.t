@@ -27,12 +27,16 @@ my $png = make_media('docs.png', '-f', 'lavfi', '-i', 'testsrc2=s=320x180', '-fr
 symlink $clip, "$dir/clip.mp4";
 symlink $wav, "$dir/music.wav";
 symlink $png, "$dir/still.png";
+spew("$dir/table.cube", join "\n", 'LUT_1D_SIZE 2', '0 0 0', '1 1 1');
+spew("$dir/drawing.svg", '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 1"/>');
 
 my $color = '{"asset":{"type":"color","color":"#fff"}';
 my $video = '{"asset":{"type":"video","src":"clip.mp4"}';
 my $image = '{"asset":{"type":"image","src":"still.png"}';
 my $text  = '{"asset":{"type":"text","text":"T"}';
 my $shape = '{"asset":{"type":"shape","shape":"star"}';
+my $svg   = '{"asset":{"type":"svg","src":"drawing.svg"}';
+my $wave  = '{"asset":{"type":"waveform","src":"music.wav"}';
 my $audio = '{"asset":{"type":"audio","src":"music.wav"}';
 
 sub clips    { return '{"timeline":{"tracks":[{"clips":[' . join(',', @_) . ']}]}}' }
@@ -107,6 +111,12 @@ my %good = (
     'points that move'        => moving($image, 'position', '{"time":0,"value":{}}', '{"time":1,"value":{"x":-5,"y":"50%"}}'),
     'every shape'             => clips(map { "{\"asset\":{\"type\":\"shape\",\"shape\":\"$_\"},\"duration\":1}" } qw(rectangle ellipse triangle star line)),
     'a star'                  => asset('{"type":"shape","shape":"star","fill":"#ff000000","stroke":{"color":"#0f0","width":500},"points":100}'),
+    'a drawing'               => asset(q({"type":"svg","svg":"<svg xmlns='http://www.w3.org/2000/svg'/>"})),
+    'a table of colours'      => clips(map { "$image,\"effects\":[{\"type\":\"lut\",\"src\":\"table.cube\"$_}],\"duration\":1}" } '', ',"intensity":0', ',"intensity":1'),
+    'waveforms'               => clips(map { "{\"asset\":{\"type\":\"waveform\",$_},\"duration\":1}" } '"src":"music.wav"',
+        '"src":"clip.mp4","style":"bars","bars":4,"window":0.05', '"src":"clip.mp4","bars":512,"window":60',
+        '"src":"music.wav","style":"line","color":"#fff","background":"#00000080"'),
+    'a part of a waveform'    => clips("$wave,\"in_point\":1,\"out_point\":2,\"height\":\"20%\"}"),
     'a stroke of nothing'     => asset('{"type":"shape","shape":"star","stroke":{},"points":3}'),
     'a place of a shape'      => clips("$shape,\"width\":\"50%\",\"height\":20,\"position\":\"top\",\"opacity\":0.5,\"transition\":{\"in\":\"fade\"}}"),
     'a transition'            => clips("$image,\"duration\":2}", $fade, "$color,\"duration\":2}"),
@@ -280,6 +290,8 @@ for (map { my ($type, @p) = @$_; map { [$type, @$_] } @p } @effects) {
 
 # Which fields, and keys of which fields, clips of which types have.
 my %has = (
+    svg   => [qw(rotate scale crop radius effects opacity position offset width height)],
+    waveform => [qw(speed rotate scale opacity position offset width height)],
     video => [qw(speed rotate scale crop radius effects opacity volume position offset width height)],
     image => [qw(rotate scale crop radius effects opacity position offset width height)],
     color => [qw(rotate scale radius opacity position offset width height)],
@@ -289,7 +301,8 @@ my %has = (
 );
 my %some = (%moves, speed => 2, radius => 9, effects => '[{"type":"sepia"}]');
 for my $type (sort keys %has) {
-    my $clip = { video => $video, image => $image, color => $color, shape => $shape, text => $text, audio => $audio }->{$type};
+    my $clip = { video => $video, image => $image, color => $color, shape => $shape, text => $text, audio => $audio,
+        svg => $svg, waveform => $wave }->{$type};
     my $film = $type eq 'audio' ? \&sound : \&clips;
     my $of = $type eq 'audio' ? '/timeline/tracks/1/clips/0' : $at;
     for my $name (sort keys %some) {
@@ -310,6 +323,20 @@ $bad{"a shape: $_->[0]"} = [asset("{\"type\":\"shape\",$_->[0]}"), "$at/asset$_-
     ['"shape":"star","stroke":"#fff"', '/stroke'], ['"shape":"star","stroke":{"width":501}', '/stroke/width'],
     ['"shape":"star","stroke":{"width":-1}', '/stroke/width'], ['"shape":"star","stroke":{"color":5}', '/stroke/color'],
     ['"shape":"star","stroke":{"dash":1}', '/stroke/dash'], ['"shape":"star","text":"T"', '/text'], ['"shape":"star","src":"still.png"', '/src'],
+);
+$bad{"a drawing: $_->[0]"} = [asset("{\"type\":$_->[0]}"), "$at/asset$_->[1]"] for (
+    ['"svg"', ''], ['"svg","src":"drawing.svg","svg":"<svg/>"', ''], ['"svg","svg":5', '/svg'], ['"svg","src":"drawing.svg","color":"#fff"', '/color'],
+    ['"svg","src":"drawing.svg","style":"bars"', '/style'], ['"image","src":"still.png","svg":"<svg/>"', '/svg'], ['"waveform"', ''],
+    ['"waveform","src":"music.wav","style":"waves"', '/style'], ['"waveform","src":"music.wav","bars":3', '/bars'],
+    ['"waveform","src":"music.wav","bars":513', '/bars'], ['"waveform","src":"music.wav","bars":4.5', '/bars'],
+    ['"waveform","src":"music.wav","style":"line","bars":9', '/bars'], ['"waveform","src":"music.wav","window":0.04', '/window'],
+    ['"waveform","src":"music.wav","window":61', '/window'], ['"waveform","src":"music.wav","text":"T"', '/text'],
+    ['"waveform","src":"music.wav","color":"red"', '/color'], ['"audio","src":"music.wav","window":2', '/window'],
+    ['"svg","svg":"' . ' ' x 65537 . '"', '/svg'],
+);
+$bad{"a table: $_->[0]"} = [clips("$image,\"effects\":[{\"type\":\"lut\"$_->[0]}]}"), "$at/effects/0$_->[1]"] for (
+    ['', ''], [',"src":5', '/src'], [',"src":"/etc/passwd"', '/src'], [',"src":"table.cube","intensity":1.1', '/intensity'],
+    [',"src":"table.cube","intensity":-0.1', '/intensity'], [',"src":"table.cube","amount":1', '/amount'],
 );
 for my $name (qw(shape fill points)) {
     my $value = { shape => '"star"', fill => '"#fff"', points => 5 }->{$name};

@@ -91,20 +91,22 @@ LANGUAGE sql SECURITY DEFINER SET search_path = render, pg_temp AS $$
     SELECT (204, NULL, NULL, NULL, NULL)::render_api.answer
 $$;
 
--- Whether it is looked into: media, fonts, and text that may be captions.
+-- Whether it is looked into: media, fonts, tables of colours, and text that may
+-- be captions.
 CREATE OR REPLACE FUNCTION render.is_probed(kind text, content_type text)
 RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT kind IN ('video', 'audio', 'image', 'font')
+    SELECT kind IN ('video', 'audio', 'image', 'svg', 'font')
         OR (kind = 'document'
             AND split_part(content_type, ';', 1) IN ('text/plain', 'text/vtt',
-                    'application/x-subrip', 'text/x-ssa'))
+                    'application/x-subrip', 'text/x-ssa',
+                    'application/x-cube'))
 $$;
 
 -- The bytes of an upload are stored: request.uploads is [{asset, bytes, sha256,
 -- content_type, kind, filename?}], request.fields what else the form held.
--- Makes assets of them, in the order of the form, each probed if it is media;
--- or answers with the problem.  The caller holds no lock.
+-- Makes assets of them, in the order of the form, each probed if a film can be
+-- made with it; or answers with the problem.  The caller holds no lock.
 CREATE OR REPLACE FUNCTION render.make_assets(who jsonb, request jsonb,
     OUT refusal render_api.answer, OUT made uuid[], OUT jobs uuid[],
     OUT effects jsonb)

@@ -26,11 +26,12 @@ BEGIN
                AND render.may_read(who, a.owner, a.visibility, NULL)
          WHERE NOT render.is_url(r->>'src')
            AND (a.id IS NULL OR a.status IN ('uploading', 'failed')
-            OR CASE WHEN r->>'type' = 'audio'
+            OR CASE WHEN r->>'type' IN ('audio', 'waveform')
                     THEN a.kind NOT IN ('audio', 'video')
-                    WHEN r->>'type' IN ('image', 'font')
+                    WHEN r->>'type' IN ('image', 'svg', 'font')
                     THEN a.kind <> r->>'type'
-                    WHEN r->>'type' = 'caption' THEN a.kind <> 'document'
+                    WHEN r->>'type' IN ('caption', 'lut')
+                    THEN a.kind <> 'document'
                     ELSE a.kind <> 'video' END));
 END $$;
 

@@ -691,8 +691,7 @@ test_known_later(void **state)
 
     static const char *const in_root[] = { "webhook_url" };
     static const char *const in_output[] = { "audio" };
-    static const char *const types[] = { "svg", "speech", "blackboard",
-                                         "avatar", "waveform" };
+    static const char *const types[] = { "speech", "blackboard", "avatar" };
 #define LATER  "is not rendered by this version"
 
     (void) state;
@@ -1056,7 +1055,8 @@ test_all_at_once(void **state)
         "\"weight\":\"fat\"}},\"start\":-1,\"opacity\":2,\"speed\":2},"
         "{\"type\":\"transition\"}]},"
         "{\"kind\":\"audio\",\"clips\":[" CLIP ",\"volume\":9}]}]},"
-        "\"outputs\":[{\"format\":\"avi\"},{\"name\":\"A\"}],\"poster\":{\"tyme\":1}}";
+        "\"outputs\":[{\"format\":\"avi\"},{\"name\":\"A\"}],"
+        "\"poster\":{\"tyme\":1}}";
 
     static const char *const pointers[] = {
         "/version", "/titel", "/timeline/width", "/timeline/fps",

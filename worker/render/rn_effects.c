@@ -21,6 +21,8 @@ typedef struct {
     uint32_t          color;
     double            px_scale;
     bool              alpha;
+    const char       *input;            /* of a LUT */
+    rn_effects_stops *stops;
     rn_fault         *fault;
 } maker;
 
@@ -75,31 +77,47 @@ make_grayscale(maker *m)
 }
 
 
+static void
+to_rgb(maker *m)
+{
+    static const char *const from[] = {
+        "in_color_matrix", "bt709", "in_range", "limited", NULL
+    };
+    const char *const rgb[] = { "pix_fmts", m->alpha ? "gbrap" : "gbrp", NULL };
+
+    add_words(m, "scale", from);
+    add_words(m, "format", rgb);
+}
+
+
+static void
+from_rgb(maker *m)
+{
+    static const char *const to[] = {
+        "out_color_matrix", "bt709", "out_range", "limited", NULL
+    };
+    const char *const yuv[] = { "pix_fmts", m->alpha ? "yuva420p" : "yuv420p",
+                                NULL };
+
+    add_words(m, "scale", to);
+    add_words(m, "format", yuv);
+}
+
+
 /* To RGB for the matrix of CSS Filter Effects 1, and back. */
 
 static void
 make_sepia(maker *m)
 {
-    static const char *const from[] = {
-        "in_color_matrix", "bt709", "in_range", "limited", NULL
-    };
-    static const char *const to[] = {
-        "out_color_matrix", "bt709", "out_range", "limited", NULL
-    };
-    const char *const rgb[] = { "pix_fmts", m->alpha ? "gbrap" : "gbrp", NULL };
-    const char *const yuv[] = { "pix_fmts", m->alpha ? "yuva420p" : "yuv420p",
-                                NULL };
     static const char *const opts[] = {
         "rr", "0.393", "rg", "0.769", "rb", "0.189",
         "gr", "0.349", "gg", "0.686", "gb", "0.168",
         "br", "0.272", "bg", "0.534", "bb", "0.131", NULL
     };
 
-    add_words(m, "scale", from);
-    add_words(m, "format", rgb);
+    to_rgb(m);
     add_words(m, "colorchannelmixer", opts);
-    add_words(m, "scale", to);
-    add_words(m, "format", yuv);
+    from_rgb(m);
 }
 
 
@@ -184,6 +202,66 @@ make_noise(maker *m)
 }
 
 
+/* Not lut3d, which opens a path; the filters stop here, and go on behind. */
+
+static void
+make_lut(maker *m)
+{
+    int               fd;
+    const rn_env     *env = m->stops->env;
+    rn_effects_stop  *s;
+
+    to_rgb(m);
+
+    if (m->last == NULL) {
+        return;
+    }
+
+    fd = m->input != NULL ? env->file(env->opaque, m->input) : -1;
+
+    if (fd < 0 || m->stops->n == RN_EFFECTS_MAX) {
+        rn_fail(m->fault, RN_E_INTERNAL, "a table of colours was not handed "
+                "over");
+        m->last = NULL;
+        return;
+    }
+
+    s = &m->stops->stops[m->stops->n];
+    s->lut = rn_lut_open(fd, m->v[0], m->fault);
+
+    if (s->lut == NULL) {
+        m->last = NULL;
+        return;
+    }
+
+    m->stops->n++;
+    add_words(m, "buffersink", NULL);
+    s->sink = m->last;
+
+    if (m->last != NULL) {
+        m->last = s->source = rn_filter_source(m->graph, m->stops->w,
+                     m->stops->h, m->alpha ? AV_PIX_FMT_GBRAP : AV_PIX_FMT_GBRP,
+                     (AVRational) { 1, 1000000 }, (AVRational) { 1, 1 },
+                     m->fault);
+    }
+
+    from_rgb(m);
+}
+
+
+void
+rn_effects_forget(rn_effects_stops *stops)
+{
+    size_t  i;
+
+    for (i = 0; i < stops->n; i++) {
+        rn_lut_free(&stops->stops[i].lut);
+    }
+
+    stops->n = 0;
+}
+
+
 /* Filters that know no alpha: it goes around them. */
 
 static void
@@ -244,13 +322,14 @@ static const struct {
     [RN_EFFECT_MIRROR]     = { "mirror", 1, false, false, make_mirror },
     [RN_EFFECT_CHROMA_KEY] = { "chroma-key", 2, true, false, make_chroma_key },
     [RN_EFFECT_NOISE]      = { "noise", 1, false, true, make_noise },
+    [RN_EFFECT_LUT]        = { "lut", 1, false, false, make_lut },
 };
 
 #define MAKERS  ((int) (sizeof(makers) / sizeof(makers[0])))
 
 
 json_t *
-rn_effects_spec(const rn_effect *effects, size_t n)
+rn_effects_spec(const rn_effect *effects, size_t n, const rn_facts *facts)
 {
     int      k;
     size_t   i;
@@ -268,6 +347,13 @@ rn_effects_spec(const rn_effect *effects, size_t n)
 
         if (e != NULL && makers[effects[i].type].alpha) {
             (void) json_array_append_new(e, json_integer(effects[i].color));
+        }
+
+        /* by this name whoever hands files over finds it */
+
+        if (e != NULL && effects[i].type == RN_EFFECT_LUT) {
+            (void) json_array_append_new(e, json_pack("{s:s}", "input",
+                                         facts[effects[i].ref].sha256));
         }
 
         if (e == NULL || json_array_append_new(list, e) != 0) {
@@ -300,7 +386,7 @@ find(json_t *e)
 
 AVFilterContext *
 rn_effects_add(AVFilterGraph *g, AVFilterContext *after, json_t *list,
-    double px_scale, bool *alpha, rn_fault *fault)
+    double px_scale, bool *alpha, rn_effects_stops *stops, rn_fault *fault)
 {
     int      k, which;
     maker    m;
@@ -311,6 +397,7 @@ rn_effects_add(AVFilterGraph *g, AVFilterContext *after, json_t *list,
     m.last = after;
     m.px_scale = px_scale;
     m.alpha = *alpha;
+    m.stops = stops;
     m.fault = fault;
 
     json_array_foreach(list, i, e) {
@@ -328,6 +415,9 @@ rn_effects_add(AVFilterGraph *g, AVFilterContext *after, json_t *list,
 
         m.color = (uint32_t) json_integer_value(json_array_get(e,
                                                 (size_t) k + 1));
+        m.input = json_string_value(json_object_get(
+                      json_array_get(e, (size_t) k + 1), "input"));
+
         if (m.alpha && makers[which].opaque) {
             beside_alpha(&m, makers[which].make);
         } else {

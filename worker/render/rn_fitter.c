@@ -26,6 +26,7 @@ struct rn_fitter {
     AVFrame          *like;             /* properties the graph was made for */
     AVFrame          *back;             /* the blurred copy */
     int               out_w, out_h;
+    rn_effects_stops  stops;
 };
 
 
@@ -43,18 +44,19 @@ shown_size(const rn_fitter *p, const AVFrame *f, int *w, int *h)
 }
 
 
-static void
-scaled_size(const rn_fitter *p, int w, int h, int *out_w, int *out_h)
+void
+rn_fitted_size(const rn_picture_spec *spec, int w, int h, int *out_w,
+    int *out_h)
 {
     double  sx, sy, s;
 
-    sx = (double) p->spec.w / w;
-    sy = (double) p->spec.h / h;
+    sx = (double) spec->w / w;
+    sy = (double) spec->h / h;
 
-    switch (p->spec.fit) {
+    switch (spec->fit) {
     case RN_FIT_FILL:
-        *out_w = p->spec.w;
-        *out_h = p->spec.h;
+        *out_w = spec->w;
+        *out_h = spec->h;
         return;
     case RN_FIT_COVER:
         s = sx > sy ? sx : sy;
@@ -78,12 +80,12 @@ scaled_size(const rn_fitter *p, int w, int h, int *out_w, int *out_h)
         *out_h = 2;
     }
 
-    if (p->spec.fit == RN_FIT_COVER) {      /* never short of the box */
-        if (*out_w < p->spec.w) {
-            *out_w = p->spec.w;
+    if (spec->fit == RN_FIT_COVER) {      /* never short of the box */
+        if (*out_w < spec->w) {
+            *out_w = spec->w;
         }
-        if (*out_h < p->spec.h) {
-            *out_h = p->spec.h;
+        if (*out_h < spec->h) {
+            *out_h = spec->h;
         }
     }
 }
@@ -294,6 +296,7 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
     const AVPixFmtDescriptor  *desc;
 
     avfilter_graph_free(&p->graph);
+    rn_effects_forget(&p->stops);
 
     p->graph = rn_filter_graph(fault);
     if (p->graph == NULL) {
@@ -301,7 +304,7 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
     }
 
     shown_size(p, f, &w, &h);
-    scaled_size(p, w, h, &p->out_w, &p->out_h);
+    rn_fitted_size(&p->spec, w, h, &p->out_w, &p->out_h);
     turn = rn_turn_of(p->st, f);
     desc = av_pix_fmt_desc_get(f->format);
     alpha = desc != NULL && (desc->flags & (AV_PIX_FMT_FLAG_ALPHA
@@ -340,8 +343,11 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
     }
 
     if (last != NULL && json_array_size(p->spec.effects) > 0) {
+        p->stops.env = p->spec.env;
+        p->stops.w = p->out_w;
+        p->stops.h = p->out_h;
         last = rn_effects_add(p->graph, last, p->spec.effects,
-                              p->spec.px_scale, &alpha, fault);
+                              p->spec.px_scale, &alpha, &p->stops, fault);
         if (last != NULL) {
             last = rn_filter_add(p->graph, last, "format",
                                  (const char *const []) { "pix_fmts",
@@ -392,6 +398,36 @@ graph_fits(const rn_fitter *p, const AVFrame *f)
 }
 
 
+/* What is done between filters, with the frame for a hand. */
+
+static int
+pass_stops(rn_fitter *p, AVFrame *f)
+{
+    int               rc;
+    size_t            i;
+    rn_effects_stop  *s;
+
+    for (rc = 0, i = 0; rc >= 0 && i < p->stops.n; i++) {
+        s = &p->stops.stops[i];
+
+        rc = av_buffersink_get_frame(s->sink, f);
+        if (rc >= 0) {
+            rc = av_frame_make_writable(f);
+        }
+
+        if (rc >= 0) {
+            rn_lut_apply(s->lut, f);
+            rc = av_buffersrc_add_frame_flags(s->source, f,
+                                              AV_BUFFERSRC_FLAG_PUSH);
+        }
+
+        av_frame_unref(f);
+    }
+
+    return rc;
+}
+
+
 /* A picture that is already as asked passes untouched. */
 
 static bool
@@ -414,7 +450,7 @@ is_ready(const rn_fitter *p, const AVFrame *f)
 
     turn = rn_turn_of(p->st, f);
     shown_size(p, f, &w, &h);
-    scaled_size(p, w, h, &ow, &oh);
+    rn_fitted_size(&p->spec, w, h, &ow, &oh);
 
     return turn.quarters == 0 && !turn.mirrored
            && ow == f->width && oh == f->height;
@@ -444,6 +480,10 @@ rn_fitter_fit(rn_fitter *p, AVFrame *in, AVFrame *out, rn_fault *fault)
     rc = av_buffersrc_add_frame_flags(p->source, in,
                                       AV_BUFFERSRC_FLAG_KEEP_REF
                                       | AV_BUFFERSRC_FLAG_PUSH);
+    if (rc >= 0) {
+        rc = pass_stops(p, out);
+    }
+
     if (rc >= 0) {
         rc = av_buffersink_get_frame(p->sink, out);
     }
@@ -503,6 +543,7 @@ rn_fitter_free(rn_fitter **pp)
     }
 
     avfilter_graph_free(&p->graph);
+    rn_effects_forget(&p->stops);
     av_frame_free(&p->like);
     av_frame_free(&p->back);
     free(p);

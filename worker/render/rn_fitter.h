@@ -27,6 +27,10 @@ const AVFrame *rn_fitter_back(const rn_fitter *p);
 
 void rn_fitter_free(rn_fitter **p);
 
+/* To which size a picture of w x h px is scaled for its clip. */
+void rn_fitted_size(const rn_picture_spec *spec, int w, int h, int *out_w,
+    int *out_h);
+
 /* Whether a picture is of high dynamic range: PQ or HLG (ITU-R BT.2100). */
 bool rn_is_hdr(const AVFrame *f);
 

@@ -40,6 +40,7 @@ read_type(rn_layer *l, const char *name)
         { "video", LAYER_PICTURE }, { "image", LAYER_IMAGE },
         { "text", LAYER_TEXT }, { "shape", LAYER_SHAPE },
         { "color", LAYER_COLOR }, { "caption", LAYER_CAPTION },
+        { "svg", LAYER_IMAGE }, { "waveform", LAYER_WAVE },
         { "mix", LAYER_MIX },
     };
 
@@ -165,6 +166,7 @@ rn_layer_close(rn_layer *l)
 {
     rn_picture_close(&l->picture);
     rn_ass_close(&l->ass);
+    rn_wave_close(&l->wave);
     av_frame_free(&l->drawn);
     rn_layer_forget_halves(l);
 
@@ -191,6 +193,7 @@ rn_layer_free(rn_layer **lp)
     rn_transition_close(&l->transition);
     rn_picture_close(&l->picture);
     rn_ass_close(&l->ass);
+    rn_wave_close(&l->wave);
     av_frame_free(&l->drawn);
     rn_layer_forget_halves(l);
 
@@ -228,7 +231,7 @@ open_picture(rn_layer *l, rn_fault *fault)
     input = json_string_value(json_object_get(l->spec, "input"));
     fd = input != NULL ? env->file(env->opaque, input) : -1;
 
-    if (fd < 0) {
+    if (fd < 0 && json_object_get(l->spec, "svg") == NULL) {
         return rn_fail(fault, RN_E_INTERNAL, "an input was not handed over");
     }
 
@@ -238,6 +241,7 @@ open_picture(rn_layer *l, rn_fault *fault)
     spec.h = l->h;
     spec.fps = l->stage->fps;
     spec.effects = json_object_get(l->spec, "effects");
+    spec.env = env;
     spec.px_scale = 1;
 
     for (i = 0; i < 4; i++) {
@@ -261,7 +265,9 @@ open_picture(rn_layer *l, rn_fault *fault)
         spec.back_h = l->h < 8 ? 2 : (l->h / 8 + 1) & ~1;
     }
 
-    return rn_picture_open(&l->picture, fd, &spec, fault);
+    return json_object_get(l->spec, "whole") != NULL
+           ? rn_layer_open_svg(l, fd, &spec, fault)
+           : rn_picture_open(&l->picture, fd, &spec, fault);
 }
 
 
@@ -387,6 +393,9 @@ layer_frame(rn_layer *l, int64_t k, const AVFrame **frame, rn_fault *fault)
         }
         break;
 
+    case LAYER_WAVE:
+        return rn_layer_wave(l, k, frame, fault);
+
     default:
         if (l->free && l->drawn == NULL && draw_color(l, fault) != RN_OK) {
             return fault->status;
@@ -500,7 +509,9 @@ draw(rn_layer *l, int64_t k, AVFrame *dst, rn_fault *fault)
         return rn_layer_draw_free(l, f, k, dst, fault);
     }
 
-    if (l->type == LAYER_TEXT || l->type == LAYER_SHAPE) {
+    if (l->type == LAYER_TEXT || l->type == LAYER_SHAPE
+        || l->type == LAYER_WAVE)
+    {
         place_box(l, f->width, f->height, &x, &y);
         rn_blend(dst, f, 0, 0, f->width, f->height, x, y,
                  rn_layer_opacity(l, k));

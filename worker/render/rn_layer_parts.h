@@ -7,13 +7,14 @@
 #include "rn_layer.h"
 #include "rn_motion.h"
 #include "rn_picture.h"
+#include "rn_wave.h"
 
 
 #define HALVES  6                       /* how often a picture is halved */
 
 typedef enum {
     LAYER_PICTURE, LAYER_IMAGE, LAYER_TEXT, LAYER_SHAPE, LAYER_COLOR,
-    LAYER_CAPTION, LAYER_MIX
+    LAYER_CAPTION, LAYER_WAVE, LAYER_MIX
 } layer_type;
 
 struct rn_layer {
@@ -43,6 +44,7 @@ struct rn_layer {
 
     rn_picture      *picture;
     rn_ass          *ass;
+    rn_wave         *wave;
     AVFrame         *drawn;             /* of a text, a shape or a colour */
     AVFrame         *halves[HALVES];    /* of what was warped last */
     uint64_t         halved;            /* which picture they were made of */
@@ -58,6 +60,16 @@ int rn_layer_opacity(const rn_layer *l, int64_t k);
 
 /* Drops the halved copies of its picture. */
 void rn_layer_forget_halves(rn_layer *l);
+
+/*
+ * rn_layer_svg.c: opens the picture of an SVG, in the file or the layer itself.
+ */
+rn_status rn_layer_open_svg(rn_layer *l, int fd, const rn_picture_spec *spec,
+    rn_fault *fault);
+
+/* rn_layer_wave.c: the picture of a waveform at a tick. */
+rn_status rn_layer_wave(rn_layer *l, int64_t k, const AVFrame **frame,
+    rn_fault *fault);
 
 /* rn_layer_free.c: lays f, placed to a fraction of a px. */
 rn_status rn_layer_draw_free(rn_layer *l, const AVFrame *f, int64_t k,

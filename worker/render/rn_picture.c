@@ -29,6 +29,7 @@ struct rn_picture {
     bool              started, eof, fresh;
     rn_deint         *deint;            /* NULL: nothing was interlaced */
     bool              drained;          /* it was told of the end */
+    bool              drawn;            /* there is no file: shown is all */
     uint64_t          serial;
     rn_fitter        *fitter;
 };
@@ -162,6 +163,11 @@ rn_picture_get(rn_picture *p, int64_t time, const AVFrame **frame,
     double    t, slack;
     AVFrame  *f;
 
+    if (p->drawn) {
+        *frame = p->shown;
+        return RN_OK;
+    }
+
     t = (double) time / 1000 * (double) p->spec.fps.den
         / (double) p->spec.fps.num;
     slack = TOLERANCE * (double) p->spec.fps.den / (double) p->spec.fps.num;
@@ -224,7 +230,7 @@ rn_picture_serial(const rn_picture *p)
 const AVFrame *
 rn_picture_back(const rn_picture *p)
 {
-    return rn_fitter_back(p->fitter);
+    return p->fitter != NULL ? rn_fitter_back(p->fitter) : NULL;
 }
 
 
@@ -285,6 +291,56 @@ rn_picture_open(rn_picture **out, int fd, const rn_picture_spec *spec,
 fail:
 
     rn_picture_close(&p);
+    return fault->status;
+}
+
+
+rn_status
+rn_picture_of(rn_picture **out, AVFrame *drawn, const rn_picture_spec *spec,
+    rn_fault *fault)
+{
+    AVStream    *st;
+    rn_picture  *p;
+
+    *out = NULL;
+    p = calloc(1, sizeof(rn_picture));
+
+    if (p == NULL) {
+        av_frame_free(&drawn);
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    }
+
+    p->spec = *spec;
+    p->drawn = true;
+    p->serial = 1;
+
+    if (spec->back_w == 0 && json_array_size(spec->effects) == 0) {
+        p->shown = drawn;
+        *out = p;
+        return RN_OK;
+    }
+
+    /* a stream that says nothing: neither turned nor of another shape */
+
+    p->in.fmt = avformat_alloc_context();
+    st = p->in.fmt != NULL ? avformat_new_stream(p->in.fmt, NULL) : NULL;
+    p->shown = av_frame_alloc();
+    p->fitter = st != NULL ? rn_fitter_create(st, spec) : NULL;
+
+    if (p->shown == NULL || p->fitter == NULL) {
+        rn_fail(fault, RN_E_NOMEM, "out of memory");
+    } else {
+        (void) rn_fitter_fit(p->fitter, drawn, p->shown, fault);
+    }
+
+    av_frame_free(&drawn);
+
+    if (fault->status != RN_OK) {
+        rn_picture_close(&p);
+    }
+
+    *out = p;
+
     return fault->status;
 }
 

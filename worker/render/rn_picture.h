@@ -8,6 +8,7 @@
 
 #include "rn_av.h"
 #include "rn_doc.h"
+#include "rn_segment.h"
 
 #include <jansson.h>
 
@@ -20,6 +21,7 @@ typedef struct {
     rn_rational  fps;                   /* of the canvas */
     int64_t      crop[4];               /* x, y, w, h: millionths; w 0: none */
     json_t      *effects;               /* see rn_effects.h; NULL: none */
+    const rn_env  *env;                 /* has the files of effects */
     double       px_scale;              /* px of the canvas a px of it */
     int          back_w, back_h;        /* of a blurred copy; 0: none */
 } rn_picture_spec;
@@ -27,6 +29,13 @@ typedef struct {
 
 /* Opens the file on the descriptor (which stays the caller's). */
 rn_status rn_picture_open(rn_picture **out, int fd,
+    const rn_picture_spec *spec, rn_fault *fault);
+
+/*
+ * A picture that was drawn, as large as the spec says: what comes now are its
+ * effects and its blurred copy.  The frame is consumed, also on failure.
+ */
+rn_status rn_picture_of(rn_picture **out, AVFrame *drawn,
     const rn_picture_spec *spec, rn_fault *fault);
 
 /*

@@ -10,6 +10,7 @@
 #include "rn_plan_output.h"
 #include "rn_plan_segment.h"
 #include "rn_plan_sound.h"
+#include "rn_plan_svg.h"
 #include "rn_plan_warn.h"
 #include "rn_sound.h"
 #include "rn_transition.h"
@@ -157,7 +158,9 @@ plan_outputs(const rn_doc *doc, const rn_timeline *tl, const rn_outputs *outs)
     list = json_array();
 
     for (i = 0; i < doc->n_outputs; i++) {
-        if (json_array_append_new(list, rn_plan_output(doc, tl, outs, i)) != 0) {
+        if (json_array_append_new(list, rn_plan_output(doc, tl, outs, i))
+            != 0)
+        {
             json_decref(list);
             return NULL;
         }
@@ -264,6 +267,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
         && check_transitions(&p)
         && (p.letters = rn_plan_letters(doc, facts, &tl, env, problems, fault))
            != NULL
+        && rn_plan_svgs(&p, &tl) == RN_OK && problems->total == 0
         && rn_plan_cuts(doc, &tl, &cuts, fault) == RN_OK)
     {
         plan_film(&p, &outs, &cuts, limits, plan);
@@ -280,6 +284,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     rn_outputs_free(&outs);
     rn_plan_cuts_free(&cuts);
     free(p.letters);
+    free(p.drawn);
     rn_timeline_free(&tl);
 
     return problems->total != 0 ? RN_E_INVALID : fault->status;

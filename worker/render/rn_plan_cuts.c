@@ -78,6 +78,16 @@ is_seen(const finder *f, const rn_place *c)
 }
 
 
+/* Whether its picture is another at each tick. */
+
+static bool
+goes_on(const rn_place *c)
+{
+    return c->clip->asset.type == RN_ASSET_VIDEO
+           || c->clip->asset.type == RN_ASSET_WAVEFORM;
+}
+
+
 static bool
 add_event(finder *f, int64_t at, int busy)
 {
@@ -190,7 +200,7 @@ add_place(finder *f, const rn_place *c)
         return false;
     }
 
-    if (c->clip->asset.type == RN_ASSET_VIDEO) {
+    if (goes_on(c)) {
         return add_busy(f, c->start, c->end);
     }
 
@@ -292,7 +302,7 @@ moving_at(const finder *f, int64_t t)
     for (i = 0; i < f->tl->n; i++) {
         c = &f->tl->places[i];
 
-        if (is_seen(f, c) && c->clip->asset.type == RN_ASSET_VIDEO
+        if (is_seen(f, c) && goes_on(c)
             && c->start <= t && t < c->end)
         {
             return c;

@@ -86,6 +86,7 @@ next_sound(const rn_timeline *tl, size_t track, size_t *i, rn_rational fps,
 
         if (c->track == track && c->facts != NULL && c->facts->has_audio
             && c->clip->asset.type != RN_ASSET_IMAGE
+            && c->clip->asset.type != RN_ASSET_WAVEFORM
             && (c->clip->volume > 1e-6 || c->clip->moves[RN_MOVE_VOLUME].n > 0))
         {
             *a = rn_sample_at(c->start, fps, RN_RATE);

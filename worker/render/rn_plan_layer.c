@@ -3,6 +3,8 @@
 #include "rn_plan_layer.h"
 #include "rn_blend.h"
 #include "rn_effects.h"
+#include "rn_sound.h"
+#include "rn_wave.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -77,7 +79,9 @@ find_crop(planner *p)
     p->crop[2] = p->crop[3] = 1;
     p->source_w = p->source_h = 0;
 
-    if (f == NULL || f->width <= 0 || f->height <= 0) {
+    if (f == NULL || f->width <= 0 || f->height <= 0
+        || clip->asset.type == RN_ASSET_WAVEFORM)
+    {
         return true;
     }
 
@@ -267,11 +271,17 @@ size_of(const planner *p)
     sy = ch > 0 ? h * scale / ch : 1;
     most = c->asset.type == RN_ASSET_IMAGE ? UP_MAX : 1;
 
+    if (c->asset.type == RN_ASSET_SVG) {    /* sharp at any size */
+        most = 1e6;
+    }
+
     if (c->moves[RN_MOVE_CROP].n == 0 && most < 2) {
         most = 2;
     }
 
-    if (c->fit == RN_FIT_NONE) {
+    if (c->fit == RN_FIT_NONE && c->asset.type == RN_ASSET_SVG) {
+        s = scale;
+    } else if (c->fit == RN_FIT_NONE) {
         s = scale > 1 && most > 1 ? 1 : scale;
     } else if (c->fit == RN_FIT_CONTAIN || c->fit == RN_FIT_CONTAIN_BLUR) {
         s = sx < sy ? sx : sy;
@@ -302,6 +312,7 @@ up_of(const planner *p)
     /* of a text, whose size is not known yet, by what it is drawn on */
 
     most = c->asset.type == RN_ASSET_SHAPE
+           || c->asset.type == RN_ASSET_WAVEFORM
            ? (double) p->w * p->h : (double) p->doc->width * p->doc->height;
     most = fmin(sqrt(AREA_MAX / most), UP_MAX);
 
@@ -368,14 +379,18 @@ add_free(const planner *p, json_t *l)
                     (json_int_t) llround(c->radius.value * 1000),
                     (int) c->radius.percent));
 
-    if (type == RN_ASSET_VIDEO || type == RN_ASSET_IMAGE) {
+    if (type == RN_ASSET_VIDEO || type == RN_ASSET_IMAGE
+        || type == RN_ASSET_SVG)
+    {
         return ok && add(l, "size", size_of(p))
                && add(l, "natural", json_pack("[i, i]",
                    (int) fmax(1, round(p->source_w)),
                    (int) fmax(1, round(p->source_h))));
     }
 
-    if (type == RN_ASSET_TEXT || type == RN_ASSET_SHAPE) {
+    if (type == RN_ASSET_TEXT || type == RN_ASSET_SHAPE
+        || type == RN_ASSET_WAVEFORM)
+    {
         return ok && add(l, "up", json_integer(up_of(p)));
     }
 
@@ -389,7 +404,9 @@ add_picture(const planner *p, json_t *l)
     bool             ok;
     const rn_clip   *c = p->c->clip;
 
-    ok = add(l, "input", json_string(p->c->facts->sha256))
+    ok = (c->asset.svg != NULL
+          ? add(l, "svg", json_string(c->asset.svg))
+          : add(l, "input", json_string(p->c->facts->sha256)))
          && add(l, "fit", json_integer(c->fit))
          && add(l, "box", json_pack("[i, i]", p->w, p->h));
 
@@ -401,9 +418,14 @@ add_picture(const planner *p, json_t *l)
                    (json_int_t) llround(p->crop[3] * 1e6)));
     }
 
+    if (c->asset.type == RN_ASSET_SVG) {
+        ok = ok && add(l, "whole", json_pack("[i, i]", p->c->facts->width,
+                                             p->c->facts->height));
+    }
+
     if (c->n_effects > 0) {
         ok = ok && add(l, "effects", rn_effects_spec(c->effects,
-                                                     c->n_effects));
+                                              c->n_effects, p->c->all));
     }
 
     return ok;
@@ -430,6 +452,38 @@ add_source_time(const planner *p, json_t *l)
 }
 
 
+/*
+ * Of what the clip plays of its source only as much is told as comes into sight
+ * in these ticks: the rest decides nothing.
+ */
+
+static json_t *
+wave_of(const planner *p)
+{
+    int64_t          speed, in, out, first, last, window;
+    const rn_asset  *a = &p->c->clip->asset;
+    const rn_place  *c = p->c;
+
+    speed = llround(c->clip->speed * 1000);
+    in = rn_wave_at(c->in * 1000, p->doc->fps);
+    out = rn_wave_at(c->in * 1000 + (c->end - c->start) * speed, p->doc->fps);
+    window = llround(a->window * 1000);
+
+    first = rn_wave_at(c->in * 1000 + (p->from - c->start) * speed,
+                       p->doc->fps) - window * RN_RATE / 1000;
+    last = rn_wave_at(c->in * 1000 + (p->to - c->start) * speed, p->doc->fps)
+           + window * RN_RATE / 1000;
+
+    return json_pack("{s:[i, i, I], s:[I, I], s:[I, I]}",
+                     "style", (int) a->wave,
+                     a->wave == RN_WAVE_BARS ? a->bars : 0,
+                     (json_int_t) window, "colors", (json_int_t) a->color,
+                     (json_int_t) a->background, "heard",
+                     (json_int_t) (in > first ? in : first),
+                     (json_int_t) (out < last ? out : last));
+}
+
+
 static bool
 add_asset(const planner *p, json_t *l, const rn_facts *facts,
     const rn_letters *letters)
@@ -447,6 +501,16 @@ add_asset(const planner *p, json_t *l, const rn_facts *facts,
     case RN_ASSET_CAPTION:
         return add(l, "ass", rn_plan_ass(p->doc, facts, p->c, letters, p->from,
                                          p->to));
+
+    case RN_ASSET_SVG:
+        return add_picture(p, l)
+               && (!p->c->facts->letters
+                   || add(l, "fonts", json_string(letters->hex)));
+
+    case RN_ASSET_WAVEFORM:
+        return add_source_time(p, l) && add(l, "wave", wave_of(p))
+               && add(l, "input", json_string(p->c->facts->sha256))
+               && add(l, "box", json_pack("[i, i]", p->w, p->h));
 
     case RN_ASSET_TEXT:
         return add(l, "text", rn_plan_text(p->doc, facts, p->c->clip,

@@ -18,6 +18,7 @@ typedef struct {
     rn_fault           *fault;
     const rn_facts     *facts;
     rn_letters         *letters;        /* of each place */
+    rn_facts           *drawn;          /* of SVGs in the document itself */
 } rn_planner;
 
 

@@ -40,6 +40,7 @@ is_heard(const sounds *s, const rn_place *c)
 {
     return c->facts != NULL && c->facts->has_audio
            && c->clip->asset.type != RN_ASSET_IMAGE
+           && c->clip->asset.type != RN_ASSET_WAVEFORM
            && rn_sample_at(c->end, s->doc->fps, RN_RATE) > s->stream->from
            && rn_sample_at(c->start, s->doc->fps, RN_RATE)
               < s->stream->from + s->stream->samples

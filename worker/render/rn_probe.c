@@ -7,6 +7,7 @@
 #include "rn_fitter.h"
 #include "rn_font.h"
 #include "rn_input.h"
+#include "rn_probe_small.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -332,6 +333,10 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
 
     if (rn_caption_known(fd)) {
         return rn_caption_probe(fd, out, fault);
+    }
+
+    if (rn_probe_small(fd, out, fault)) {
+        return fault->status;
     }
 
     rc = rn_input_open(&in, fd, fault);

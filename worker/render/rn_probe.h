@@ -1,6 +1,8 @@
 /*
- * What a media file is: kind, duration, streams.  One frame of each stream is
- * decoded, so that what cannot be rendered is known before anything is.
+ * What a file is: media, by its kind, duration and streams, an SVG (video.text:
+ * whether there is any in it), or a .cube (kind "document", lut {dimensions,
+ * size}).  One frame of each stream is decoded, and an SVG drawn, so that what
+ * cannot be rendered is known before anything is.
  */
 
 #ifndef RN_PROBE_H

@@ -6,6 +6,7 @@
 #include "stage.h"
 #include "rn_caption.h"
 #include "rn_probe.h"
+#include "rn_probe_small.h"
 
 #include <string.h>
 
@@ -29,6 +30,10 @@ stage_probe(json_t *spec, const rn_env *env, json_t **result, json_t **detail,
     /* of text that is no captions there is nothing else to be found out */
 
     kind = json_string_value(json_object_get(spec, "kind"));
+
+    if (rn_probe_small(fd, result, fault)) {
+        return fault->status;
+    }
 
     if (kind != NULL && strcmp(kind, "document") == 0 && !rn_caption_known(fd))
     {
