@@ -106,7 +106,7 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libengine.a $(BUILD)/libcommon.a
 unit: $(UNITS)
 	@set -e; for u in $(UNITS); do echo "== $$u"; $$u; done
 
-# Those that only ask and look share the two cores, and so do, two at a time,
+# Those that only ask and look share the two cores, and so do, three at a time,
 # those that wait for time-outs and leases; what measures, or drives a browser,
 # has them for itself.
 TOGETHER = assets_drawn auth autobahn bad_input captions clients config \
@@ -127,7 +127,7 @@ test:
 	@scripts/deps test
 	@$(MAKE) --no-print-directory -s all unit
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j$(JOBS) $(PROVE_FLAGS) $(PARTED)
-	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j2 $(PROVE_FLAGS) $(PAIRED)
+	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j3 $(PROVE_FLAGS) $(PAIRED)
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib $(PROVE_FLAGS) \
 	    $(filter-out $(PARTED) $(PAIRED),$(sort $(wildcard t/*.t)))
 

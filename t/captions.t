@@ -307,8 +307,8 @@ sub uploaded {
 
 subtest 'uploads and jobs' => sub {
     my %src = map { $_->[0] => uploaded(@$_) } ['a.srt', 'caption'], ['a.vtt', 'caption'], ['a.ass', 'caption'], ['own.ttf', 'font'];
-    spew('note.txt', "just a note\n");
-    uploaded('note.txt', 'document');
+    spew('note.ass', "just a note\n");
+    uploaded('note.ass', 'document');
     my $doc = film(4, [ caption({ src => $src{'a.srt'} }), caption({ src => $src{'a.ass'} }), caption({ src => $src{'a.vtt'}, burn => JSON::PP::false, language => 'en' }),
         { asset => { type => 'text', text => 'Own', font => { family => $font } }, duration => 4 } ],
         timeline => { fonts => [ { src => $src{'own.ttf'} } ] },

@@ -91,17 +91,18 @@ LANGUAGE sql SECURITY DEFINER SET search_path = render, pg_temp AS $$
     SELECT (204, NULL, NULL, NULL, NULL)::render_api.answer
 $$;
 
--- Whether it is looked into: media, fonts, tables of colours, and text that may
--- be captions.
-CREATE OR REPLACE FUNCTION render.is_probed(kind text, content_type text)
-RETURNS boolean
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT kind IN ('video', 'audio', 'image', 'svg', 'font')
+-- Whether it is looked into: media, fonts, tables of colours, and captions, of
+-- which some are plain text but for their names.
+CREATE OR REPLACE FUNCTION render.is_probed(kind text, content_type text,
+    filename text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN kind IN ('video', 'audio', 'image', 'svg', 'font')
         OR (kind = 'document'
-            AND split_part(content_type, ';', 1) IN ('text/plain', 'text/vtt',
-                    'application/x-subrip', 'text/x-ssa',
-                    'application/x-cube'))
-$$;
+            AND (split_part(content_type, ';', 1) IN ('text/vtt',
+                     'application/x-subrip', 'text/x-ssa', 'application/x-cube')
+                 OR filename ~* '[.](srt|vtt|ass|ssa)$'));
+END $$;
 
 -- The bytes of an upload are stored: request.uploads is [{asset, bytes, sha256,
 -- content_type, kind, filename?}], request.fields what else the form held.
@@ -157,7 +158,8 @@ BEGIN
                                      title), 255),
                description = left(coalesce(f->>'description', ''), 10000),
                visibility = v, share_token = share_token(NULL, v),
-               status = CASE WHEN is_probed(u->>'kind', u->>'content_type')
+               status = CASE WHEN is_probed(u->>'kind', u->>'content_type',
+                                        coalesce(u->>'filename', filename))
                         THEN 'probing' ELSE 'ready' END,
                updated_at = now()
          WHERE id = (u->>'asset')::uuid AND asset.owner = me(who)
