@@ -111,7 +111,7 @@ subtest 'emptied in the middle of rendering' => sub {
     my $ws = $s->ws("/ws/progress/$job", token => $u->{token});
     # Something must be done already, so that there is something to forget.
     wait_until(sub { $s->psql("SELECT count(*) FROM render.task WHERE job = '$job' AND kind = 'render_segment' AND status = 'done'") },
-        20, 'the first segments');
+        60, 'the first segments');
     $s->redis('FLUSHALL');
     my $flushed = time;
     my $sql = $s->psql("SELECT render.percent(j) FROM render.job j WHERE id = '$job'");
