@@ -240,6 +240,25 @@ subtest 'what is no captions' => sub {
         'so is a point behind its end';
 };
 
+# A header of ASS with what belongs into it beside; lines(from, to, text) of events.
+sub ass {
+    my ($more, @events) = @_;
+    return "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour\nStyle: Default,Noto Sans,60,&H0000FFFF\n$more\n"
+        . "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+        . join '', map { sprintf "Dialogue: 0,0:00:%05.2f,0:00:%05.2f,Default,,0,0,0,,%s\n", @$_ } @events;
+}
+
+subtest 'captions in which there is nothing to see' => sub {
+    spew('nothing.srt', "1\n00:00:00,000 --> 00:00:01,000\n<b>\n</b>\n\n2\n00:00:00,000 --> 00:00:01,000\n\xe2\x80\xa9\n\n3\n00:00:01,000 --> 00:00:02,000\nok\n");
+    is seen(compose('nothing', film(3, [caption({ src => 'nothing.srt' })]))), '25-49', 'in a file';
+    spew('nothing.ass', ass('', [0, 1, '{\b1}\N{\b0}'], [1, 2, 'ok']));
+    is seen(compose('nothing-ass', film(3, [caption({ src => 'nothing.ass' })]))), '25-49', 'with a style';
+    for my $none ('', ' ', "\x{2029}") {
+        is seen(compose('nothing-word', film(3, [caption({ words => [ { text => $none, start => 0, end => 0.2 }, { text => 'ok', start => 1, end => 2 } ] })]))), '25-49', 'a word';
+        is seen(compose('nothing-heard', film(3, [caption({ words => [ { text => $none, start => 0, end => 0.2 } ], highlight => '#ff0' })]))), '', 'nor one that is heard';
+    }
+};
+
 # ---------------------------------------------------------------- letters
 
 # A font of a family that no machine has: one that it has, by another name.
