@@ -259,6 +259,13 @@ subtest 'captions in which there is nothing to see' => sub {
     }
 };
 
+subtest 'a line that only its tags fill ends no cue' => sub {
+    spew('tagged.ass', ass('', [0, 1, 'one{\s1}\N{\s0}\Ntwo'], [1, 2, '{\s1}\N{\s0}three{\s1}\N']));
+    my $out = compose('tagged', film(3, [caption({ src => 'tagged.ass', burn => JSON::PP::false })], outputs => [ { format => 'vtt', name => 'v' }, { format => 'srt', name => 's' } ]));
+    is slurp("$out/v.vtt"), "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\none\ntwo\n\n00:00:01.000 --> 00:00:02.000\nthree\n", 'in WebVTT';
+    is slurp("$out/s.srt"), "1\n00:00:00,000 --> 00:00:01,000\none\ntwo\n\n2\n00:00:01,000 --> 00:00:02,000\nthree\n", 'and SubRip';
+};
+
 # ---------------------------------------------------------------- letters
 
 # A font of a family that no machine has: one that it has, by another name.
