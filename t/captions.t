@@ -266,6 +266,31 @@ subtest 'a line that only its tags fill ends no cue' => sub {
     is slurp("$out/s.srt"), "1\n00:00:00,000 --> 00:00:01,000\none\ntwo\n\n2\n00:00:01,000 --> 00:00:02,000\nthree\n", 'and SubRip';
 };
 
+subtest 'styles of strangers' => sub {
+    spew('ansi.ass', encode('cp1252', ass('', [0, 1, "Gr\x{fc}\x{df}e"], [1, 2, 'ascii'])));
+    is seen(compose('ansi-ass', film(3, [caption({ src => 'ansi.ass' })]))), '0-49', 'a line that is not UTF-8 is seen as well';
+    like scalar `$build/render probe $dir/ansi.ass`, qr/the styles are left out, for the text is not UTF-8/, 'and what is left out is told';
+
+    my $font = "fontname: a.ttf\n" . ('!' x 80 . "\n") x 20_000;
+    spew('fonts.ass', ass("[Fonts]\n${font}[Graphics]\n$font", [0, 1, 'in its colour']));
+    my $film = compose('fonts-ass', film(2, [caption({ src => 'fonts.ass' })]));
+    my ($yellow) = colored($film, 0.5, sub { $_[0] > 150 && $_[1] > 150 && $_[2] < 90 });
+    cmp_ok $yellow, '>', 100, 'fonts within are left out, and the styles stay';
+    cmp_ok length(run('plan', 'fonts-ass', film(60, [caption({ src => 'fonts.ass' })]))), '<', 100_000, 'of what each piece is told';
+
+    spew('styles.ass', ass(join('', map {"Style: S$_,F$_,40,&H00FFFFFF\n"} 1 .. 4000), [0, 1, 'some words']));
+    like scalar `$build/render probe $dir/styles.ass`, qr/the styles are left out, for they are more than 64 KB/, 'too many are not used';
+    is seen(compose('styles-ass', film(2, [caption({ src => 'styles.ass' })]))), '0-24', 'but the text is shown';
+
+    spew('families.ass', ass(join('', map {"Style: S$_,F$_,40,&H00FFFFFF\n"} 1 .. 1500), map { [$_ / 100, $_ / 100 + 0.01, "x$_ " x 500] } 0 .. 99));
+    my $began = time;
+    run('plan', 'families-ass', film(2, [caption({ src => 'families.ass' })]));
+    is $?, 0, 'many families are planned';
+    cmp_ok time - $began, '<', 30 * ($ENV{RENDER_SLOW} || 1), 'and soon';
+    spew('cut.ass', ass('Style: end', [0, 1, 'x']) =~ s/Style: end\n.*?(?=Dialogue)/Style: end\n/sr);
+    compose('cut-ass', film(2, [caption({ src => 'cut.ass' })]));
+};
+
 # ---------------------------------------------------------------- letters
 
 # A font of a family that no machine has: one that it has, by another name.
