@@ -291,6 +291,17 @@ subtest 'styles of strangers' => sub {
     compose('cut-ass', film(2, [caption({ src => 'cut.ass' })]));
 };
 
+subtest 'moves that are written otherwise' => sub {
+    my $at = sub { my ($t) = @_;
+        spew('move.ass', ass('', [0, 3, "{\\an7\\pos(5,5)${t}0,3000,\\fscx400)}I"]));
+        my @p = pictures(compose('move', film(3, [caption({ src => 'move.ass' })])));
+        return join ' ', map { lit($p[$_], 0, $H) } 5, 40, 70 };
+    my $plain = $at->('\\t(');
+    is $at->($_), $plain, "as $_" for '\\ t(', '\\t (';
+    my ($first, undef, $last) = split / /, $plain;
+    cmp_ok $last, '>', 1.5 * $first, 'which moves';
+};
+
 # ---------------------------------------------------------------- letters
 
 # A font of a family that no machine has: one that it has, by another name.
