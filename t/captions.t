@@ -408,4 +408,13 @@ subtest 'uploads and jobs' => sub {
     is $s->req(POST => '/compositions', token => $u->{token}, json => film(1, [caption({ src => $src{'own.ttf'} })]))->{status}, 422, 'a font is no caption';
 };
 
+subtest 'more than a plan can tell' => sub {
+    spew('more.ass', ass('', map { [0, 59.5, 'x' x 700] } 1 .. 5000));
+    my $src = uploaded('more.ass', 'caption');
+    my $job = submit($s, $u, film(59.5, [map { caption({ src => $src }) } 1, 2]));
+    my $told = $s->wait_job($u->{token}, $job);
+    is_deeply [@{ $told->{error} || {} }{qw(code stage attempts)}], ['limit', 'plan', 1], 'is refused, and not tried again';
+    like $told->{error}{detail}, qr/more to tell than 64 MB/, 'in words';
+};
+
 done_testing;
