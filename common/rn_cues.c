@@ -81,6 +81,31 @@ problem_at(placer *p, const rn_clip *c, const char *fmt, size_t n, int64_t ms)
 }
 
 
+/*
+ * Whether there is nothing to see in a markup: no font has anything for it, and
+ * a line of it would be an empty one in a file.
+ */
+
+static bool
+is_blank(const char *s)
+{
+    while (*s != '\0') {
+        if (*s == '<') {
+            s += strcspn(s, ">");
+            s += *s == '>';
+        } else if (*s == ' ' || *s == '\n') {
+            s++;
+        } else if (strncmp(s, "\xe2\x80\xa9", 3) == 0) {
+            s += 3;                     /* U+2029, which ends a line, too */
+        } else {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 /* Takes the text; false after a problem. */
 
 static bool
@@ -89,6 +114,11 @@ add_line(placer *p, const rn_place *c, int64_t from, int64_t to, char *text,
 {
     rn_line      *l, *more;
     rn_timeline  *tl = p->tl;
+
+    if (text != NULL && is_blank(text)) {
+        free(text);
+        return true;
+    }
 
     more = text == NULL ? NULL : grow(p, tl->lines, tl->n_lines,
                                       &p->lines_room, sizeof(rn_line));
@@ -132,6 +162,11 @@ add_text(placer *p, const rn_place *c, int64_t from, int64_t to, char *text,
     if (text == NULL) {
         p->nomem = true;
         return false;
+    }
+
+    if (is_blank(text)) {
+        free(text);
+        return true;
     }
 
     if (tl->n_cues == TEXTS_MAX) {

@@ -110,7 +110,7 @@ is_in(const rn_sidecar *s, const rn_line *l, int64_t *from, int64_t *to)
 
 
 /*
- * The text without what neither format has; a blank line would end it.
+ * The lines, without what neither format has; a blank one would end them.
  * SubRip has no way to write "<" and "&" but as they are.
  */
 
@@ -136,10 +136,10 @@ put_text(writer *w, const char *markup, bool vtt)
                 continue;               /* span, or s */
             }
 
-        } else if (*s == '\n' && (s == markup || s[1] == '\n'
-                                  || s[1] == '\0'))
+        } else if (*s == '\n' && w->len > 0
+                   && (w->text[w->len - 1] == '\n' || s[1] == '\0'))
         {
-            continue;
+            continue;                   /* also one with tags left out of it */
 
         } else if (*s == '&' && !vtt) {
             for (i = 0; i < 3; i++) {
@@ -158,6 +158,10 @@ put_text(writer *w, const char *markup, bool vtt)
         }
 
         put(w, s, n);
+    }
+
+    if (w->len > 0 && w->text[w->len - 1] != '\n') {
+        put(w, "\n", 1);
     }
 }
 
@@ -210,7 +214,6 @@ rn_sidecar_vtt(const rn_timeline *tl, const rn_sidecar *s)
 
         putf(&w, "\n");
         put_text(&w, l->text, true);
-        putf(&w, "\n");
     }
 
     return taken(&w);
@@ -246,7 +249,6 @@ rn_sidecar_srt(const rn_timeline *tl, const rn_sidecar *s)
         }
 
         put_text(&w, l->text, false);
-        putf(&w, "\n");
         n++;
     }
 

@@ -240,6 +240,68 @@ subtest 'what is no captions' => sub {
         'so is a point behind its end';
 };
 
+# A header of ASS with what belongs into it beside; lines(from, to, text) of events.
+sub ass {
+    my ($more, @events) = @_;
+    return "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour\nStyle: Default,Noto Sans,60,&H0000FFFF\n$more\n"
+        . "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+        . join '', map { sprintf "Dialogue: 0,0:00:%05.2f,0:00:%05.2f,Default,,0,0,0,,%s\n", @$_ } @events;
+}
+
+subtest 'captions in which there is nothing to see' => sub {
+    spew('nothing.srt', "1\n00:00:00,000 --> 00:00:01,000\n<b>\n</b>\n\n2\n00:00:00,000 --> 00:00:01,000\n\xe2\x80\xa9\n\n3\n00:00:01,000 --> 00:00:02,000\nok\n");
+    is seen(compose('nothing', film(3, [caption({ src => 'nothing.srt' })]))), '25-49', 'in a file';
+    spew('nothing.ass', ass('', [0, 1, '{\b1}\N{\b0}'], [1, 2, 'ok']));
+    is seen(compose('nothing-ass', film(3, [caption({ src => 'nothing.ass' })]))), '25-49', 'with a style';
+    for my $none ('', ' ', "\x{2029}") {
+        is seen(compose('nothing-word', film(3, [caption({ words => [ { text => $none, start => 0, end => 0.2 }, { text => 'ok', start => 1, end => 2 } ] })]))), '25-49', 'a word';
+        is seen(compose('nothing-heard', film(3, [caption({ words => [ { text => $none, start => 0, end => 0.2 } ], highlight => '#ff0' })]))), '', 'nor one that is heard';
+    }
+};
+
+subtest 'a line that only its tags fill ends no cue' => sub {
+    spew('tagged.ass', ass('', [0, 1, 'one{\s1}\N{\s0}\Ntwo'], [1, 2, '{\s1}\N{\s0}three{\s1}\N']));
+    my $out = compose('tagged', film(3, [caption({ src => 'tagged.ass', burn => JSON::PP::false })], outputs => [ { format => 'vtt', name => 'v' }, { format => 'srt', name => 's' } ]));
+    is slurp("$out/v.vtt"), "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\none\ntwo\n\n00:00:01.000 --> 00:00:02.000\nthree\n", 'in WebVTT';
+    is slurp("$out/s.srt"), "1\n00:00:00,000 --> 00:00:01,000\none\ntwo\n\n2\n00:00:01,000 --> 00:00:02,000\nthree\n", 'and SubRip';
+};
+
+subtest 'styles of strangers' => sub {
+    spew('ansi.ass', encode('cp1252', ass('', [0, 1, "Gr\x{fc}\x{df}e"], [1, 2, 'ascii'])));
+    is seen(compose('ansi-ass', film(3, [caption({ src => 'ansi.ass' })]))), '0-49', 'a line that is not UTF-8 is seen as well';
+    like scalar `$build/render probe $dir/ansi.ass`, qr/the styles are left out, for the text is not UTF-8/, 'and what is left out is told';
+
+    my $font = "fontname: a.ttf\n" . ('!' x 80 . "\n") x 20_000;
+    spew('fonts.ass', ass("[Fonts]\n${font}[Graphics]\n$font", [0, 1, 'in its colour']));
+    my $film = compose('fonts-ass', film(2, [caption({ src => 'fonts.ass' })]));
+    my ($yellow) = colored($film, 0.5, sub { $_[0] > 150 && $_[1] > 150 && $_[2] < 90 });
+    cmp_ok $yellow, '>', 100, 'fonts within are left out, and the styles stay';
+    cmp_ok length(run('plan', 'fonts-ass', film(60, [caption({ src => 'fonts.ass' })]))), '<', 100_000, 'of what each piece is told';
+
+    spew('styles.ass', ass(join('', map {"Style: S$_,F$_,40,&H00FFFFFF\n"} 1 .. 4000), [0, 1, 'some words']));
+    like scalar `$build/render probe $dir/styles.ass`, qr/the styles are left out, for they are more than 64 KB/, 'too many are not used';
+    is seen(compose('styles-ass', film(2, [caption({ src => 'styles.ass' })]))), '0-24', 'but the text is shown';
+
+    spew('families.ass', ass(join('', map {"Style: S$_,F$_,40,&H00FFFFFF\n"} 1 .. 1500), map { [$_ / 100, $_ / 100 + 0.01, "x$_ " x 500] } 0 .. 99));
+    my $began = time;
+    run('plan', 'families-ass', film(2, [caption({ src => 'families.ass' })]));
+    is $?, 0, 'many families are planned';
+    cmp_ok time - $began, '<', 30 * ($ENV{RENDER_SLOW} || 1), 'and soon';
+    spew('cut.ass', ass('Style: end', [0, 1, 'x']) =~ s/Style: end\n.*?(?=Dialogue)/Style: end\n/sr);
+    compose('cut-ass', film(2, [caption({ src => 'cut.ass' })]));
+};
+
+subtest 'moves that are written otherwise' => sub {
+    my $at = sub { my ($t) = @_;
+        spew('move.ass', ass('', [0, 3, "{\\an7\\pos(5,5)${t}0,3000,\\fscx400)}I"]));
+        my @p = pictures(compose('move', film(3, [caption({ src => 'move.ass' })])));
+        return join ' ', map { lit($p[$_], 0, $H) } 5, 40, 70 };
+    my $plain = $at->('\\t(');
+    is $at->($_), $plain, "as $_" for '\\ t(', '\\t (';
+    my ($first, undef, $last) = split / /, $plain;
+    cmp_ok $last, '>', 1.5 * $first, 'which moves';
+};
+
 # ---------------------------------------------------------------- letters
 
 # A font of a family that no machine has: one that it has, by another name.
@@ -344,6 +406,15 @@ subtest 'uploads and jobs' => sub {
         timeline => { fonts => [ { src => 'own.ttf' } ] })));
     cmp_ok abs(lit($own, $H / 3, 2 * $H / 3) / lit($here, $H / 3, 2 * $H / 3) - 1), '<', 0.02, 'and its font is used by workers';
     is $s->req(POST => '/compositions', token => $u->{token}, json => film(1, [caption({ src => $src{'own.ttf'} })]))->{status}, 422, 'a font is no caption';
+};
+
+subtest 'more than a plan can tell' => sub {
+    spew('more.ass', ass('', map { [0, 59.5, 'x' x 700] } 1 .. 5000));
+    my $src = uploaded('more.ass', 'caption');
+    my $job = submit($s, $u, film(59.5, [map { caption({ src => $src }) } 1, 2]));
+    my $told = $s->wait_job($u->{token}, $job);
+    is_deeply [@{ $told->{error} || {} }{qw(code stage attempts)}], ['limit', 'plan', 1], 'is refused, and not tried again';
+    like $told->{error}{detail}, qr/more to tell than 64 MB/, 'in words';
 };
 
 done_testing;

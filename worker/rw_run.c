@@ -506,9 +506,18 @@ read_answer(rw_run *r, json_t *exited)
 
     j = NULL;
 
-    if (fstat(r->result, &sb) == 0 && sb.st_size > 0
-        && sb.st_size <= RESULT_MAX)
-    {
+    if (fstat(r->result, &sb) != 0) {
+        sb.st_size = 0;
+    }
+
+    if (sb.st_size > RESULT_MAX) {
+        fail(r, RN_E_LIMIT, NULL, "the %s task has more to tell than %d MB: "
+             "the film, or what it shows, is too long", r->kind,
+             RESULT_MAX / 1024 / 1024);
+        return;
+    }
+
+    if (sb.st_size > 0) {
         text = malloc((size_t) sb.st_size);
         if (text != NULL
             && pread(r->result, text, (size_t) sb.st_size, 0) == sb.st_size)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <libavutil/mem.h>
@@ -15,6 +16,7 @@
 #define HEAD       2048
 #define LINES_MAX  8                    /* fields of an event before its text */
 #define MAX_MS     (24 * 3600 * 1000LL)
+#define STYLE_MAX  65536                /* bytes: each piece of a film has it */
 
 
 typedef struct {
@@ -282,7 +284,13 @@ add_event(reader *r, int64_t from, int64_t to, const AVPacket *pkt,
     text = json_stringn((const char *) pkt->data, (size_t) pkt->size);
 
     if (text == NULL) {
-        return RN_OK;                   /* not UTF-8: without its style */
+
+        /* not UTF-8: all are shown without their styles, and none is lost */
+
+        r->ass = false;
+
+        return warn(r, "the styles are left out, for the text is not UTF-8")
+               ? RN_OK : rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
     if (json_array_append_new(r->events, json_pack("[I, I, o]",
@@ -373,23 +381,63 @@ read_cues(reader *r, rn_fault *fault)
 }
 
 
+/*
+ * Leaves out what is within of a header: fonts, which are not used, for they are
+ * a stranger's, and pictures, which libass does not know.  The new length.
+ */
+
+static size_t
+leave_out(char *text, size_t n)
+{
+    bool    out;
+    char   *at, *end, *to;
+    size_t  len;
+
+    out = false;
+    to = text;
+
+    for (at = text; at < text + n; at = end) {
+        end = memchr(at, '\n', (size_t) (text + n - at));
+        end = end != NULL ? end + 1 : text + n;
+        len = (size_t) (end - at);
+
+        if (*at == '[') {
+            out = (len >= 7 && strncasecmp(at, "[fonts]", 7) == 0)
+                  || (len >= 10 && strncasecmp(at, "[graphics]", 10) == 0);
+        }
+
+        if (!out) {
+            memmove(to, at, len);
+            to += len;
+        }
+    }
+
+    return (size_t) (to - text);
+}
+
+
 /* The header of an ASS file, which libavformat keeps. */
 
 static bool
 add_style(reader *r, json_t *out)
 {
-    json_t                   *header;
-    const AVCodecParameters  *par = r->st->codecpar;
+    size_t               n;
+    json_t              *header;
+    AVCodecParameters   *par = r->st->codecpar;
 
     if (!r->ass || par->extradata_size <= 0) {
         return true;
     }
 
-    header = json_stringn((const char *) par->extradata,
-                          strnlen((const char *) par->extradata,
-                                  (size_t) par->extradata_size));
+    n = leave_out((char *) par->extradata,
+                  strnlen((const char *) par->extradata,
+                          (size_t) par->extradata_size));
 
-    /* fonts inside of it are not used: they are a stranger's */
+    if (n > STYLE_MAX) {
+        return warn(r, "the styles are left out, for they are more than 64 KB");
+    }
+
+    header = json_stringn((const char *) par->extradata, n);
 
     return header == NULL
            || json_object_set_new(out, "ass", json_pack("{s:o, s:O}",

@@ -26,7 +26,7 @@ typedef struct {
     AVBPrint    out;
     style       now, open;
     int         place;
-    bool        drawing;
+    bool        drawing, seen;          /* anything but blanks */
 } writer;
 
 
@@ -80,6 +80,8 @@ put(writer *w, const char *s, size_t n)
         close_style(w);
         open_style(w);
     }
+
+    w->seen = w->seen || (*s != ' ' && *s != '\n');
 
     switch (*s) {
     case '<':
@@ -179,7 +181,7 @@ overrides(writer *w, const char *s, const char *end)
 }
 
 
-/* Blank lines at both ends, and blanks, are nobody's words. */
+/* Blank lines at the end, and blanks alone, are nobody's words. */
 
 static char *
 finish(writer *w)
@@ -187,6 +189,10 @@ finish(writer *w)
     char  *s;
 
     close_style(w);
+
+    if (!w->seen) {
+        av_bprint_clear(&w->out);
+    }
 
     while (w->out.len > 0 && w->out.len < w->out.size
            && strchr(" \n", w->out.str[w->out.len - 1]) != NULL)
@@ -237,7 +243,9 @@ rn_caption_markup(const char *ass, int *place)
         } else {
             n = rn_utf8_char(s, len - (size_t) (s - ass), &code);
 
-            if (n > 0 && code >= ' ' && code != 0x7f && code != 0xfffe
+            if (n > 0 && (code == 0x2028 || code == 0x2029)) {
+                put(&w, "\n", 1);       /* the ends of lines, Unicode's */
+            } else if (n > 0 && code >= ' ' && code != 0x7f && code != 0xfffe
                 && code != 0xffff)
             {
                 put(&w, s, n);

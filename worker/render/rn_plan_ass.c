@@ -74,24 +74,31 @@ rn_plan_ass(const rn_doc *doc, const rn_facts *facts, const rn_place *c,
 }
 
 
-/* What changes with time in an event: by its overrides, and by its effect. */
+/*
+ * What changes with time in an event: by its overrides, and by its effect.  Of
+ * an override libass reads how it begins, behind blanks.
+ */
 
 static bool
 moves(const char *chunk)
 {
-    size_t  i;
+    size_t       i;
+    const char  *s;
 
-    static const char *const words[] = {
-        "\\k", "\\K", "\\t(", "\\move", "\\fad", "Banner;", "Scroll "
-    };
+    static const char *const words[] = { "k", "K", "t", "move", "fad" };
 
-    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strstr(chunk, words[i]) != NULL) {
-            return true;
+    for (s = strchr(chunk, '\\'); s != NULL; s = strchr(s, '\\')) {
+        s++;
+        s += strspn(s, " \t");
+
+        for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            if (strncmp(s, words[i], strlen(words[i])) == 0) {
+                return true;
+            }
         }
     }
 
-    return false;
+    return strstr(chunk, "Banner;") != NULL || strstr(chunk, "Scroll ") != NULL;
 }
 
 

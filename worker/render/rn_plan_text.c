@@ -16,7 +16,8 @@
 #define CAPTION_SIZE   16               /* so many fit the shorter side */
 #define CAPTION_EDGE   12               /* so many outlines make its size */
 #define SHRINK_STEPS   12
-#define STYLED_CUES    100              /* whose letters are looked up */
+#define STYLED_CUES    100              /* whose letters are looked up, */
+#define STYLED_FONTS   32               /* in so many families */
 
 
 typedef struct {
@@ -225,8 +226,8 @@ find_letters(fonts *f, const rn_clip *c, rn_letters *l, rn_problems *problems,
 static rn_status
 find_styled(fonts *f, const rn_place *c, rn_letters *l, rn_fault *fault)
 {
-    char            family[100], hex[65];
-    size_t          i, n;
+    char            family[STYLED_FONTS][100], hex[65];
+    size_t          i, k, n, seen;
     json_t         *cue;
     EVP_MD_CTX     *md;
     const char     *s, *text;
@@ -241,17 +242,26 @@ find_styled(fonts *f, const rn_place *c, rn_letters *l, rn_fault *fault)
     (void) EVP_DigestInit_ex(md, EVP_sha256(), NULL);
     s = json_string_value(json_object_get(c->facts->ass, "header"));
 
-    for (s = s != NULL ? strstr(s, "\nStyle:") : NULL; s != NULL;
-         s = strstr(s + 1, "\nStyle:"))
+    for (s = s != NULL ? strstr(s, "\nStyle:") : NULL, seen = 0;
+         s != NULL && seen < STYLED_FONTS; s = strstr(s, "\nStyle:"))
     {
         s += strcspn(s, ",");
         n = *s == ',' ? strcspn(s + 1, ",\n") : 0;
 
-        if (n == 0 || n >= sizeof(family)) {
+        if (n == 0 || n >= sizeof(family[0])) {
             continue;
         }
 
-        (void) snprintf(family, sizeof(family), "%.*s", (int) n, s + 1);
+        (void) snprintf(family[seen], sizeof(family[0]), "%.*s", (int) n,
+                        s + 1);
+
+        for (k = 0; strcmp(family[k], family[seen]) != 0; k++) { /* void */ }
+
+        if (k < seen) {
+            continue;                   /* as most styles have */
+        }
+
+        seen++;
 
         json_array_foreach(c->facts->cues, i, cue) {
             text = json_string_value(json_array_get(cue, 2));
@@ -263,7 +273,7 @@ find_styled(fonts *f, const rn_place *c, rn_letters *l, rn_fault *fault)
             memset(&t, 0, sizeof(t));
             t.text = text;
             t.markup = true;
-            t.family = family;
+            t.family = family[k];
             t.size = 40;
 
             if (rn_text_fonts(&t, f->digests, hex, fault) != RN_OK) {
