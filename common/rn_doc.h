@@ -238,6 +238,9 @@ typedef struct {
     double          max_duration;       /* seconds */
     size_t          max_clips, max_tracks, max_text, max_outputs;
     bool            smart_cut;          /* a film may be copied in part */
+    const char     *encoder, *driver;   /* of H.264; NULL: libx264 */
+    const char     *no_encoder;         /* why it is libx264 though another was
+                                           asked for; or NULL */
 } rn_limits;
 
 typedef struct {

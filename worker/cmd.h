@@ -3,6 +3,7 @@
 #ifndef CMD_H
 #define CMD_H
 
+#include "hardware.h"
 #include "local.h"
 
 
@@ -25,6 +26,8 @@ typedef struct {
     char         dir[4096];             /* of the document */
     const char  *cache;                 /* where facts are kept, or NULL */
     bool         smart_cut;             /* it may be copied in part */
+    const char  *encoder;               /* of H.264: --encoder, or NULL */
+    hardware_choice  choice;            /* what became of that */
     json_t      *config;                /* its text, owned */
     json_t      *assets;                /* {src: {"sha256", "probe", "path"}},
                                            owned, also after a failure */
@@ -39,6 +42,15 @@ bool cmd_make_plan(cmd_film *film);
  * False with messages, or where nothing was to be copied of them.
  */
 bool cmd_plan_uncopied(cmd_film *film, json_t *digests);
+
+/*
+ * Plans it anew for libx264, since another encoder has failed.  False with
+ * messages, or where the plan was for libx264.
+ */
+bool cmd_plan_software(cmd_film *film, const char *why);
+
+/* Whether that is a word of --encoder; false with a message. */
+bool cmd_encoder_known(const char *word);
 
 void cmd_film_free(cmd_film *film);
 

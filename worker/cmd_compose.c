@@ -255,6 +255,7 @@ render_pieces(compose *c)
     pid_t        pid;
     double       part;
     json_t      *run, *lists[2];
+    rn_status    rc;
     size_t       next, list;
     local_task  *tasks, *t;
 
@@ -326,11 +327,14 @@ render_pieces(compose *c)
         t = &tasks[i];
         running--;
 
-        if (local_finish(t, wstatus, err, sizeof(err)) != RN_OK) {
+        rc = local_finish(t, wstatus, err, sizeof(err));
+
+        if (rc != RN_OK) {
             if (c->uncopied == NULL) {
                 c->uncopied = compose_uncopied(t);
             }
             if (ok) {
+                compose_failed(c, rc, err);
                 fprintf(stderr, "%srender: %s\n", c->bar ? "\n" : "", err);
             }
             ok = false;
@@ -386,7 +390,10 @@ remove_pieces(compose *c)
 }
 
 
-/* Where something cannot be copied, the film is planned anew without that. */
+/*
+ * Where something cannot be copied, or coded by the encoder that was to do it,
+ * the film is planned anew without that.
+ */
 
 static bool
 render_film(compose *c)
@@ -401,14 +408,17 @@ render_film(compose *c)
 
         json_decref(c->claimed);
 
-        if (ok || c->uncopied == NULL
-            || !cmd_plan_uncopied(&c->film, c->uncopied))
+        if (ok || !(c->uncopied != NULL
+                    ? cmd_plan_uncopied(&c->film, c->uncopied)
+                    : c->failed[0] != '\0'
+                      && cmd_plan_software(&c->film, c->failed)))
         {
             break;
         }
 
         json_decref(c->uncopied);
         c->uncopied = NULL;
+        c->failed[0] = '\0';
         c->done = 0;
     }
 
@@ -434,6 +444,7 @@ read_options(compose *c, int argc, char **argv)
         { "cache", required_argument, NULL, 'c' },
         { "jobs", required_argument, NULL, 'j' },
         { "smart-cut", no_argument, NULL, 's' },
+        { "encoder", required_argument, NULL, 'e' },
         { NULL, 0, NULL, 0 }
     };
 
@@ -451,6 +462,9 @@ read_options(compose *c, int argc, char **argv)
             break;
         case 's':
             c->film.smart_cut = true;
+            break;
+        case 'e':
+            c->film.encoder = optarg;
             break;
         case 'j':
             n = strtol(optarg, &end, 10);
@@ -493,7 +507,11 @@ cmd_compose(int argc, char **argv)
 
     if (!read_options(&c, argc, argv)) {
         fprintf(stderr, "usage: render compose FILE -o OUT [--cache DIR] "
-                "[--jobs N] [--smart-cut]\n");
+                "[--jobs N] [--smart-cut] [--encoder NAME]\n");
+        return 2;
+    }
+
+    if (c.film.encoder != NULL && !cmd_encoder_known(c.film.encoder)) {
         return 2;
     }
 

@@ -14,6 +14,7 @@ typedef struct {
     int          jobs;
     json_t      *claimed;               /* keys begun in this run */
     json_t      *uncopied;              /* sources that could not be copied */
+    char         failed[512];           /* why, if an encoder may be why */
     double       cost, done;            /* of what is rendered */
     size_t       rendered, reused;
     bool         bar;
@@ -27,6 +28,9 @@ void compose_piece_path(const compose *c, const char *key, const char *suffix,
 
 /* The sources that turned out to be none to copy from, or NULL; new. */
 json_t *compose_uncopied(const local_task *t);
+
+/* Notes why a task has failed, where another encoder might do it. */
+void compose_failed(compose *c, rn_status rc, const char *err);
 
 /*
  * Joins the pieces to all outputs of the plan.  False with messages; sources

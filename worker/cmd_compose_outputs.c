@@ -33,6 +33,19 @@ compose_uncopied(const local_task *t)
 }
 
 
+/* As plan_for_software in SQL: inputs and documents stay what they are. */
+
+void
+compose_failed(compose *c, rn_status rc, const char *err)
+{
+    if (rc == RN_E_UNSUPPORTED || rc == RN_E_INTERNAL || rc == RN_E_NOMEM
+        || rc == RN_E_IO)
+    {
+        (void) snprintf(c->failed, sizeof(c->failed), "%s", err);
+    }
+}
+
+
 /* The pieces of the track that an output shares with the one of that name. */
 
 static void
@@ -170,6 +183,7 @@ write_output(compose *c, json_t *output)
     bool         ok;
     char         part[PATH_SIZE], err[512];
     size_t       i;
+    rn_status    rc;
     json_t      *spec, *f, *files, *result;
     local_task   t;
 
@@ -189,9 +203,12 @@ write_output(compose *c, json_t *output)
                               O_RDWR | O_CREAT | O_TRUNC);
     }
 
-    if (ok && local_run(&t, &result, err, sizeof(err)) != RN_OK) {
+    rc = ok ? local_run(&t, &result, err, sizeof(err)) : RN_OK;
+
+    if (rc != RN_OK) {
         fprintf(stderr, "render: %s\n", err);
         c->uncopied = compose_uncopied(&t);
+        compose_failed(c, rc, err);
         ok = false;
     }
 

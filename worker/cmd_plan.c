@@ -247,6 +247,44 @@ lend_fonts(const cmd_film *f, local_task *t)
 }
 
 
+bool
+cmd_encoder_known(const char *word)
+{
+    if (word[0] == '\0' || !hardware_known(word)) {
+        fprintf(stderr, "render: --encoder must be " HARDWARE_WORDS ", not "
+                "\"%s\"\n", word);
+        return false;
+    }
+
+    return true;
+}
+
+
+/* Once, before the first plan: what is found out is this machine's. */
+
+static bool
+choose_encoder(cmd_film *f)
+{
+    bool  confined;
+
+    if (f->encoder == NULL) {
+        return true;
+    }
+
+    if (!local_prepare(&confined)) {
+        return false;
+    }
+
+    hardware_choose(f->encoder, confined, &f->choice);
+
+    if (f->choice.why[0] != '\0') {
+        fprintf(stderr, "render: %s\n", f->choice.why);
+    }
+
+    return true;
+}
+
+
 static bool
 plan(cmd_film *f)
 {
@@ -260,8 +298,9 @@ plan(cmd_film *f)
 
     memset(&t, 0, sizeof(t));
     t.kind = "plan";
-    t.spec = json_pack("{s:O, s:b, s:O, s:b}", "config", f->config, "paths", 1,
-                       "assets", f->assets, "smart_cut", f->smart_cut);
+    t.spec = json_pack("{s:O, s:b, s:O, s:b, s:o*}", "config", f->config,
+                       "paths", 1, "assets", f->assets, "smart_cut",
+                       f->smart_cut, "encoder", hardware_json(&f->choice));
 
     if (!lend_fonts(f, &t)) {
         local_free(&t);
@@ -307,7 +346,24 @@ cmd_make_plan(cmd_film *f)
     f->config = ok ? json_stringn(text, len) : NULL;
     free(text);
 
-    return ok && plan(f);
+    return ok && choose_encoder(f) && plan(f);
+}
+
+
+bool
+cmd_plan_software(cmd_film *f, const char *why)
+{
+    if (json_object_get(f->plan, "encoder") == NULL) {
+        return false;
+    }
+
+    memset(&f->choice, 0, sizeof(f->choice));
+    rn_hardware_allow(NULL);
+    (void) snprintf(f->choice.why, sizeof(f->choice.why), "%s; libx264 is used",
+                    why);
+    fprintf(stderr, "render: %s\n", f->choice.why);
+
+    return plan(f);
 }
 
 
@@ -347,7 +403,8 @@ cmd_film_free(cmd_film *f)
 
 
 static bool
-print_plan(const char *file, const char *cache, bool smart_cut)
+print_plan(const char *file, const char *cache, bool smart_cut,
+    const char *encoder)
 {
     bool      ok;
     cmd_film  f;
@@ -356,6 +413,7 @@ print_plan(const char *file, const char *cache, bool smart_cut)
     f.file = file;
     f.cache = cache;
     f.smart_cut = smart_cut;
+    f.encoder = encoder;
 
     ok = cmd_make_plan(&f);
 
@@ -376,16 +434,17 @@ cmd_plan(int argc, char **argv)
 {
     int          o, i;
     bool         ok, smart_cut;
-    const char  *cache;
+    const char  *cache, *encoder;
 
     static const struct option options[] = {
         { "cache", required_argument, NULL, 'c' },
         { "smart-cut", no_argument, NULL, 's' },
+        { "encoder", required_argument, NULL, 'e' },
         { NULL, 0, NULL, 0 }
     };
 
     smart_cut = false;
-    cache = NULL;
+    cache = encoder = NULL;
 
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (o) {
@@ -395,6 +454,12 @@ cmd_plan(int argc, char **argv)
         case 's':
             smart_cut = true;
             break;
+        case 'e':
+            encoder = optarg;
+            if (!cmd_encoder_known(encoder)) {
+                return 2;
+            }
+            break;
         default:
             argc = 0;
         }
@@ -402,7 +467,7 @@ cmd_plan(int argc, char **argv)
 
     if (optind >= argc) {
         fprintf(stderr, "usage: render plan [--cache DIR] [--smart-cut] "
-                "FILE...\n");
+                "[--encoder NAME] FILE...\n");
         return 2;
     }
 
@@ -414,7 +479,7 @@ cmd_plan(int argc, char **argv)
     ok = true;
 
     for (i = optind; i < argc; i++) {
-        ok = print_plan(argv[i], cache, smart_cut) && ok;
+        ok = print_plan(argv[i], cache, smart_cut, encoder) && ok;
     }
 
     return ok ? 0 : 1;

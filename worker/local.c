@@ -143,6 +143,18 @@ make_sandbox(void)
 
 
 bool
+local_prepare(bool *confined)
+{
+    bool  ok;
+
+    ok = make_sandbox();
+    *confined = sandbox_layers() != 0;
+
+    return ok;
+}
+
+
+bool
 local_start(local_task *t)
 {
     int         status[2];

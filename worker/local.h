@@ -29,6 +29,12 @@ struct local_task {
 bool local_lend(local_task *t, const char *name, const char *path,
     int open_flags);
 
+/*
+ * Makes ready what children of this command need, as the first one does else;
+ * *confined: they are in a sandbox.  False with a message.
+ */
+bool local_prepare(bool *confined);
+
 /* Starts the task in a child; false with a message. */
 bool local_start(local_task *t);
 

@@ -399,6 +399,30 @@ name_file(rw_file *f, const char *name, json_t *key)
 }
 
 
+/*
+ * How its operator wants films to be planned.  A job of which an encoder has
+ * failed says itself that it is libx264's.
+ */
+
+static void
+add_settings(const rw_worker *w, json_t *spec)
+{
+    json_t  *encoder;
+
+    if (w->smart_cut) {
+        (void) json_object_set_new(spec, "smart_cut", json_true());
+    }
+
+    encoder = hardware_json(&w->encoder);
+
+    if (encoder != NULL && json_object_get(spec, "encoder") == NULL) {
+        (void) json_object_set(spec, "encoder", encoder);
+    }
+
+    json_decref(encoder);
+}
+
+
 bool
 rw_run_begin(rw_worker *w, json_t *order)
 {
@@ -434,9 +458,8 @@ rw_run_begin(rw_worker *w, json_t *order)
     (void) json_object_set_new(order, "id", json_integer(++w->next_id));
     (void) snprintf(r->tag, sizeof(r->tag), "%lld", (long long) w->next_id);
 
-    if (w->smart_cut && strcmp(r->kind, "plan") == 0) {
-        (void) json_object_set_new(json_object_get(order, "spec"), "smart_cut",
-                                   json_true());
+    if (strcmp(r->kind, "plan") == 0) {
+        add_settings(w, json_object_get(order, "spec"));
     }
 
     pieces = json_object_get(json_object_get(order, "spec"), "pieces");

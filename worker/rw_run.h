@@ -8,6 +8,7 @@
 
 #include "rw_bell.h"
 #include "rw_db.h"
+#include "rw_encoder.h"
 
 #include <sys/types.h>
 
@@ -61,6 +62,7 @@ typedef struct {
     int          slots;
     int          fetch_slots;           /* who waits takes no one's place */
     bool         smart_cut;             /* films may be copied in part */
+    hardware_choice  encoder;           /* of H.264 */
     double       drain_timeout;
     rw_db        db;
     rw_bell      bell;

@@ -8,6 +8,7 @@
 #include "rn_id.h"
 #include "rn_log.h"
 #include "rn_version.h"
+#include "rw_encoder.h"
 #include "rw_fetch.h"
 #include "rw_mover.h"
 #include "rw_proto.h"
@@ -570,23 +571,29 @@ main(int argc, char **argv)
             return 0;
         }
         fprintf(stderr, "usage: render-worker [--self-test]\n\n"
-                "--self-test tries to break out of the sandbox.  Settings, "
-                "from the environment (or NAME_FILE): DATABASE_URL, REDIS_URL, "
-                "RENDER_STORAGE, RENDER_SLOTS, RENDER_DRAIN_TIMEOUT, "
-                "RENDER_SANDBOX, RENDER_FETCH, RENDER_FETCH_*, LOG_LEVEL, "
+                "--self-test tries the encoder, and to break out of the "
+                "sandbox.  Settings, from the environment (or NAME_FILE): "
+                "DATABASE_URL, REDIS_URL, RENDER_STORAGE, RENDER_SLOTS, "
+                "RENDER_DRAIN_TIMEOUT, RENDER_SANDBOX, RENDER_ENCODER, "
+                "RENDER_FETCH, RENDER_FETCH_*, LOG_LEVEL, "
                 "LOG_FORMAT\n");
         return strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }
 
-    if (!rw_sandbox_setting(&layers)) {
+    memset(&s, 0, sizeof(s));
+
+    /* the encoder is tried before there are helpers, who then know of it */
+
+    if (!rw_sandbox_setting(&layers)
+        || !rw_encoder_setting(layers != 0, &s.w.encoder))
+    {
         return 2;
     }
 
     if (test) {
+        rw_encoder_test(&s.w.encoder);
         return rw_sandbox_test(layers);
     }
-
-    memset(&s, 0, sizeof(s));
 
     /* a film may have many pieces, and secrets are nobody else's to read */
 

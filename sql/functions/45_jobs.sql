@@ -58,7 +58,12 @@ CREATE VIEW render.job_told AS
                'segments', coalesce(j.segments,
                                     '{"total": 0, "by_mode": {}}'),
                'preview_url', render.preview_url(j), 'blurhash', j.blurhash,
-               'warnings', coalesce(t.warnings, '[]'), 'error', j.error,
+               'warnings', CASE WHEN j.spec ? 'encoder'
+                   THEN (coalesce(t.warnings::jsonb, '[]')
+                         || jsonb_build_object('code', 'unsupported',
+                                'detail', j.spec->'encoder'->'why',
+                                'stage', 'plan', 'attempts', 1))::json
+                   ELSE coalesce(t.warnings, '[]') END, 'error', j.error,
                'attempts', coalesce(t.attempts, 0),
                'created_at', render.rfc3339(j.created_at),
                'started_at', render.rfc3339(j.started_at),
@@ -276,7 +281,7 @@ BEGIN
 
     UPDATE job SET status = 'queued', run = run + 1, error = NULL,
            ended_at = NULL, started_at = NULL, weight_done = 0, engine = NULL,
-           spec = spec - 'fetched'          -- hosts are asked again
+           spec = spec - '{fetched,encoder}'::text[]    -- are asked again
      WHERE id = j.id RETURNING * INTO j;
 
     IF j.kind = 'probe' THEN

@@ -181,7 +181,10 @@ BEGIN
                        FROM asset a WHERE a.id IN (SELECT to_uuid(i) FROM
                             jsonb_array_elements_text(j.spec->'assets') i)
                         AND may_read(rights, a.owner, a.visibility,
-                                     NULL))),
+                                     NULL)))
+                    || CASE WHEN j.spec ? 'encoder'
+                       THEN jsonb_build_object('encoder', j.spec->'encoder')
+                       ELSE '{}' END,
                     'inputs', (SELECT coalesce(jsonb_object_agg(input_name(a),
                                                a.storage_key), '{}')
                                  FROM asset a WHERE a.kind = 'font'

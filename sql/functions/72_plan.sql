@@ -33,7 +33,14 @@ DECLARE
 BEGIN
     effects := '{}';
     weight := 0;
-    UPDATE job SET engine = (plan->>'engine')::int WHERE id = j.id;
+
+    -- once it is libx264's it stays that, and is told why
+
+    UPDATE job SET engine = (plan->>'engine')::int,
+           spec = CASE WHEN plan ? 'no_encoder' THEN spec
+                       || jsonb_build_object('encoder', jsonb_build_object(
+                              'why', plan->'no_encoder')) ELSE spec END
+     WHERE id = j.id;
 
     INSERT INTO job_segment (job, run, output, track, number, key, mode,
                              reason, frames, cost, spec)

@@ -58,6 +58,56 @@ BEGIN
     RETURN e;
 END $$;
 
+-- The film is planned anew, in a run of its own.
+CREATE OR REPLACE FUNCTION render.begin_again(job_id uuid) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+DECLARE
+    j  job;
+    e  jsonb;
+BEGIN
+    SELECT * INTO j FROM job WHERE id = job_id;
+
+    DELETE FROM task_edge e USING task t
+     WHERE t.id = e.waiting AND t.job = j.id AND t.run = j.run;
+    UPDATE task SET status = 'cancelled', ended_at = now()
+     WHERE job = j.id AND run = j.run
+       AND status IN ('blocked', 'ready', 'leased');
+
+    DELETE FROM job_segment WHERE job = j.id AND run = j.run;
+
+    UPDATE job SET run = run + 1, weight_done = 0, engine = NULL
+     WHERE id = j.id RETURNING * INTO j;
+
+    e := begin_run(j);
+    SELECT * INTO j FROM job WHERE id = j.id;
+
+    RETURN effects_add(e, event(j, 'status'));
+END $$;
+
+-- What was to be coded by hardware is planned for libx264, whatever has failed of
+-- it but inputs: a driver that crashes, hangs or has no session left tells
+-- nothing of itself.  NULL: it was libx264's already.
+CREATE OR REPLACE FUNCTION render.plan_for_software(j render.job,
+    t render.task, error jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
+BEGIN
+    IF t.kind NOT IN ('render_segment', 'assemble', 'package')
+       OR error->>'status' NOT IN ('unsupported', 'internal', 'nomem', 'io')
+       OR NOT EXISTS (SELECT FROM task WHERE job = j.id AND run = j.run
+                         AND kind = 'plan' AND output ? 'encoder')
+    THEN
+        RETURN NULL;
+    END IF;
+
+    UPDATE job SET spec = spec || jsonb_build_object('encoder',
+               jsonb_build_object('why',
+                   (plan_for_software.error->>'text')
+                   || '; libx264 is used'))
+     WHERE id = j.id;
+
+    RETURN begin_again(j.id);
+END $$;
+
 -- A source did not hold what its probe had told of copies: that is forgotten,
 -- and the film planned anew, in a run of its own; by the third, nothing is copied
 -- any more.  NULL: it is none of ours.
@@ -66,7 +116,6 @@ RETURNS jsonb
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
 DECLARE
     j       job;
-    e       jsonb;
     others  uuid[];
 BEGIN
     SELECT * INTO j FROM job WHERE id = job_id;
@@ -85,21 +134,7 @@ BEGIN
     UPDATE asset SET probe = probe - 'copy'
      WHERE id = ANY (others) AND probe ? 'copy';
 
-    DELETE FROM task_edge e USING task t
-     WHERE t.id = e.waiting AND t.job = j.id AND t.run = j.run;
-    UPDATE task SET status = 'cancelled', ended_at = now()
-     WHERE job = j.id AND run = j.run
-       AND status IN ('blocked', 'ready', 'leased');
-
-    DELETE FROM job_segment WHERE job = j.id AND run = j.run;
-
-    UPDATE job SET run = run + 1, weight_done = 0, engine = NULL
-     WHERE id = j.id RETURNING * INTO j;
-
-    e := begin_run(j);
-    SELECT * INTO j FROM job WHERE id = j.id;
-
-    RETURN effects_add(e, event(j, 'status'));
+    RETURN begin_again(j.id);
 END $$;
 
 -- Seconds before the next attempt: 1, 4, 16 ..., give or take a quarter.
@@ -140,6 +175,13 @@ BEGIN
                error = fail_task.error
          WHERE id = t.id;
         RETURN '{}';                        -- the janitor rings in time
+    END IF;
+
+    e := plan_for_software(j, t, error);
+    IF e IS NOT NULL THEN
+        UPDATE task SET status = 'failed', error = fail_task.error
+         WHERE id = t.id;
+        RETURN e;
     END IF;
 
     UPDATE task SET status = 'failed', error = fail_task.error,

@@ -1,6 +1,7 @@
 /* The frozen profiles; see rn_encode.h. */
 
 #include "rn_encode.h"
+#include "rn_hardware.h"
 #include "rn_rescale.h"
 #include "rn_skip.h"
 
@@ -161,10 +162,41 @@ begin_file(rn_encoder *e, int fd, rn_fault *fault)
 }
 
 
+static const char *
+encoder_of(const rn_coding *c)
+{
+    return c->encoder != NULL ? c->encoder : rn_codec_of(c->codec)->encoder;
+}
+
+
+/* Also ENOMEM of a device is none of ours: it has no session left. */
+
+static rn_status
+fail_of(const rn_encoder *e, int averr, const char *how, rn_fault *fault)
+{
+    bool  first;
+
+    first = fault->status == RN_OK;
+
+    if (e->coding.encoder == NULL) {
+        return rn_fail_av(fault, averr, "%s", how);
+    }
+
+    (void) rn_fail_av(fault, averr, "%s: %s", e->coding.encoder, how);
+
+    if (first) {
+        fault->status = RN_E_UNSUPPORTED;
+    }
+
+    return fault->status;
+}
+
+
 rn_status
 rn_encoder_open(rn_encoder *e, int fd, const rn_coding *c, rn_fault *fault)
 {
     int              rc;
+    char             how[80];
     const AVCodec   *codec;
     const profile   *p;
     AVCodecContext  *enc;
@@ -173,12 +205,12 @@ rn_encoder_open(rn_encoder *e, int fd, const rn_coding *c, rn_fault *fault)
     e->coding = *c;
 
     p = profile_of(c->codec);
-    codec = p != NULL ? avcodec_find_encoder_by_name(
-                            rn_codec_of(c->codec)->encoder) : NULL;
+    codec = p != NULL ? avcodec_find_encoder_by_name(encoder_of(c)) : NULL;
+
     if (codec == NULL) {
-        return rn_fail(fault, RN_E_INTERNAL, "this FFmpeg has no %s",
-                       p != NULL ? rn_codec_of(c->codec)->encoder : "such "
-                       "encoder");
+        return rn_fail(fault, c->encoder != NULL ? RN_E_UNSUPPORTED
+                       : RN_E_INTERNAL, "this FFmpeg has no %s",
+                       p != NULL ? encoder_of(c) : "such encoder");
     }
 
     e->pkt = av_packet_alloc();
@@ -205,12 +237,22 @@ rn_encoder_open(rn_encoder *e, int fd, const rn_coding *c, rn_fault *fault)
     }
 
     set_colour(enc, p);
-    p->set(enc, c);
+    e->format = enc->pix_fmt;
+
+    if (c->encoder == NULL) {
+        p->set(enc, c);
+    } else if (rn_hardware_set(enc, c->encoder, c->crf, fault) != RN_OK) {
+        fault->status = RN_E_UNSUPPORTED;
+        goto fail;
+    } else if (enc->hw_frames_ctx != NULL) {
+        e->format = AV_PIX_FMT_NV12;
+    }
 
     rc = avcodec_open2(enc, codec, NULL);
     if (rc < 0) {
-        rn_fail_av(fault, rc, "the %s encoder does not start at %dx%d",
-                   rn_codec_of(c->codec)->name, c->w, c->h);
+        (void) snprintf(how, sizeof(how), "the %s encoder does not start at "
+                        "%dx%d", rn_codec_of(c->codec)->name, c->w, c->h);
+        fail_of(e, rc, how, fault);
         goto fail;
     }
 
@@ -237,7 +279,7 @@ drain(rn_encoder *e, rn_fault *fault)
         }
 
         if (rc < 0) {
-            return rn_fail_av(fault, rc, "encoding failed");
+            return fail_of(e, rc, "encoding failed", fault);
         }
 
         e->pkt->duration = 1;
@@ -279,7 +321,7 @@ rn_encoder_send(rn_encoder *e, const AVFrame *picture, rn_fault *fault)
     av_frame_unref(e->frame);
 
     if (picture->width == e->enc->width && picture->height == e->enc->height
-        && picture->format == e->enc->pix_fmt
+        && picture->format == e->format
         && e->coding.codec != RN_CODEC_MJPEG)
     {
         if (refer(e, picture, fault) != RN_OK) {
@@ -291,7 +333,7 @@ rn_encoder_send(rn_encoder *e, const AVFrame *picture, rn_fault *fault)
 
         if (e->rescale == NULL
             && rn_rescale_open(&e->rescale, e->enc->width, e->enc->height,
-                               e->enc->pix_fmt, p->matrix, p->full, fault)
+                               e->format, p->matrix, p->full, fault)
                != RN_OK)
         {
             return fault->status;
@@ -305,6 +347,13 @@ rn_encoder_send(rn_encoder *e, const AVFrame *picture, rn_fault *fault)
         e->frame->colorspace = e->enc->colorspace;
         e->frame->color_primaries = e->enc->color_primaries;
         e->frame->color_trc = e->enc->color_trc;
+    }
+
+    if (e->enc->hw_frames_ctx != NULL
+        && rn_hardware_upload(e->enc, e->frame, fault) != RN_OK)
+    {
+        fault->status = RN_E_UNSUPPORTED;
+        return fault->status;
     }
 
     return rn_encoder_again(e, fault);
@@ -325,14 +374,17 @@ rn_encoder_again(rn_encoder *e, rn_fault *fault)
 
     rc = avcodec_send_frame(e->enc, e->frame);
     if (rc < 0) {
-        return rn_fail_av(fault, rc, "encoding failed");
+        return fail_of(e, rc, "encoding failed", fault);
     }
 
     return drain(e, fault);
 }
 
 
-/* A still needs no reordering: each is decoded at the same distance. */
+/*
+ * A still needs no reordering: each is decoded at the same distance.  What
+ * follows the sets of hardware is nothing that one could write without it.
+ */
 
 rn_status
 rn_encoder_repeat(rn_encoder *e, int64_t frames, rn_fault *fault)
@@ -341,7 +393,7 @@ rn_encoder_repeat(rn_encoder *e, int64_t frames, rn_fault *fault)
     int64_t    k;
     rn_skips   skips;
 
-    if (e->coding.codec != RN_CODEC_H264) {
+    if (e->coding.codec != RN_CODEC_H264 || e->coding.encoder != NULL) {
         while (e->sent < frames && rn_encoder_again(e, fault) == RN_OK) {
             /* void */
         }

@@ -20,6 +20,8 @@
 
 typedef struct {
     rn_codec         codec;
+    const char      *encoder;           /* of H.264: one of hardware, see
+                                           rn_hardware.h; NULL: the codec's */
     int              w, h;
     rn_rational      fps;
     int              crf;               /* of H.264 and VP9; else 2 to 31 */
@@ -35,13 +37,17 @@ typedef struct {
     AVCodecContext  *enc;
     AVPacket        *pkt;
     AVFrame         *frame;             /* as the codec takes it */
+    int              format;            /* of it, before it goes to a device */
     rn_rescale      *rescale;           /* NULL: they are as it takes them */
     rn_mux           mux;
     int64_t          sent, written;
 } rn_encoder;
 
 
-/* Begins a segment file on the descriptor. */
+/*
+ * Begins a segment file on the descriptor.  Where an encoder of hardware fails,
+ * here and in what follows, that is RN_E_UNSUPPORTED: libx264 has to do it.
+ */
 rn_status rn_encoder_open(rn_encoder *e, int fd, const rn_coding *coding,
     rn_fault *fault);
 

@@ -238,6 +238,22 @@ done:
 }
 
 
+/* Who codes it, where that is not libx264, or why that has to do. */
+
+static void
+tell_encoder(const rn_planner *p, json_t *plan, rn_problems *warnings)
+{
+    if (p->hardware) {
+        (void) json_object_set_new(plan, "encoder",
+                                   json_string(p->limits->encoder));
+    } else if (p->h264 && p->limits->no_encoder != NULL) {
+        rn_problem_add(warnings, "", "%s", p->limits->no_encoder);
+        (void) json_object_set_new(plan, "no_encoder",
+                                   json_string(p->limits->no_encoder));
+    }
+}
+
+
 rn_status
 rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     const rn_env *env, rn_problems *problems, json_t **plan, rn_fault *fault)
@@ -262,6 +278,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
     p.tl = &tl;
     p.problems = problems;
     p.fault = fault;
+    p.limits = limits;
 
     if (rn_plan_outputs(doc, &tl, limits, problems, &outs, fault) == RN_OK
         && check_transitions(&p)
@@ -273,6 +290,7 @@ rn_plan(const rn_doc *doc, const rn_facts *facts, const rn_limits *limits,
         plan_film(&p, &outs, &cuts, limits, plan);
 
         if (*plan != NULL) {
+            tell_encoder(&p, *plan, &warnings);
             rn_plan_warn(doc, facts, &tl, p.letters, &warnings);
             (void) json_object_set_new(*plan, "warnings",
                                        rn_problems_json(&warnings));

@@ -11,6 +11,8 @@
  *    "poster": {"number", "tick"}, "blurhash",
  *    "warnings": [{"pointer", "detail"}]: see rn_plan_warn.h,
  *    "mixed": copied in part, so with two sets of parameters,
+ *    "encoder": of H.264 where it is one of hardware (rn_hardware.h); or
+ *    "no_encoder": why it is not, if somebody wanted it,
  *    "segments": [{"number", "key", "frames", "cost", "spec"}],
  *    "sound":    [{"number", "key", "frames", "cost", "spec"}]}
  *

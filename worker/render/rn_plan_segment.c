@@ -126,15 +126,30 @@ add_layers(rn_planner *p, json_t *list, const rn_place *c, int64_t a, int64_t b)
 
 
 /*
+ * Whether hardware codes a track.  Beside copies it does not: its parameter
+ * sets have the number that those of most sources have, and only x264's can be
+ * given another.
+ */
+
+static bool
+by_hardware(const rn_planner *p, const rn_picture_stream *v)
+{
+    return p->limits->encoder != NULL && v->codec == RN_CODEC_H264
+           && !v->mixed;
+}
+
+
+/*
  * CPU seconds, roughly: what x264 veryfast and one decoder a moving layer
  * take for 720p on a core of 2020.  Only proportions matter.
  */
 
 static double
-cost_of(const rn_doc *doc, const rn_picture_stream *v, size_t layers,
+cost_of(const rn_planner *p, const rn_picture_stream *v, size_t layers,
     int64_t frames, const char *mode)
 {
-    double  area, code;
+    double         area, code;
+    const rn_doc  *doc = p->doc;
 
     area = (double) doc->width * doc->height / (1280.0 * 720);
     code = (double) v->w * v->h / (1280.0 * 720)
@@ -145,7 +160,7 @@ cost_of(const rn_doc *doc, const rn_picture_stream *v, size_t layers,
     }
 
     if (strcmp(mode, "still") == 0) {
-        return v->codec == RN_CODEC_H264
+        return v->codec == RN_CODEC_H264 && !by_hardware(p, v)
                ? 0.04 * code + area * 0.0001 * (double) frames
                : 0.04 * area + code * 0.003 * (double) frames;
     }
@@ -312,6 +327,10 @@ crf_for(const segments *s, const rn_picture_stream *v, const scene *c)
         return crf;
     }
 
+    if (by_hardware(s->p, v)) {             /* but one: see rn_hardware.c */
+        return crf;
+    }
+
     if (strcmp(c->mode, "still") == 0) {
         return crf - STILL_FINER;
     }
@@ -348,6 +367,25 @@ scene_spec(const rn_doc *doc, const scene *c)
     }
 
     return spec;
+}
+
+
+/* libx264 is not named: what it codes has the keys that it always had. */
+
+static bool
+add_encoder(rn_planner *p, const rn_picture_stream *v, json_t *spec)
+{
+    p->h264 = true;
+
+    if (!by_hardware(p, v)) {
+        return true;
+    }
+
+    p->hardware = true;
+
+    return json_object_set_new(spec, "encoder", json_pack("{s:s, s:s}",
+                                   "name", p->limits->encoder, "driver",
+                                   p->limits->driver)) == 0;
 }
 
 
@@ -396,6 +434,12 @@ spec_of(const segments *s, const rn_picture_stream *v, const scene *c,
         json_decref(o);
     }
 
+    if (ok && v->codec == RN_CODEC_H264
+        && json_object_get(spec, "copy") == NULL)
+    {
+        ok = add_encoder(s->p, v, spec);
+    }
+
     if (!ok) {
         json_decref(spec);
         return NULL;
@@ -434,7 +478,7 @@ add_piece(segments *s, const rn_picture_stream *v, const scene *c,
     return append(s->p, list, json_pack("{s:s, s:i, s:s, s:I, s:f, s:s, s:s,"
                       " s:o}", "output", v->name, "number", c->number,
                       "key", key, "frames", (json_int_t) count,
-                      "cost", cost_of(s->p->doc, v, json_array_size(c->layers),
+                      "cost", cost_of(s->p, v, json_array_size(c->layers),
                                       count, c->mode),
                       "mode", c->mode, "why", why, "spec", spec));
 }

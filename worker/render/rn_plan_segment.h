@@ -19,6 +19,12 @@ typedef struct {
     const rn_facts     *facts;
     rn_letters         *letters;        /* of each place */
     rn_facts           *drawn;          /* of SVGs in the document itself */
+    const rn_limits    *limits;
+
+    /* set when pieces are planned */
+
+    bool                h264;           /* there is something to code as that */
+    bool                hardware;       /* by limits->encoder */
 } rn_planner;
 
 

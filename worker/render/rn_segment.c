@@ -6,6 +6,7 @@
 #include "rn_segment.h"
 #include "rn_copy.h"
 #include "rn_encode.h"
+#include "rn_hardware.h"
 #include "rn_id.h"
 #include "rn_matte.h"
 #include "rn_scene.h"
@@ -68,6 +69,37 @@ element(json_t *o, const char *name, size_t i)
 }
 
 
+/*
+ * The encoder that a specification names, where it is not the codec's own.
+ * What another one makes would lie under a key that says something else, in a
+ * track beside what it does not go with.
+ */
+
+static rn_status
+find_encoder(json_t *spec, rn_coding *k, rn_fault *fault)
+{
+    json_t      *h;
+    const char  *driver;
+
+    h = json_object_get(spec, "encoder");
+    if (h == NULL) {
+        return RN_OK;
+    }
+
+    k->encoder = json_string_value(json_object_get(h, "name"));
+    driver = json_string_value(json_object_get(h, "driver"));
+
+    if (rn_hardware_is(k->encoder, driver)) {
+        return RN_OK;
+    }
+
+    return rn_fail(fault, RN_E_UNSUPPORTED, "%s is not here%s",
+                   k->encoder != NULL ? k->encoder : "its encoder",
+                   rn_hardware_allowed() != NULL ? ", or is of another driver"
+                   : "");
+}
+
+
 static rn_status
 open_coder(coder *c, json_t *spec, int fd, rn_fault *fault)
 {
@@ -107,6 +139,10 @@ open_coder(coder *c, json_t *spec, int fd, rn_fault *fault)
         || c->p < 1 || c->q < 1 || c->count < 1)
     {
         return rn_fail(fault, RN_E_INTERNAL, "a segment of another engine");
+    }
+
+    if (find_encoder(spec, &k, fault) != RN_OK) {
+        return fault->status;
     }
 
     c->open = rn_encoder_open(&c->e, fd, &k, fault) == RN_OK;

@@ -10,6 +10,7 @@
  */
 
 #include "sandbox.h"
+#include "rn_hardware.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,7 @@
 
 #define FILE_MAX   (256ULL * 1024 * 1024 * 1024)
 #define SPARE_FDS  16                   /* fonts, while they are mapped */
+#define DEVICE_FDS 256                  /* what a driver opens of its device */
 
 
 static bool      prepared;
@@ -195,6 +197,7 @@ reset_signals(void)
 static void
 set_limits(int highest)
 {
+    rlim_t         most;
     struct rlimit  none = { 0, 0 };
     struct rlimit  size, files;
 
@@ -205,10 +208,11 @@ set_limits(int highest)
         (void) setrlimit(RLIMIT_FSIZE, &size);
     }
 
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0
-        && files.rlim_cur > (rlim_t) highest + 1 + SPARE_FDS)
-    {
-        files.rlim_cur = files.rlim_max = (rlim_t) highest + 1 + SPARE_FDS;
+    most = (rlim_t) highest + 1 + (rn_hardware_allowed() != NULL ? DEVICE_FDS
+                                                                 : SPARE_FDS);
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > most) {
+        files.rlim_cur = files.rlim_max = most;
         (void) setrlimit(RLIMIT_NOFILE, &files);
     }
 }

@@ -1,7 +1,8 @@
 /*
  * The stage "plan": {"config": text, "paths": bool, "assets": {src: {"sha256",
- * "probe", "error"}}, "smart_cut": bool} -> the plan.  Problems of the document
- * are the detail.
+ * "probe", "error"}}, "smart_cut": bool, "encoder"} -> the plan.  Problems of
+ * the document are the detail.  "encoder", of H.264: {"name", "driver"} of one
+ * of hardware, or {"why"} it is libx264 though another was asked for.
  */
 
 #include "stage.h"
@@ -38,6 +39,14 @@ find_facts(const rn_ref *ref, json_t *assets, rn_facts *f)
 }
 
 
+static const char *
+of_encoder(json_t *spec, const char *member)
+{
+    return json_string_value(json_object_get(json_object_get(spec, "encoder"),
+                                             member));
+}
+
+
 rn_status
 stage_plan(json_t *spec, const rn_env *env, json_t **result, json_t **detail,
     rn_fault *fault)
@@ -55,6 +64,14 @@ stage_plan(json_t *spec, const rn_env *env, json_t **result, json_t **detail,
 
     limits = rn_limits_default;
     limits.smart_cut = json_is_true(json_object_get(spec, "smart_cut"));
+
+    limits.encoder = of_encoder(spec, "name");
+    limits.driver = of_encoder(spec, "driver");
+    limits.no_encoder = of_encoder(spec, "why");
+
+    if (limits.driver == NULL) {
+        limits.encoder = NULL;
+    }
 
     config = json_object_get(spec, "config");
     if (!json_is_string(config)) {
