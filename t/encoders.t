@@ -298,6 +298,10 @@ SKIP: {
         ok -e "$dir/once", 'it was tried, and worked';
         like $said, qr/^render: h264_nvenc: .*; libx264 is used$/m, 'then it did not, as is said';
         ok $made eq $film, 'and the whole film is by libx264';
+        ($made, $said) = composed({ %open, RENDER_DEVICE => "falls:$dir/falls" }, 'fallen', '--encoder', 'h264_nvenc');
+        like $said, qr/^render: the render_segment task was ended by signal 6 \(Aborted\); libx264 is used$/m,
+            'one that crashes then';
+        ok $made eq $film, 'costs no film, either';
     };
 
     subtest 'a worker with a device' => sub {
@@ -349,6 +353,17 @@ SKIP: {
         is $got->{status} . ' ' . coded_by($s, $job) . ' ' . run_of($s, $job), 'completed libx264 2', 'a film is made without it';
         like $got->{warnings}[0]{detail}, qr/\Ah264_nvenc: .*; libx264 is used\z/, 'and says so';
         like $s->log('worker-1'), qr/warn: task \S+: render_segment of job $job failed: h264_nvenc: /, 'as does the log';
+
+        # a crash tells nothing of its reason: it is tried again before
+        $s->{env}{RENDER_DEVICE} = "falls:$dir/once.d/falls";
+        $s->stack(qw(restart worker));
+        $got = $s->wait_job($u->{token}, $job = post($s, $u, document(title => 'Fallen'))->{job_id});
+        is $got->{status} . ' ' . coded_by($s, $job) . ' ' . run_of($s, $job), 'completed libx264 2',
+            'nor one whose driver crashes';
+        is_deeply [ map { $_->{detail} } @{ $got->{warnings} } ],
+            ['the render_segment task was ended by signal 6 (Aborted); libx264 is used'], 'which it says';
+        is $s->psql("SELECT max(attempt) FROM render.task WHERE job = '$job' AND run = 1 AND kind = 'render_segment'"), 3,
+            'after three attempts';
         $s->stop;
     };
 }

@@ -8,6 +8,7 @@
  *   RENDER_DEVICE=hang        its driver never returns
  *   RENDER_DEVICE=once:FILE   it is there until FILE is, which it makes: so it
  *                             is gone when it is needed after it was tried
+ *   RENDER_DEVICE=falls:FILE  the same, but then its driver crashes
  *   RENDER_DEVICE_NAME=NAME   what it is called
  */
 
@@ -46,16 +47,22 @@ is_there(void)
 {
     int  fd;
 
-    if (strncmp(how, "once:", 5) != 0) {
+    if (strncmp(how, "once:", 5) != 0 && strncmp(how, "falls:", 6) != 0) {
         return how[0] != '\0';
     }
 
-    fd = open(how + 5, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    fd = open(strchr(how, ':') + 1, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+              0666);
     if (fd >= 0) {
         (void) close(fd);
+        return 1;
     }
 
-    return fd >= 0;
+    if (how[0] == 'f') {
+        abort();
+    }
+
+    return 0;
 }
 
 
