@@ -14,7 +14,8 @@ CC        ?= gcc
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
         pangocairo pangoft2 cairo librsvg-2.0 fontconfig freetype2 libass \
-        jansson libarchive libseccomp libpq hiredis libcrypto libcurl
+        libebur128 jansson libarchive libseccomp libpq hiredis libcrypto \
+        libcurl
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
              -D_GNU_SOURCE -Icommon -Iworker -Iworker/render -Iworker/stages \
@@ -29,8 +30,8 @@ endif
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
               libswscale libswresample libavutil pangocairo pangoft2 cairo \
-              librsvg-2.0 fontconfig freetype2 libass jansson libarchive \
-              libseccomp libcrypto) -lm
+              librsvg-2.0 fontconfig freetype2 libass libebur128 jansson \
+              libarchive libseccomp libcrypto) -lm
 WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
 DAEMON_LIBS = $(WORKER_LIBS) $(shell pkg-config --libs libcurl)
 
@@ -111,7 +112,7 @@ unit: $(UNITS)
 # has them for itself.
 TOGETHER = assets_drawn auth autobahn bad_input captions clients config \
            contract copy cors deletion directives docs films forms gallery \
-           grammar hls idempotency imports life log manners metrics moved \
+           grammar hls idempotency imports life log loudness manners metrics moved \
            nchan neighbour neighbour_h3 neighbour_http outage_postgres \
            outage_redis outputs packs path plans results revision same_key \
            sandbox scan schema session sharing sockets stream traps_calls \

@@ -226,7 +226,8 @@ add_sound(rn_outputs *outs, const rn_sound_stream *s)
         t = &outs->sounds[i];
 
         if (t->codec == s->codec && t->from == s->from
-            && t->samples == s->samples
+            && t->samples == s->samples && t->loudness == s->loudness
+            && t->true_peak == s->true_peak
             && (t->quality == s->quality || t->codec == RN_CODEC_PCM))
         {
             return (int) i;
@@ -358,6 +359,8 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
     if (formats[o->format].sound < RN_CODECS) {
         a.name = o->name;
         a.silent = false;
+        a.loudness = (int) lround(o->loudness * 100);
+        a.true_peak = o->loudness != 0 ? (int) lround(o->true_peak * 100) : 0;
         a.codec = formats[o->format].sound;
         a.quality = o->quality;
         a.from = rn_sample_at(v.from, doc->fps, RN_RATE);

@@ -263,6 +263,13 @@ piece(const sounds *s, int64_t first, int64_t packets, int number)
         (void) json_object_set_new(spec, "codec", json_string(s->codec->name));
     }
 
+    if (spec != NULL && s->stream->loudness != 0) {
+        (void) json_object_set_new(spec, "loudness", json_pack(
+                   "{s:i, s:i, s:I}", "lufs", s->stream->loudness,
+                   "dbtp", s->stream->true_peak, "samples",
+                   (json_int_t) s->stream->samples));
+    }
+
     if (spec == NULL || !rn_spec_key(spec, key)) {
         json_decref(spec);
         return NULL;
@@ -272,7 +279,8 @@ piece(const sounds *s, int64_t first, int64_t packets, int number)
                      "output", s->stream->name, "number", number,
                      "key", key, "frames", (json_int_t) packets,
                      "cost", (double) packets * s->codec->frame / RN_RATE
-                             * (0.008 * s->codec->cost + 0.004 * (double) n),
+                             * (0.008 * s->codec->cost + 0.004 * (double) n
+                                * (s->stream->loudness != 0 ? 2 : 1)),
                      "spec", spec);
 }
 
@@ -315,7 +323,11 @@ rn_plan_sound(const rn_doc *doc, const rn_timeline *tl,
     for (first = 0; first < total; first += n) {
         n = total - first;
 
-        if (s.codec->piece > 0 && n > s.codec->piece + s.codec->piece / 8) {
+        /* one gain for all of it is known when all of it was heard */
+
+        if (stream->loudness == 0 && s.codec->piece > 0
+            && n > s.codec->piece + s.codec->piece / 8)
+        {
             n = s.codec->piece;         /* no crumb of a last piece */
         }
 

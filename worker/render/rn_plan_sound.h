@@ -15,6 +15,8 @@ typedef struct {
     rn_codec     codec;
     rn_quality   quality;
     int64_t      from, samples;         /* of the film, at 48 kHz */
+    int          loudness;              /* LUFS / 100; 0: as it is mixed */
+    int          true_peak;             /* dBTP / 100 */
     bool         silent;                /* found when it is planned */
 } rn_sound_stream;
 
