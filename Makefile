@@ -111,13 +111,13 @@ unit: $(UNITS)
 # those that wait for time-outs and leases; what measures, or drives a browser,
 # has them for itself.
 TOGETHER = assets_drawn auth autobahn bad_input captions clients config \
-           contract copy cors deletion directives docs films forms gallery \
-           grammar hls idempotency imports life log loudness manners metrics moved \
-           nchan neighbour neighbour_h3 neighbour_http outage_postgres \
-           outage_redis outputs packs path plans results revision same_key \
-           sandbox scan schema session sharing sockets stream traps_calls \
-           traps_conf traps_media traps_postgres traps_sockets traps_stalls \
-           upload waiting warnings websocket
+           contract copy copy_sound cors deletion directives docs films forms \
+           gallery grammar hls idempotency imports life log loudness manners \
+           metrics moved nchan neighbour neighbour_h3 neighbour_http \
+           outage_postgres outage_redis outputs packs path plans results \
+           revision same_key sandbox scan schema session sharing sockets stream \
+           traps_calls traps_conf traps_media traps_postgres traps_sockets \
+           traps_stalls upload waiting warnings websocket
 PATIENT  = cancel drain events fetch outputs_again postgres_away redis_away \
            reload storage worker_crash
 JOBS    ?= 3

@@ -82,8 +82,8 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    UPDATE asset SET probe = probe - 'copy'
-     WHERE id = ANY (others) AND probe ? 'copy';
+    UPDATE asset SET probe = probe - 'copy' - 'copy_sound'
+     WHERE id = ANY (others) AND probe ?| ARRAY['copy', 'copy_sound'];
 
     DELETE FROM task_edge e USING task t
      WHERE t.id = e.waiting AND t.job = j.id AND t.run = j.run;
@@ -124,7 +124,7 @@ BEGIN
     END IF;
 
     IF jsonb_typeof(error->'detail'->'uncopied') = 'array'
-       AND t.kind IN ('render_segment', 'assemble')
+       AND t.kind IN ('render_segment', 'audio', 'assemble')
     THEN
         e := plan_again(j.id, error->'detail'->'uncopied');
         IF e IS NOT NULL THEN

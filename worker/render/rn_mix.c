@@ -2,6 +2,7 @@
 
 #include "rn_mix.h"
 #include "rn_codec.h"
+#include "rn_copy_sound.h"
 #include "rn_encode.h"
 #include "rn_loudness.h"
 #include "rn_mix_clips.h"
@@ -347,6 +348,12 @@ rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
 
     codec = rn_codec_named(json_string_value(json_object_get(spec, "codec")),
                            RN_CODEC_AAC);
+
+    if (number(spec, "engine") == RN_ENGINE
+        && json_object_get(spec, "copy") != NULL)
+    {
+        return rn_copy_sound(spec, env, out_fd, bytes, fault);
+    }
 
     if (number(spec, "engine") != RN_ENGINE || number(spec, "packets") < 1
         || codec >= RN_CODECS || rn_codec_of(codec)->frame < 1)
