@@ -120,7 +120,7 @@ TOGETHER = assets_drawn auth autobahn bad_input captions clients config \
            traps_calls traps_conf traps_media traps_postgres traps_sockets \
            traps_stalls upload waiting warnings websocket
 PATIENT  = fetch drain worker_crash postgres_away redis_away outputs_again \
-           reload events cancel storage
+           reload events cancel storage stalls
 JOBS    ?= 3
 PARTED   = $(patsubst %,t/%.t,$(TOGETHER))
 PAIRED   = $(patsubst %,t/%.t,$(PATIENT))

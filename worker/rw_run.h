@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 
-#define RW_STALL  120.0                 /* s without progress: it hangs */
+#define RW_STALL  120                   /* s without progress: it hangs */
 
 
 typedef enum {
@@ -62,6 +62,7 @@ typedef struct {
     int          fetch_slots;           /* who waits takes no one's place */
     bool         smart_cut;             /* films may be copied in part */
     double       drain_timeout;
+    double            stall;            /* s: see RW_STALL */
     rw_db        db;
     rw_bell      bell;
     int          mover, zygote;
