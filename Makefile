@@ -11,10 +11,12 @@ PREFIX    ?= /usr
 SHAREDIR  ?= $(PREFIX)/share/nginx-render
 SQLDIR    ?= $(SHAREDIR)/sql
 CC        ?= gcc
+CPUS      := $(shell nproc)
 
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
         pangocairo pangoft2 cairo librsvg-2.0 fontconfig freetype2 libass \
-        jansson libarchive libseccomp libpq hiredis libcrypto libcurl
+        libebur128 jansson libarchive libseccomp libpq hiredis libcrypto \
+        libcurl
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
              -D_GNU_SOURCE -Icommon -Iworker -Iworker/render -Iworker/stages \
@@ -29,8 +31,8 @@ endif
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
 ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
               libswscale libswresample libavutil pangocairo pangoft2 cairo \
-              librsvg-2.0 fontconfig freetype2 libass jansson libarchive \
-              libseccomp libcrypto) -lm
+              librsvg-2.0 fontconfig freetype2 libass libebur128 jansson \
+              libarchive libseccomp libcrypto) -lm
 WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
 DAEMON_LIBS = $(WORKER_LIBS) $(shell pkg-config --libs libcurl)
 
@@ -84,7 +86,7 @@ deps:
 	@scripts/deps run
 
 run: deps
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s -j$(CPUS) all
 	@RENDER_BUILD="$(abspath $(BUILD))" scripts/run
 
 stop:
@@ -106,28 +108,29 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libengine.a $(BUILD)/libcommon.a
 unit: $(UNITS)
 	@set -e; for u in $(UNITS); do echo "== $$u"; $$u; done
 
-# Those that only ask and look share the two cores, and so do, three at a time,
-# those that wait for time-outs and leases; what measures, or drives a browser,
-# has them for itself.
+# Those that only ask and look share the two cores, and so do, five at a time and
+# the longest first, those that wait for time-outs and leases; what measures, or
+# drives a browser, has them for itself.
 TOGETHER = assets_drawn auth autobahn bad_input captions clients config \
-           contract copy cors deletion directives docs encoders films forms \
-           gallery grammar hls idempotency imports life log manners metrics \
-           moved nchan neighbour neighbour_h3 neighbour_http outage_postgres \
-           outage_redis outputs packs path plans results revision same_key \
-           sandbox scan schema session sharing sockets stream traps_calls \
-           traps_conf traps_media traps_postgres traps_sockets traps_stalls \
-           upload waiting warnings websocket
-PATIENT  = cancel drain events fetch outputs_again postgres_away redis_away \
-           reload storage worker_crash
+           contract copy copy_sound cors deletion directives docs encoders \
+           films forms gallery grammar hls idempotency imports life log \
+           loudness manners metrics moved nchan neighbour neighbour_h3 \
+           neighbour_http outage_postgres outage_redis outputs packs path \
+           plans quality results revision same_key sandbox scan schema \
+           session sharing sockets stream traps_calls traps_conf traps_media \
+           traps_postgres traps_sockets traps_stalls upload waiting warnings \
+           websocket
+PATIENT  = fetch drain worker_crash postgres_away redis_away outputs_again \
+           reload events cancel storage stalls
 JOBS    ?= 3
 PARTED   = $(patsubst %,t/%.t,$(TOGETHER))
 PAIRED   = $(patsubst %,t/%.t,$(PATIENT))
 
 test:
 	@scripts/deps test
-	@$(MAKE) --no-print-directory -s all unit
+	@$(MAKE) --no-print-directory -s -j$(CPUS) all unit
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j$(JOBS) $(PROVE_FLAGS) $(PARTED)
-	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j3 $(PROVE_FLAGS) $(PAIRED)
+	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j5 $(PROVE_FLAGS) $(PAIRED)
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib $(PROVE_FLAGS) \
 	    $(filter-out $(PARTED) $(PAIRED),$(sort $(wildcard t/*.t)))
 

@@ -228,6 +228,8 @@ typedef struct {
     rn_time         at;                 /* of png and jpg; auto: the poster's */
     double          interval;           /* s, of sprite; 0: so that it fits */
     const char     *language;           /* of vtt and srt; NULL: all */
+    double          loudness;           /* LUFS; 0: as it is mixed */
+    double          true_peak;          /* dBTP, of what has a loudness */
     rn_rendition    renditions[RN_RENDITIONS_MAX];      /* of hls */
     size_t          n_renditions;
 } rn_output;

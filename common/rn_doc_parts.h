@@ -44,6 +44,9 @@ void rn_read_tracks(rn_reader *r, json_t *value, void *out);
  */
 void rn_read_outputs(rn_reader *r, json_t *value, rn_doc *doc);
 
+/* rn_doc_canvas.c: sizes and rates that were left open, by each other */
+void rn_complete_outputs(rn_reader *r, rn_doc *doc);
+
 /* A side of the canvas or of an output; out is an int */
 void rn_read_side(rn_reader *r, json_t *value, void *out);
 

@@ -81,6 +81,7 @@ rn_facts_read(json_t *probe, const char *sha256, rn_facts *f)
     f->has_audio = json_is_object(audio);
     f->channels = (int) json_integer_value(json_object_get(audio, "channels"));
     f->copy = json_object_get(probe, "copy");
+    f->copy_sound = json_object_get(probe, "copy_sound");
     f->cues = json_object_get(probe, "cues");
     f->ass = json_object_get(probe, "ass");
     f->warnings = json_object_get(probe, "warnings");

@@ -26,6 +26,7 @@ typedef struct {
     bool             lut;               /* a document: a table of colours */
     json_t          *copy;              /* see rn_copy_facts; the probe's own,
                                            or NULL */
+    json_t          *copy_sound;        /* see rn_copy_sound_facts; the same */
     json_t          *cues, *ass;        /* see rn_caption_probe; the same */
     json_t          *warnings;          /* sentences; the same */
     int             rotation;           /* degrees, of what is stored */

@@ -253,14 +253,17 @@ subtest 'handed back, and what was claimed in vain' => sub {
 };
 
 subtest 'one janitor' => sub {
-    ok work('elect()'), 'who asks is it';
-    my $sql = 'BEGIN; SELECT render_work.elect(); SELECT pg_sleep(3);';
-    my $hold = background(sub { (psql_as($s, 'WORKER', $sql))[1] });
-    wait_until(sub { $s->psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted") }, 3);
-    ok !work('elect()'), 'while one is, nobody else can be';
-    $s->psql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
-    ok wait_until(sub { work('elect()') }, 3), 'when it is gone, somebody else is';
-    $hold->();
+    my ($one, $two) = @workers;
+    $s->psql("UPDATE render.office SET until = '-infinity'");
+    ok work("elect('$one')"), 'who asks is it';
+    ok work("elect('$one')"), 'and stays it';
+    ok !work("elect('$two')"), 'while one is, nobody else can be';
+    $s->psql("UPDATE render.office SET until = now() - interval '1 ms'");
+    ok work("elect('$two')"), 'when it says no more, somebody else is';
+    ok !work("elect('$one')"), 'and not it, when it comes back';
+    work("leave('$two')");
+    ok work("elect('$one')"), 'who leaves is it no more';
+    ok !work('elect()'), 'a worker that goes by a lock never is';
 };
 
 # What an older revision makes, and what somebody else may read: with real films.

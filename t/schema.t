@@ -68,6 +68,10 @@ my %good = (
     'a ducked track'          => '{"timeline":{"tracks":[{"id":"v","clips":[' . $color . '}]},{"clips":[' . $color
         . '}],"ducking":{"by":"v","amount_db":-6.5,"attack":0,"release":1,"hold":0.5}}]}}',
     'merge fields'            => root('"merge":{"NAME":"Ada","n":1.5,"on":true,"x.y-z_0":""}'),
+    'a loudness'              => output('{"audio":{"loudness":-16}}'),
+    'the lowest, a peak'      => output('{"format":"mov","audio":{"loudness":-70,"true_peak":-9}}'),
+    'the highest of both'     => output('{"format":"hls","audio":{"loudness":-5,"true_peak":0}}'),
+    'no loudness'             => output('{"format":"webm","audio":{}}'),
     'a title'                 => root('"title":"\u00fcber"'),
     'a canvas'                => timeline('"width":64,"height":64,"fps":25,"background":"#aBc"'),
     'a rate with a point'     => timeline('"fps":29.97'),
@@ -244,6 +248,14 @@ my %bad = (
     'another codec'                    => [output('{"format":"mov","codec":"h264"}'), '/outputs/0/codec'],
     'an interval of a gif'             => [output('{"format":"gif","interval":1}'), '/outputs/0/interval'],
     'an interval of nothing'           => [output('{"format":"sprite","interval":0}'), '/outputs/0/interval'],
+    'a loudness of pictures'           => [output('{"format":"gif","audio":{"loudness":-16}}'), '/outputs/0/audio'],
+    'a loudness too high'              => [output('{"audio":{"loudness":-4.9}}'), '/outputs/0/audio/loudness'],
+    'a loudness too low'               => [output('{"audio":{"loudness":-70.1}}'), '/outputs/0/audio/loudness'],
+    'a loudness in words'              => [output('{"audio":{"loudness":"-16"}}'), '/outputs/0/audio/loudness'],
+    'a peak too high'                  => [output('{"audio":{"loudness":-16,"true_peak":0.1}}'), '/outputs/0/audio/true_peak'],
+    'a peak too low'                   => [output('{"audio":{"loudness":-16,"true_peak":-9.1}}'), '/outputs/0/audio/true_peak'],
+    'a peak without a loudness'        => [output('{"audio":{"true_peak":-1}}'), '/outputs/0/audio/true_peak'],
+    'an unknown field of the sound'    => [output('{"audio":{"gain":1}}'), '/outputs/0/audio/gain'],
     'an unknown field of an output'    => [output('{"bitrate":5}'), '/outputs/0/bitrate'],
 );
 

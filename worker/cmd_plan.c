@@ -372,15 +372,18 @@ cmd_plan_uncopied(cmd_film *f, json_t *digests)
 {
     bool         any;
     size_t       i;
-    json_t      *a, *sha256;
+    json_t      *a, *probe, *sha256;
     const char  *src;
 
     any = false;
 
     json_object_foreach(f->assets, src, a) {
+        probe = json_object_get(a, "probe");
+
         json_array_foreach(digests, i, sha256) {
             if (json_equal(json_object_get(a, "sha256"), sha256)
-                && json_object_del(json_object_get(a, "probe"), "copy") == 0)
+                && (json_object_del(probe, "copy") == 0)
+                   + (json_object_del(probe, "copy_sound") == 0) > 0)
             {
                 fprintf(stderr, "render: %s cannot be copied, and is "
                         "rendered\n", src);

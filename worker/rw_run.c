@@ -717,10 +717,10 @@ rw_run_check(rw_worker *w, double now)
 
     for (r = w->runs; r != NULL; r = r->next) {
         if (r->state == RW_RUNNING && !r->stopped
-            && now - r->heard_at > RW_STALL && r->pidfd >= 0)
+            && now - r->heard_at > w->stall && r->pidfd >= 0)
         {
             fail(r, RN_E_INTERNAL, NULL, "the %s task made no progress for "
-                 "%.0f s", r->kind, RW_STALL);
+                 "%.0f s", r->kind, w->stall);
             r->heard_at = now;
             (void) syscall(SYS_pidfd_send_signal, r->pidfd, SIGKILL, NULL, 0);
         }

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 
-#define RW_STALL  120.0                 /* s without progress: it hangs */
+#define RW_STALL  120                   /* s without progress: it hangs */
 
 
 typedef enum {
@@ -64,6 +64,7 @@ typedef struct {
     bool         smart_cut;             /* films may be copied in part */
     hardware_choice  encoder;           /* of H.264 */
     double       drain_timeout;
+    double            stall;            /* s: see RW_STALL */
     rw_db        db;
     rw_bell      bell;
     int          mover, zygote;

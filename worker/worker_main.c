@@ -179,19 +179,23 @@ claim(supervisor *s)
 static void
 keep_house(supervisor *s)
 {
+    bool         before;
     json_t      *j, *keys;
     rw_worker   *w = &s->w;
     const char  *args[1];
 
+    before = s->janitor;
+    args[0] = w->id;
+    j = rw_db_call(&w->db, "SELECT to_jsonb(render_work.elect($1::uuid))", 1,
+                   args);
+    s->janitor = json_is_true(j);
+    json_decref(j);
+
     if (!s->janitor) {
-        j = rw_db_call(&w->db, "SELECT to_jsonb(render_work.elect())", 0, NULL);
-        s->janitor = json_is_true(j);
-        json_decref(j);
+        return;
+    }
 
-        if (!s->janitor) {
-            return;
-        }
-
+    if (!before) {
         rn_log(RN_LOG_INFO, "this worker is the janitor now");
     }
 
@@ -433,7 +437,6 @@ work(supervisor *s, int sfd)
 
         was = w->db.conn != NULL;
         if (rw_db_ready(&w->db, now) && !was) {
-            s->janitor = false;             /* the lock went with the session */
             s->alive_at = 0;
             s->claim = true;
             rw_run_settle(w);               /* what ended meanwhile, first */
@@ -451,7 +454,7 @@ work(supervisor *s, int sfd)
 
         if (now >= s->janitor_at) {
             s->janitor_at = now + JANITOR_EVERY;
-            /* a draining janitor holds the lock, so nobody else could */
+            /* a draining janitor stays it: nobody has to wait for another */
             if (w->db.conn != NULL && (s->janitor || !s->draining)) {
                 keep_house(s);
             }
@@ -486,17 +489,19 @@ work(supervisor *s, int sfd)
 static bool
 configure(supervisor *s)
 {
-    long                slots, drain, smart;
+    long                slots, drain, stall, smart;
     rw_worker          *w = &s->w;
     const char         *redis;
     rw_fetch_settings   fetch;
 
     slots = sysconf(_SC_NPROCESSORS_ONLN);
     drain = 30;
+    stall = RW_STALL;
     smart = 0;
 
     if (!rw_setting_number("RENDER_SLOTS", 1, 512, &slots)
         || !rw_setting_number("RENDER_DRAIN_TIMEOUT", 0, 86400, &drain)
+        || !rw_setting_number("RENDER_STALL_TIMEOUT", 1, 86400, &stall)
         || !rw_setting_number("RENDER_SMART_CUT", 0, 1, &smart)
         || !rw_fetch_configure(&fetch))
     {
@@ -507,6 +512,7 @@ configure(supervisor *s)
     w->fetch_slots = (int) fetch.slots;
     w->smart_cut = smart == 1;
     w->drain_timeout = (double) drain;
+    w->stall = (double) stall;
     w->db.url = rw_setting("DATABASE_URL");
     w->storage = rw_setting("RENDER_STORAGE");
     redis = rw_setting("REDIS_URL");

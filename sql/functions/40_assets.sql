@@ -18,7 +18,8 @@ LANGUAGE sql STABLE AS $$
             THEN a.origin_url END,
         'expires_at', render.rfc3339(a.expires_at), 'kind', a.kind,
         'bytes', a.bytes, 'sha256', a.sha256, 'content_type', a.content_type,
-        'visibility', a.visibility, 'probe', a.probe - '{copy,cues,ass}'::text[],
+        'visibility', a.visibility, 'probe', a.probe
+            - '{copy,copy_sound,cues,ass}'::text[],
         'blurhash', a.blurhash,
         'created_at', render.rfc3339(a.created_at))
 $$;

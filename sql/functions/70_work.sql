@@ -62,6 +62,7 @@ BEGIN
         e := effects_add(e, render_work.hand_back(w, t.id, t.fence));
     END LOOP;
     DELETE FROM worker WHERE worker.id = w;
+    UPDATE office SET until = '-infinity' WHERE holder = w;
     RETURN e;
 END $$;
 

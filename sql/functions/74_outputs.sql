@@ -156,7 +156,7 @@ LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('codec',
                CASE coalesce(js.spec->>'codec', 'aac') WHEN 'pcm'
                THEN 'pcm_s16le' ELSE coalesce(js.spec->>'codec', 'aac') END,
-               'rate', 48000,
+               'rate', coalesce(js.spec->'copy'->'rate', '48000'),
                'channels', coalesce(js.spec->'channels', '2'))
       FROM render.job_segment js
      WHERE js.job = j.id AND js.run = j.run AND js.track = 'sound'

@@ -131,8 +131,8 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    UPDATE asset SET probe = probe - 'copy'
-     WHERE id = ANY (others) AND probe ? 'copy';
+    UPDATE asset SET probe = probe - 'copy' - 'copy_sound'
+     WHERE id = ANY (others) AND probe ?| ARRAY['copy', 'copy_sound'];
 
     RETURN begin_again(j.id);
 END $$;
@@ -159,7 +159,7 @@ BEGIN
     END IF;
 
     IF jsonb_typeof(error->'detail'->'uncopied') = 'array'
-       AND t.kind IN ('render_segment', 'assemble')
+       AND t.kind IN ('render_segment', 'audio', 'assemble')
     THEN
         e := plan_again(j.id, error->'detail'->'uncopied');
         IF e IS NOT NULL THEN

@@ -1,12 +1,22 @@
--- The janitor's round, called each second by the one worker that holds the
--- advisory lock.
+-- The janitor's round, called each second by the one worker that is elected.
 
 SET LOCAL ROLE render_owner;
 
--- Whether the calling session is (now) the janitor.
+-- Whether a worker is (now) the janitor: until it has not asked for a lease's
+-- time, or leaves.
+CREATE OR REPLACE FUNCTION render_work.elect(w uuid) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER SET search_path = render, pg_temp AS $$
+    WITH won AS (
+        UPDATE office SET holder = w, until = now() + lease()
+         WHERE name = 'janitor' AND (holder = w OR until < now())
+        RETURNING name)
+    SELECT EXISTS (SELECT FROM won)
+$$;
+
+-- Workers of before, who held a lock, leave it to those of now.
 CREATE OR REPLACE FUNCTION render_work.elect() RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT pg_try_advisory_lock(7245638102)
+    SELECT false
 $$;
 
 -- Tasks of workers that are dead: tried again at once, or failed when they have

@@ -184,7 +184,7 @@ join(rn_reel *v, rn_reel *a, json_t *spec, const char *muxer,
     }
 
     if (!a->ended && fault->status == RN_OK) {
-        a->par->initial_padding = a->codec->padding;
+        a->par->initial_padding = (int) a->lead;
         a->index = rn_mux_stream(&mux, a->par, a->tb, fault);
     }
 
@@ -232,6 +232,38 @@ join_film(rn_reel *v, rn_reel *a, json_t *spec, const char *muxer,
 }
 
 
+/* The sound: of a film's rate and length, or of those that its source has. */
+
+static rn_status
+begin_sound(rn_reel *a, json_t *spec, char *damaged, rn_fault *fault)
+{
+    int      rate;
+    json_t  *copy;
+    int64_t  samples;
+
+    copy = json_object_get(spec, "sound_copy");
+    rate = copy != NULL ? (int) json_integer_value(json_object_get(copy,
+                                                                   "rate"))
+                        : RN_RATE;
+    samples = json_integer_value(json_object_get(copy != NULL ? copy : spec,
+                                                 "samples"));
+    rate = rate > 0 ? rate : RN_RATE;
+
+    if (rn_reel_init(a, json_object_get(spec, "sound"),
+                     (AVRational) { 1, rate }, samples > 0 ? samples : 1,
+                     damaged, fault) != RN_OK)
+    {
+        return fault->status;
+    }
+
+    if (copy != NULL) {
+        a->lead = json_integer_value(json_object_get(copy, "lead"));
+    }
+
+    return RN_OK;
+}
+
+
 /* Captions, which the plan holds: nothing is left to be made of them. */
 
 static rn_status
@@ -265,7 +297,6 @@ rn_assemble(json_t *spec, const rn_env *env, json_t *files,
     char damaged[65], rn_fault *fault)
 {
     size_t       i;
-    int64_t      samples;
     json_t      *canvas, *names;
     rn_reel      v, a;
     AVRational   tb;
@@ -278,7 +309,6 @@ rn_assemble(json_t *spec, const rn_env *env, json_t *files,
     canvas = json_object_get(spec, "canvas");
     tb.num = (int) json_integer_value(json_array_get(canvas, 3));
     tb.den = (int) json_integer_value(json_array_get(canvas, 2));
-    samples = json_integer_value(json_object_get(spec, "samples"));
 
     /* a plan of an earlier version has one output, which is an MP4 */
 
@@ -291,9 +321,7 @@ rn_assemble(json_t *spec, const rn_env *env, json_t *files,
 
     if (rn_reel_init(&v, json_object_get(spec, "segments"), tb, 0, damaged,
                      fault) != RN_OK
-        || rn_reel_init(&a, json_object_get(spec, "sound"),
-                        (AVRational) { 1, RN_RATE }, samples > 0 ? samples : 1,
-                        damaged, fault) != RN_OK)
+        || begin_sound(&a, spec, damaged, fault) != RN_OK)
     {
         goto done;
     }

@@ -382,8 +382,8 @@ read_cues(reader *r, rn_fault *fault)
 
 
 /*
- * Leaves out what is within of a header: fonts, which are not used, for they are
- * a stranger's, and pictures, which libass does not know.  The new length.
+ * Leaves out what is within of a header: fonts, which are not used, for they
+ * are a stranger's, and pictures, which libass does not know.  The new length.
  */
 
 static size_t

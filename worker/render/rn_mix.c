@@ -2,11 +2,12 @@
 
 #include "rn_mix.h"
 #include "rn_codec.h"
+#include "rn_copy_sound.h"
 #include "rn_encode.h"
-#include "rn_motion.h"
+#include "rn_loudness.h"
+#include "rn_mix_clips.h"
 #include "rn_mux.h"
 #include "rn_sound.h"
-#include "rn_stretch.h"
 
 #include <errno.h>
 #include <math.h>
@@ -15,46 +16,23 @@
 #include <libavutil/opt.h>
 
 
-#define RAMPS_MAX   8
 #define KNEE        0.85f               /* above it peaks are bent, not cut */
-#define VOLUME_STEP 64                  /* samples between two of its places */
-#define VOLUME_MAX  4.0                 /* 12 dB: an easing may overshoot */
-#define FRAME_MAX   1152                /* samples: the longest of any codec */
 
 
 typedef struct {
-    int64_t      from, len;             /* samples of the piece */
-    bool         out;                   /* falls instead of rises */
-    bool         power;                 /* equal power, for crossfades */
-} ramp;
-
-typedef struct {
-    const char  *input;
-    int64_t      from, len, at;
-    float        gain;
-    ramp         ramps[RAMPS_MAX];
-    size_t       n_ramps;
-    rn_motion    volume, duck;          /* in millionths; n 0: none */
-    double       speed;                 /* 1: as it is */
-    int64_t      in;                    /* of another speed: where it begins */
-    rn_sound    *sound;
-    rn_stretch  *stretch;
-} clip;
-
-typedef struct {
-    const rn_env    *env;
+    const rn_env          *env;
     rn_codec               codec;
     const rn_codec_facts  *facts;
-    int64_t          skip, packets;     /* dropped in front; kept */
-    bool             mono;              /* both sides of the mix are the same */
-    clip            *clips;
-    size_t           n;
-    AVCodecContext  *enc;
-    AVFrame         *frame;
-    AVPacket        *pkt;
-    rn_mux           mux;
-    int64_t          coded;
-    float            mix[FRAME_MAX * RN_CHANNELS];
+    int64_t                skip, packets;   /* dropped in front; kept */
+    bool                   mono;        /* both sides of the mix are the same */
+    rn_clips              *clips;
+    rn_loudness           *loudness;    /* NULL: as it is mixed */
+    AVCodecContext        *enc;
+    AVFrame               *frame;
+    AVPacket              *pkt;
+    rn_mux                 mux;
+    int64_t                coded;
+    float                  mix[RN_MIX_MAX * RN_CHANNELS];
 } mixer;
 
 
@@ -62,178 +40,6 @@ static int64_t
 number(json_t *o, const char *name)
 {
     return json_integer_value(json_object_get(o, name));
-}
-
-
-static rn_status
-read_clip(clip *c, json_t *o, rn_fault *fault)
-{
-    size_t   i;
-    json_t  *r, *list;
-
-    c->input = json_string_value(json_object_get(o, "input"));
-    c->from = number(o, "from");
-    c->len = number(o, "len");
-    c->at = number(o, "at");
-    c->gain = (float) ((double) number(o, "gain") / 1e6);
-    c->in = number(o, "in");
-    c->speed = json_object_get(o, "speed") != NULL
-               ? (double) number(o, "speed") / 1000 : 1;
-
-    list = json_object_get(o, "volume");
-
-    if (list != NULL && !rn_motion_read(&c->volume, list, 1)) {
-        return rn_fail(fault, RN_E_INTERNAL, "a volume of another engine");
-    }
-
-    list = json_object_get(o, "duck");
-
-    if (list != NULL && !rn_motion_read(&c->duck, list, 1)) {
-        return rn_fail(fault, RN_E_INTERNAL, "a volume of another engine");
-    }
-
-    list = json_object_get(o, "ramps");
-
-    json_array_foreach(list, i, r) {
-        if (i == RAMPS_MAX) {
-            break;
-        }
-
-        c->ramps[i].from = json_integer_value(json_array_get(r, 0));
-        c->ramps[i].len = json_integer_value(json_array_get(r, 1));
-        c->ramps[i].out = json_integer_value(json_array_get(r, 2)) != 0;
-        c->ramps[i].power = json_integer_value(json_array_get(r, 3)) != 0;
-        c->n_ramps++;
-    }
-
-    return RN_OK;
-}
-
-
-static void
-close_clip(clip *c)
-{
-    rn_sound_close(&c->sound);
-    rn_stretch_close(&c->stretch);
-}
-
-
-static rn_status
-open_clip(const mixer *m, clip *c, rn_fault *fault)
-{
-    int  fd;
-
-    fd = c->input != NULL ? m->env->file(m->env->opaque, c->input) : -1;
-
-    if (fd < 0) {
-        return rn_fail(fault, RN_E_INTERNAL, "an input was not handed over");
-    }
-
-    return c->speed == 1
-           ? rn_sound_open(&c->sound, fd, fault)
-           : rn_stretch_open(&c->stretch, fd, c->in, c->speed, fault);
-}
-
-
-/*
- * A volume that moves, computed at places of a grid that pieces share, and
- * straight between them: nobody hears the corners.
- */
-
-static void
-apply_volume(const rn_motion *m, int64_t at, int n, float *gain)
-{
-    int      i;
-    double   a, b, v;
-    int64_t  k, from;
-
-    from = INT64_MIN;
-    a = b = 0;
-
-    for (i = 0; i < n; i++) {
-        k = at + i;
-
-        if (k < from || k >= from + VOLUME_STEP || i == 0) {
-            from = k - (k % VOLUME_STEP + VOLUME_STEP) % VOLUME_STEP;
-            rn_motion_at(m, (double) from, &a);
-            rn_motion_at(m, (double) (from + VOLUME_STEP), &b);
-        }
-
-        v = (a + (b - a) * (double) (k - from) / VOLUME_STEP) / 1e6;
-        gain[i] *= (float) (v < 0 ? 0 : v > VOLUME_MAX ? VOLUME_MAX : v);
-    }
-}
-
-
-static void
-apply_ramp(const ramp *r, int64_t at, int n, float *gain)
-{
-    int    i;
-    float  x;
-
-    for (i = 0; i < n; i++) {
-        x = ((float) (at + i - r->from) + 0.5f) / (float) r->len;
-        x = x < 0 ? 0 : x > 1 ? 1 : x;
-
-        if (r->out) {
-            x = 1 - x;
-        }
-
-        gain[i] *= r->power ? sinf(x * (float) M_PI_2) : x;
-    }
-}
-
-
-static rn_status
-add_clip(mixer *m, clip *c, int64_t at, rn_fault *fault)
-{
-    int      n, skip, i;
-    float    gain[FRAME_MAX], *mix;
-    size_t   k;
-    int64_t  first, last;
-
-    first = c->from > at ? c->from : at;
-    last = at + m->facts->frame;
-    last = c->from + c->len < last ? c->from + c->len : last;
-
-    if (first >= last) {
-        if (c->from + c->len <= at) {
-            close_clip(c);                  /* done with this file */
-        }
-        return RN_OK;
-    }
-
-    n = (int) (last - first);
-    skip = (int) (first - at);
-
-    if (c->sound == NULL && c->stretch == NULL
-        && open_clip(m, c, fault) != RN_OK)
-    {
-        return fault->status;
-    }
-
-    for (i = 0; i < n; i++) {
-        gain[i] = c->gain;
-    }
-
-    for (k = 0; k < c->n_ramps; k++) {
-        apply_ramp(&c->ramps[k], first, n, gain);
-    }
-
-    if (c->volume.n > 0) {
-        apply_volume(&c->volume, first, n, gain);
-    }
-
-    if (c->duck.n > 0) {
-        apply_volume(&c->duck, first, n, gain);
-    }
-
-    mix = m->mix + (size_t) skip * RN_CHANNELS;
-    first += c->at - c->from;
-
-    return c->stretch != NULL
-           ? rn_stretch_add(c->stretch, first, n, gain, mix, fault)
-           : rn_sound_add(c->sound, first, n, gain, mix, fault);
 }
 
 
@@ -274,7 +80,8 @@ fill_frame(mixer *m)
                   m->frame->format == AV_SAMPLE_FMT_FLTP ? channel : 0];
 
         for (i = 0; i < n; i++) {
-            x = bend(m->mix[RN_CHANNELS * i + channel]);
+            x = m->mix[RN_CHANNELS * i + channel];
+            x = m->loudness == NULL ? bend(x) : x;
 
             switch (m->frame->format) {
             case AV_SAMPLE_FMT_FLTP:
@@ -295,14 +102,12 @@ fill_frame(mixer *m)
 static rn_status
 mix_block(mixer *m, int64_t at, rn_fault *fault)
 {
-    size_t  k;
+    if (rn_clips_mix(m->clips, at, m->facts->frame, m->mix, fault) != RN_OK) {
+        return fault->status;
+    }
 
-    memset(m->mix, 0, sizeof(m->mix));
-
-    for (k = 0; k < m->n; k++) {
-        if (add_clip(m, &m->clips[k], at, fault) != RN_OK) {
-            return fault->status;
-        }
+    if (m->loudness != NULL) {
+        rn_loudness_apply(m->loudness, at, m->facts->frame, m->mix);
     }
 
     if (av_frame_make_writable(m->frame) < 0) {
@@ -498,25 +303,63 @@ code(mixer *m, int out_fd, int64_t *bytes, rn_fault *fault)
 }
 
 
+/* Hears the whole piece once, so that the gain is known before it is coded. */
+
+static rn_status
+measure(mixer *m, json_t *wanted, rn_fault *fault)
+{
+    int      n;
+    int64_t  at, samples;
+
+    samples = number(wanted, "samples");
+
+    if (rn_loudness_open(&m->loudness, samples, fault) != RN_OK) {
+        return fault->status;
+    }
+
+    for (at = 0; at < samples; at += n) {
+        n = samples - at < RN_MIX_MAX ? (int) (samples - at) : RN_MIX_MAX;
+
+        if (rn_clips_mix(m->clips, at, n, m->mix, fault) != RN_OK
+            || rn_loudness_add(m->loudness, m->mix, n, fault) != RN_OK)
+        {
+            return fault->status;
+        }
+
+        if (m->env->progress != NULL) {
+            m->env->progress(m->env->opaque, 0);
+        }
+    }
+
+    rn_clips_rewind(m->clips);
+
+    return rn_loudness_set(m->loudness, (double) number(wanted, "lufs") / 100,
+                           (double) number(wanted, "dbtp") / 100, fault);
+}
+
+
 rn_status
 rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     rn_fault *fault)
 {
-    size_t     i;
     mixer     *m;
-    json_t    *list;
+    json_t    *wanted;
     rn_codec   codec;
 
     codec = rn_codec_named(json_string_value(json_object_get(spec, "codec")),
                            RN_CODEC_AAC);
+
+    if (number(spec, "engine") == RN_ENGINE
+        && json_object_get(spec, "copy") != NULL)
+    {
+        return rn_copy_sound(spec, env, out_fd, bytes, fault);
+    }
 
     if (number(spec, "engine") != RN_ENGINE || number(spec, "packets") < 1
         || codec >= RN_CODECS || rn_codec_of(codec)->frame < 1)
     {
         return rn_fail(fault, RN_E_INTERNAL, "a sound piece of another engine");
     }
-
-    list = json_object_get(spec, "clips");
 
     m = calloc(1, sizeof(mixer));
     if (m == NULL) {
@@ -529,31 +372,18 @@ rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     m->skip = number(spec, "skip");
     m->packets = number(spec, "packets");
     m->mono = number(spec, "channels") == 1;
-    m->n = json_array_size(list);
-    m->clips = calloc(m->n + 1, sizeof(clip));
+    wanted = json_object_get(spec, "loudness");
 
-    if (m->clips == NULL) {
-        m->n = 0;
-        rn_fail(fault, RN_E_NOMEM, "out of memory");
-    }
-
-    for (i = 0; i < m->n && fault->status == RN_OK; i++) {
-        (void) read_clip(&m->clips[i], json_array_get(list, i), fault);
-    }
-
-    if (fault->status == RN_OK
+    if (rn_clips_open(&m->clips, json_object_get(spec, "clips"), env, fault)
+        == RN_OK
+        && (wanted == NULL || measure(m, wanted, fault) == RN_OK)
         && open_encoder(m, number(spec, "bitrate"), fault) == RN_OK)
     {
         (void) code(m, out_fd, bytes, fault);
     }
 
-    for (i = 0; i < m->n; i++) {
-        close_clip(&m->clips[i]);
-        rn_motion_free(&m->clips[i].volume);
-        rn_motion_free(&m->clips[i].duck);
-    }
-
-    free(m->clips);
+    rn_clips_close(&m->clips);
+    rn_loudness_free(&m->loudness);
     avcodec_free_context(&m->enc);
     av_frame_free(&m->frame);
     av_packet_free(&m->pkt);

@@ -226,7 +226,8 @@ add_sound(rn_outputs *outs, const rn_sound_stream *s)
         t = &outs->sounds[i];
 
         if (t->codec == s->codec && t->from == s->from
-            && t->samples == s->samples
+            && t->samples == s->samples && t->loudness == s->loudness
+            && t->true_peak == s->true_peak && t->copies == s->copies
             && (t->quality == s->quality || t->codec == RN_CODEC_PCM))
         {
             return (int) i;
@@ -236,6 +237,21 @@ add_sound(rn_outputs *outs, const rn_sound_stream *s)
     outs->sounds[outs->n_sounds] = *s;
 
     return (int) outs->n_sounds++;
+}
+
+
+static bool
+has_stream(const rn_doc *doc)
+{
+    size_t  i;
+
+    for (i = 0; i < doc->n_outputs; i++) {
+        if (doc->outputs[i].format == RN_FORMAT_HLS) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
@@ -356,12 +372,20 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
     }
 
     if (formats[o->format].sound < RN_CODECS) {
+        memset(&a, 0, sizeof(a));
         a.name = o->name;
-        a.silent = false;
+        a.loudness = (int) lround(o->loudness * 100);
+        a.true_peak = o->loudness != 0 ? (int) lround(o->true_peak * 100) : 0;
         a.codec = formats[o->format].sound;
         a.quality = o->quality;
         a.from = rn_sample_at(v.from, doc->fps, RN_RATE);
         a.samples = rn_sample_at(v.to, doc->fps, RN_RATE) - a.from;
+
+        /* a stream's packets are those of the films beside it, and it has no
+           edit list to leave a part of one out */
+
+        a.copies = a.codec == RN_CODEC_AAC && a.loudness == 0
+                   && o->quality != RN_QUALITY_LOW && !has_stream(doc);
         of->sound = add_sound(outs, &a);
     }
 }

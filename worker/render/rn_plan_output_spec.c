@@ -354,7 +354,12 @@ rn_plan_output(const rn_doc *doc, const rn_timeline *tl,
     if (ok && a != NULL) {
         ok = json_object_set_new(o, "sound", json_string(a->name)) == 0
              && json_object_set_new(o, "samples",
-                                    json_integer(a->samples)) == 0;
+                                    json_integer(a->samples)) == 0
+             && (a->rate == 0
+                 || json_object_set_new(o, "sound_copy", json_pack(
+                        "{s:i, s:I, s:I}", "rate", a->rate, "lead",
+                        (json_int_t) a->lead, "samples",
+                        (json_int_t) a->length)) == 0);
     }
 
     if (!ok) {

@@ -263,6 +263,13 @@ piece(const sounds *s, int64_t first, int64_t packets, int number)
         (void) json_object_set_new(spec, "codec", json_string(s->codec->name));
     }
 
+    if (spec != NULL && s->stream->loudness != 0) {
+        (void) json_object_set_new(spec, "loudness", json_pack(
+                   "{s:i, s:i, s:I}", "lufs", s->stream->loudness,
+                   "dbtp", s->stream->true_peak, "samples",
+                   (json_int_t) s->stream->samples));
+    }
+
     if (spec == NULL || !rn_spec_key(spec, key)) {
         json_decref(spec);
         return NULL;
@@ -272,15 +279,128 @@ piece(const sounds *s, int64_t first, int64_t packets, int number)
                      "output", s->stream->name, "number", number,
                      "key", key, "frames", (json_int_t) packets,
                      "cost", (double) packets * s->codec->frame / RN_RATE
-                             * (0.008 * s->codec->cost + 0.004 * (double) n),
+                             * (0.008 * s->codec->cost + 0.004 * (double) n
+                                * (s->stream->loudness != 0 ? 2 : 1)),
                      "spec", spec);
+}
+
+
+/* Whether the clip sounds as its source does. */
+
+static bool
+is_untouched(const sounds *s, const rn_place *c)
+{
+    const rn_track  *t = &s->doc->tracks[c->track];
+
+    return c->facts->copy_sound != NULL && c->clip->speed == 1
+           && c->clip->volume == 1 && t->volume == 1 && t->ducking.by < 0
+           && c->clip->moves[RN_MOVE_VOLUME].n == 0 && c->fade_in == 0
+           && c->fade_out == 0 && c->lead == 0 && c->tail == 0;
+}
+
+
+/*
+ * The one source that is heard, from before the stream's beginning to behind
+ * its end, in one clip or in some that go on where the one before stops; NULL:
+ * something is to be mixed.
+ */
+
+static const rn_place *
+only_source(const sounds *s)
+{
+    size_t           i;
+    const rn_place  *c, *first, *last;
+
+    first = last = NULL;
+
+    for (i = 0; i < s->tl->n; i++) {
+        c = &s->tl->places[i];
+
+        if (!is_heard(s, c)) {
+            continue;
+        }
+
+        if (!is_untouched(s, c) || (last != NULL && !continues(last, c))) {
+            return NULL;
+        }
+
+        first = first != NULL ? first : c;
+        last = c;
+    }
+
+    return first != NULL
+           && rn_sample_at(first->start, s->doc->fps, RN_RATE)
+              <= s->stream->from
+           && rn_sample_at(last->end, s->doc->fps, RN_RATE)
+              >= s->stream->from + s->stream->samples ? first : NULL;
+}
+
+
+/*
+ * The packets of the source in which the stream lies, and the one before them,
+ * of which decoding them needs a half.
+ */
+
+static json_t *
+copied(sounds *s, rn_sound_stream *stream, const rn_place *c)
+{
+    int      rate, frame;
+    char     key[65];
+    json_t  *facts, *spec;
+    int64_t  at, from, end, first, packets;
+
+    facts = c->facts->copy_sound;
+    rate = (int) json_integer_value(json_object_get(facts, "rate"));
+    from = json_integer_value(json_object_get(facts, "from"));
+    end = json_integer_value(json_object_get(facts, "end"));
+    frame = s->codec->frame;
+
+    if (rate < 1) {
+        return NULL;
+    }
+
+    at = rn_sample_at(c->in + tick_before(s, stream->from) - c->start,
+                      s->doc->fps, rate);
+    first = (at - from) / frame - 1;
+    first = first > 0 ? first : 0;
+
+    if (at < from || at >= end) {
+        return NULL;
+    }
+
+    stream->lead = at - from - first * frame;
+    stream->length = rn_sample_at(stream->samples, (rn_rational) { RN_RATE, 1 },
+                                  rate);
+    stream->length = stream->length < end - at ? stream->length : end - at;
+    packets = (stream->lead + stream->length + frame - 1) / frame;
+
+    spec = json_pack("{s:i, s:s, s:i, s:I, s:O, s:{s:s, s:i, s:I}}",
+                     "v", 1, "kind", "sound", "engine", RN_ENGINE,
+                     "packets", (json_int_t) packets,
+                     "channels", json_object_get(facts, "channels"),
+                     "copy", "input", c->facts->sha256, "rate", rate,
+                     "from", (json_int_t) (from + first * frame));
+
+    if (spec == NULL || !rn_spec_key(spec, key)) {
+        json_decref(spec);
+        return NULL;
+    }
+
+    stream->rate = rate;
+
+    return json_pack("[{s:s, s:i, s:s, s:s, s:s, s:I, s:f, s:o}]",
+                     "output", stream->name, "number", 0, "key", key,
+                     "mode", "copy", "why", "nothing is heard but it",
+                     "frames", (json_int_t) packets, "cost",
+                     0.0002 * (double) packets * frame / rate, "spec", spec);
 }
 
 
 json_t *
 rn_plan_sound(const rn_doc *doc, const rn_timeline *tl,
-    const rn_sound_stream *stream, rn_fault *fault)
+    rn_sound_stream *stream, rn_fault *fault)
 {
+    const rn_place  *c;
     bool     heard;
     size_t   i;
     json_t  *list, *p;
@@ -307,6 +427,14 @@ rn_plan_sound(const rn_doc *doc, const rn_timeline *tl,
         return list;
     }
 
+    c = stream->copies ? only_source(&s) : NULL;
+    p = c != NULL ? copied(&s, stream, c) : NULL;
+
+    if (p != NULL) {
+        json_decref(list);
+        return p;
+    }
+
     /* what the coder pads with fills packets, too */
 
     total = (stream->samples + s.codec->padding + s.codec->frame - 1)
@@ -315,7 +443,11 @@ rn_plan_sound(const rn_doc *doc, const rn_timeline *tl,
     for (first = 0; first < total; first += n) {
         n = total - first;
 
-        if (s.codec->piece > 0 && n > s.codec->piece + s.codec->piece / 8) {
+        /* one gain for all of it is known when all of it was heard */
+
+        if (stream->loudness == 0 && s.codec->piece > 0
+            && n > s.codec->piece + s.codec->piece / 8)
+        {
             n = s.codec->piece;         /* no crumb of a last piece */
         }
 

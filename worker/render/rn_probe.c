@@ -4,6 +4,7 @@
 #include "rn_blurhash.h"
 #include "rn_caption.h"
 #include "rn_copy.h"
+#include "rn_copy_sound.h"
 #include "rn_fitter.h"
 #include "rn_font.h"
 #include "rn_input.h"
@@ -317,7 +318,7 @@ rn_status
 rn_probe(int fd, json_t **out, rn_fault *fault)
 {
     double       duration;
-    json_t      *video, *audio, *warnings, *blurhash, *copy;
+    json_t      *video, *audio, *warnings, *blurhash, *copy, *sound;
     AVFrame     *frame;
     rn_input     in;
     AVStream    *main_stream;
@@ -325,7 +326,7 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
     const char  *kind;
 
     *out = NULL;
-    video = audio = blurhash = copy = NULL;
+    video = audio = blurhash = copy = sound = NULL;
 
     if (rn_font_known(fd)) {
         return rn_font_probe(fd, out, fault);
@@ -389,6 +390,7 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
             goto done;
         }
         audio = audio_facts(in.audio);
+        sound = rn_copy_sound_facts(&in);
     }
 
     if (duration <= 0 && !in.image) {
@@ -410,12 +412,12 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
 
     kind = in.image ? "image" : in.video != NULL ? "video" : "audio";
 
-    *out = json_pack("{s:s, s:s, s:f, s:o*, s:o*, s:o*, s:o*, s:O}",
+    *out = json_pack("{s:s, s:s, s:f, s:o*, s:o*, s:o*, s:o*, s:o*, s:O}",
                      "kind", kind, "format", in.fmt->iformat->name,
                      "duration", duration, "video", video, "audio", audio,
                      "blurhash", blurhash, "copy", copy,
-                     "warnings", warnings);
-    video = audio = blurhash = copy = NULL;
+                     "copy_sound", sound, "warnings", warnings);
+    video = audio = blurhash = copy = sound = NULL;
 
     if (*out == NULL) {
         rn_fail(fault, RN_E_NOMEM, "out of memory");
@@ -427,6 +429,7 @@ done:
     json_decref(audio);
     json_decref(blurhash);
     json_decref(copy);
+    json_decref(sound);
     json_decref(warnings);
     av_frame_free(&frame);
     rn_input_close(&in);

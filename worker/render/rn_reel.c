@@ -19,6 +19,7 @@ rn_reel_init(rn_reel *t, json_t *pieces, AVRational tb, int64_t samples,
     t->tb = tb;
     t->sound = samples > 0;
     t->samples = samples;
+    t->lead = -1;
     t->damaged = damaged;
     t->pkt = av_packet_alloc();
 
@@ -114,6 +115,7 @@ open_piece(rn_reel *t, const rn_env *env, rn_fault *fault)
     }
 
     t->codec = rn_codec_of(codec);
+    t->lead = t->lead < 0 ? t->codec->padding : t->lead;
 
     if (t->sets[0] == NULL) {
         t->sets[0] = duplicate(par, fault);
@@ -190,9 +192,9 @@ set_sound_times(rn_reel *t, rn_fault *fault)
     int64_t   at, drop;
 
     frame = t->codec->frame;
-    at = (t->done + t->read) * frame - t->codec->padding;
+    at = (t->done + t->read) * frame - t->lead;
 
-    t->pkt->pts = at + (t->undelayed ? t->codec->padding : 0);
+    t->pkt->pts = at + (t->undelayed ? t->lead : 0);
     t->pkt->dts = t->pkt->pts;
     t->pkt->duration = frame;
 
@@ -217,7 +219,7 @@ set_sound_times(rn_reel *t, rn_fault *fault)
 
         memset(skip, 0, 10);
         AV_WL32(skip, t->codec->id == AV_CODEC_ID_MP3
-                      ? (uint32_t) t->codec->padding : 0);
+                      ? (uint32_t) t->lead : 0);
         AV_WL32(skip + 4, (uint32_t) drop);
     }
 

@@ -28,6 +28,8 @@ typedef struct {
     AVCodecParameters     *sets[2];     /* of its pieces */
     AVPacket              *pkt;         /* the next packet, in tb */
     bool                   ended;
+    int64_t                lead;        /* samples in front that are not heard;
+                                           -1: those of the coder */
     bool                   undelayed;   /* times without the coder's delay */
     int                    index;       /* the caller's: of the stream */
     char                  *damaged;     /* [65] */
