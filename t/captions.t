@@ -326,6 +326,13 @@ subtest 'a font of its own' => sub {
     is lit($own[0], 0, $H), lit($as[0], 0, $H), 'but the very letters';
     my @with = keys_of('with', film(1, [], timeline => { fonts => [ { src => 'own.ttf' } ] }));
     is_deeply [keys_of('without', film(1, []))], \@with, 'a font that nothing uses changes nothing';
+    my $halves = film(8, [ { %$text, duration => 4 } ], timeline => { fonts => [ { src => 'own.ttf' } ] });
+    my @before = keys_of('halves', $halves);
+    spew('own.ttf', slurp("$dir/own.ttf") . "\0" x 4);
+    my @after = keys_of('halves', $halves);
+    cmp_ok scalar(@before), '>=', 2, 'a film that has the font in a part';
+    isnt $after[0], $before[0], 'another file of it is another picture';
+    is $after[-1], $before[-1], 'where it is seen: the rest is kept';
     like run('plan', 'bad-font', film(1, [$text], timeline => { fonts => [ { src => 'a.srt' } ] })), qr{/timeline/fonts/0/src: is a caption, not a font}, 'what is no font is refused';
     spew('bad.ttf', substr(slurp("$dir/own.ttf"), 0, 200));
     like scalar `$build/render probe $dir/bad.ttf 2>&1`, qr/the font is damaged|the font has no name/, 'and so is a part of one';

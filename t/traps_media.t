@@ -1,6 +1,6 @@
 # What the world sends, and what it does to other programs: each row of the table
-# of traps is made by ffmpeg, rendered by the command, and looked at. Rows that are
-# about workers, storage and joins have tests of their own, named at the end.
+# of traps (docs/traps.md) is made by ffmpeg, rendered by the command, and looked at.
+# Rows that are about workers, storage and joins have tests of their own.
 
 use strict;
 use warnings;
@@ -308,6 +308,4 @@ subtest 'TRAPS 27, 29, 31, 32, 40: texts, joins, see-through pictures' => sub {
         'numbers are the same in every language';
 };
 
-# 16, 18: t/unit/test_copy.c and t/copy.t (smart cut). 28: there is no loudness to be computed. 33, 34: t/worker_crash.t,
-# t/drain.t. 35: t/cancel.t. 36: t/traps_stalls.t. 37, 38: t/storage.t, t/unit/test_engine.c. 39: t/unit/test_plan.c.
 done_testing;

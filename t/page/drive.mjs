@@ -421,17 +421,19 @@ async function watching(w) {
         const clip = (color, n) => ({ asset: { type: 'color', color }, duration: n });
         const star = { asset: { type: 'shape', shape: 'star' }, width: 200, height: 200, duration: 'end',
             keyframes: { rotate: [{ time: 0, value: 0 }, { time: 'end', value: 3600 }] } };
+        const begun = Date.now();
         const made = await send('/compositions', JSON.stringify({ title: 'Long', timeline: { width: 1920, height: 1080, tracks: [
             { clips: [clip('#304070', 40), clip('#703040', 40)] }, { clips: [{ ...star, start: 0 }] }] },
         outputs: [{ name: 'final', format: 'mp4' }, { name: 'live', format: 'hls', renditions: [{}] }] }));
-        return made;
+        return { ...made, begun };
     }, [url, known, password]);
     await page.goto(`${url}/app/#/films/${id.composition_id}`);
     await page.reload();
     await page.locator('video[src$="/live"]').waitFor();
-    const got = await page.evaluate(async (job) => {
+    const got = await page.evaluate(async ([job, begun]) => {
         const v = document.querySelector('video');
-        const begun = performance.now();
+        let first;
+        v.requestVideoFrameCallback(() => { first = Date.now() - begun; });
         v.muted = true;
         const failed = new Promise((_, no) => { v.addEventListener('error', () => no(Error(v.error.message))); });
         await Promise.race([v.play(), failed]);
@@ -439,11 +441,11 @@ async function watching(w) {
             v.addEventListener('timeupdate', () => { if (v.currentTime > 1) yes(); });
         })]);
         const { status } = await (await fetch(job)).json();
-        return { status, at: v.currentTime, pictures: v.getVideoPlaybackQuality().totalVideoFrames, width: v.videoWidth,
-            begun: Math.round(performance.now() - begun) };
-    }, `${url}/jobs/${id.job_id}`).catch((e) => ({ error: e.message }));
+        return { status, at: v.currentTime, pictures: v.getVideoPlaybackQuality().totalVideoFrames, width: v.videoWidth, first };
+    }, [`${url}/jobs/${id.job_id}`, id.begun]).catch((e) => ({ error: e.message }));
     ok(got.status === 'processing' && got.pictures > 10 && got.width === 1920 && got.at < 5,
         'the film is watched from its beginning while it is rendered', got);
+    console.log(`# its first picture is seen ${(got.first / 1000).toFixed(1)} s after it was asked for; the film has 80 s`);
     await w.look('watching');
     await page.waitForFunction((job) => fetch(job).then((r) => r.json()).then((j) => j.status === 'completed'),
         `${url}/jobs/${id.job_id}`, { polling: 500 });
