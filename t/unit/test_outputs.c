@@ -259,7 +259,9 @@ test_refusals(void **state)
         { "{\"width\":641}", "/outputs/0/width", "even" },
         { "{\"width\":14}", "/outputs/0/width", "even" },
         { "{\"width\":7682}", "/outputs/0/width", "7680" },
-        { "{\"audio\":{}}", "/outputs/0/audio", "this version" },
+        { "{\"audio\":1}", "/outputs/0/audio", "object" },
+        { "{\"audio\":{\"true_peak\":-2}}", "/outputs/0/audio/true_peak",
+          "no meaning" },
         { "{\"name\":\"1\"},{\"name\":\"2\"},{\"name\":\"3\"},"
           "{\"name\":\"4\"},{\"name\":\"5\"},{\"name\":\"6\"},"
           "{\"name\":\"7\"},{\"name\":\"8\"},{\"name\":\"9\"}",
