@@ -7,6 +7,7 @@
 #include "helpers.h"
 #include "hardware.h"
 #include "rn_encode.h"
+#include "rn_rescale.h"
 
 
 #define DRIVER  "a device; libavcodec 1.2"
@@ -191,6 +192,62 @@ test_gone(void **state)
 }
 
 
+/* What goes to a device of VAAPI is NV12: the same numbers, side by side. */
+
+static void
+test_nv12(void **state)
+{
+    int          x, y, p;
+    AVFrame     *a, *b;
+    rn_fault     fault;
+    rn_rescale  *r;
+
+    (void) state;
+
+    memset(&fault, 0, sizeof(fault));
+    a = av_frame_alloc();
+    b = av_frame_alloc();
+    assert_non_null(a);
+    assert_non_null(b);
+
+    a->format = AV_PIX_FMT_YUV420P;
+    a->width = 322;
+    a->height = 182;
+    assert_int_equal(av_frame_get_buffer(a, 0), 0);
+
+    for (p = 0; p < 3; p++) {
+        for (y = 0; y < (p > 0 ? 91 : 182); y++) {
+            for (x = 0; x < (p > 0 ? 161 : 322); x++) {
+                a->data[p][y * a->linesize[p] + x] =
+                    (uint8_t) (x * 7 + y * 13 + p * 101);
+            }
+        }
+    }
+
+    assert_int_equal(rn_rescale_open(&r, 322, 182, AV_PIX_FMT_NV12, "bt709",
+                                     false, &fault), RN_OK);
+    assert_int_equal(rn_rescale_do(r, a, b, &fault), RN_OK);
+
+    for (y = 0; y < 182; y++) {
+        assert_memory_equal(a->data[0] + y * a->linesize[0],
+                            b->data[0] + y * b->linesize[0], 322);
+    }
+
+    for (y = 0; y < 91; y++) {
+        for (x = 0; x < 161; x++) {
+            for (p = 0; p < 2; p++) {
+                assert_int_equal(a->data[1 + p][y * a->linesize[1 + p] + x],
+                                 b->data[1][y * b->linesize[1] + 2 * x + p]);
+            }
+        }
+    }
+
+    rn_rescale_close(&r);
+    av_frame_free(&a);
+    av_frame_free(&b);
+}
+
+
 static void
 test_words(void **state)
 {
@@ -229,6 +286,7 @@ main(void)
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_nv12),
         cmocka_unit_test(test_words),
     };
 
