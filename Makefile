@@ -112,16 +112,15 @@ unit: $(UNITS)
 # the longest first, those that wait for time-outs and leases; what measures, or
 # drives a browser, has them for itself.
 TOGETHER = assets_drawn auth autobahn bad_input captions clients config \
-           contract copy copy_sound cors deletion directives docs encoders \
-           films forms gallery grammar hls idempotency imports life log \
-           loudness manners metrics moved nchan neighbour neighbour_h3 \
-           neighbour_http outage_postgres outage_redis outputs packs path \
-           plans quality results revision same_key sandbox scan schema \
-           session sharing sockets stream traps_calls traps_conf traps_media \
-           traps_postgres traps_sockets traps_stalls upload waiting warnings \
-           websocket
-PATIENT  = fetch drain worker_crash postgres_away redis_away outputs_again \
-           reload events cancel storage stalls
+           contract copy copy_sound cors deletion directives docs films forms \
+           gallery grammar hls idempotency imports life log loudness manners \
+           metrics moved nchan neighbour neighbour_h3 neighbour_http \
+           outage_postgres outage_redis outputs packs path plans quality \
+           results revision same_key sandbox scan schema session sharing \
+           sockets stream traps_calls traps_conf traps_media traps_postgres \
+           traps_sockets traps_stalls upload waiting warnings websocket
+PATIENT  = fetch encoders drain worker_crash postgres_away redis_away \
+           outputs_again reload events cancel storage stalls
 JOBS    ?= 3
 PARTED   = $(patsubst %,t/%.t,$(TOGETHER))
 PAIRED   = $(patsubst %,t/%.t,$(PATIENT))
