@@ -643,10 +643,13 @@ rn_cues_place(const rn_doc *doc, rn_timeline *tl, rn_problems *problems)
         return RN_OK;                   /* as most films have none */
     }
 
-    ok = true;
+    tl->captions = calloc(tl->n, sizeof(rn_place));
+    ok = tl->captions != NULL;
+    p.nomem = !ok;
 
     for (i = 0; ok && i < tl->n; i++) {
         if (tl->places[i].clip->asset.type == RN_ASSET_CAPTION) {
+            tl->captions[tl->n_captions++] = tl->places[i];
             ok = place_caption(&p, &tl->places[i]);
             continue;
         }

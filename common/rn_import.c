@@ -639,6 +639,21 @@ load(const char *text, size_t len, rn_problems *problems)
 }
 
 
+static void
+become_path(json_t *object)
+{
+    json_t  *src;
+
+    src = json_object_get(object, "src");
+
+    if (json_is_string(src)
+        && strncmp(json_string_value(src), "https://", 8) == 0)
+    {
+        (void) json_string_set(src, "remote");
+    }
+}
+
+
 /*
  * Whether the reader of compositions takes it; it may know fewer kinds of
  * sources than there are, which is for those to say who render it.
@@ -649,7 +664,7 @@ accepted(json_t *document, rn_problems *problems)
 {
     char         *text;
     size_t        i, k;
-    json_t       *copy, *track, *clip, *src;
+    json_t       *copy, *timeline, *track, *clip, *font;
     rn_doc       *doc;
     rn_status     rc;
     rn_problems   ps;
@@ -657,18 +672,16 @@ accepted(json_t *document, rn_problems *problems)
     memset(&ps, 0, sizeof(ps));
 
     copy = json_deep_copy(document);
+    timeline = json_object_get(copy, "timeline");
 
-    json_array_foreach(json_object_get(json_object_get(copy, "timeline"),
-                                       "tracks"), i, track)
-    {
+    json_array_foreach(json_object_get(timeline, "tracks"), i, track) {
         json_array_foreach(json_object_get(track, "clips"), k, clip) {
-            src = json_object_get(json_object_get(clip, "asset"), "src");
-            if (src != NULL
-                && strncmp(json_string_value(src), "https://", 8) == 0)
-            {
-                (void) json_string_set(src, "remote");
-            }
+            become_path(json_object_get(clip, "asset"));
         }
+    }
+
+    json_array_foreach(json_object_get(timeline, "fonts"), i, font) {
+        become_path(font);
     }
 
     text = json_dumps(copy, JSON_COMPACT);
@@ -750,9 +763,15 @@ rn_import(const char *text, size_t len, const rn_import_options *options,
     im.kept = json_array();
     im.merged = json_object();
     im.tracks = json_array();
+    im.fonts = json_array();
 
     *document = import_root(&im, root);
     ok = *document != NULL && problems->total == 0;
+
+    if (ok && json_array_size(im.fonts) > 0) {
+        (void) json_object_set(json_object_get(*document, "timeline"), "fonts",
+                               im.fonts);
+    }
 
     if (ok) {
         rn_im_unread(&im, root);
@@ -775,6 +794,7 @@ rn_import(const char *text, size_t len, const rn_import_options *options,
     json_decref(im.merge);
     json_decref(im.merged);
     json_decref(im.tracks);
+    json_decref(im.fonts);
     json_decref(root);
 
     return ok ? RN_OK : RN_E_INVALID;

@@ -20,20 +20,6 @@
 #define DURATION    4.0
 
 
-static void
-set_new(json_t *object, const char *name, json_t *value)
-{
-    (void) json_object_set_new(object, name, value);
-}
-
-
-static void
-set_string(json_t *object, const char *name, const char *s)
-{
-    set_new(object, name, json_string(s));
-}
-
-
 static const char *
 our_transition(spec *e, const char *name)
 {
@@ -510,13 +496,7 @@ read_defaults(spec *e, json_t *root)
     e->layer = rn_im_object(im, d, "layer");
     e->layer_type = rn_im_object(im, d, "layerType");
 
-    if (json_object_get(e->layer, "fontPath") != NULL) {
-        (void) rn_im_enter(im, "layer");
-        rn_im_lost(im, e->layer, "fontPath", "fonts are those of the machine "
-                   "that renders");
-        rn_im_leave(im, len);
-        (void) rn_im_enter(im, "defaults");
-    }
+    (void) rn_im_get(im, e->layer, "fontPath");     /* who has text, reads it */
 
     e->transition = json_object_get(d, "transition");
     (void) rn_im_get(im, d, "transition");

@@ -35,25 +35,53 @@ typedef struct {
 } spec;
 
 
-/* rn_import_editly_layer.c: how loud, as a factor: 0.5 or "10dB" */
+/* A layer in the making. */
+
+typedef struct {
+    spec         *e;
+    json_t       *layer;
+    const char   *type;
+    json_t       *out, *made;           /* clip, asset; ours */
+    json_t       *keys;
+    double        clip_length;          /* s; 0: that of the source */
+} view;
+
+
+/* rn_import_editly_sound.c: how loud, as a factor: 0.5 or "10dB" */
 double rn_ed_weight(rn_importer *im, json_t *object, const char *name,
     double dflt);
 
+/* The same as compositions have it, a new reference. */
+json_t *rn_ed_volume(rn_importer *im, double v);
+
 /* Sounds of the whole film go to e->sounds. */
 void rn_ed_sounds(spec *e, json_t *root);
-
-/*
- * A layer that is seen, without its times, a new reference.  clip_length is
- * that of the clip, which it has to fill; 0: as long as the source is.
- */
-json_t *rn_ed_layer(spec *e, json_t *layer, const char *type,
-    double clip_length, double loudness);
 
 /* How loud layer i is; 0: it is not heard. */
 double rn_ed_loudness(spec *e, const part *p, size_t i);
 
 /* A layer that is only heard goes to e->sounds. */
 void rn_ed_sound_layer(spec *e, const part *p, size_t i, double in);
+
+/*
+ * rn_import_editly_layer.c: a layer that is seen, without its times, a new
+ * reference.  clip_length is that of the clip, which it has to fill; 0: as long
+ * as the source is.
+ */
+json_t *rn_ed_layer(spec *e, json_t *layer, const char *type,
+    double clip_length, double loudness);
+
+/* The object that has the member: the layer, or one of defaults. */
+json_t *rn_ed_owner(view *v, const char *name);
+
+/* Its source, borrowed; NULL with a problem. */
+json_t *rn_ed_path(view *v, const char *type);
+
+/* A part of the source; fills: as fast as fills the clip. */
+void rn_ed_cut(view *v, json_t *src, bool fills);
+
+/* rn_import_editly_fill.c: a colour or gradient, or what stands for one */
+void rn_ed_fill(view *v);
 
 
 #endif /* RN_IMPORT_EDITLY_H */

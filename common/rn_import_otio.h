@@ -86,6 +86,9 @@ json_t *rn_otio_reference(otio *o, json_t *clip, const char **where,
     char key[80]);
 void rn_otio_available(otio *o, json_t *clip, double *start, double *length);
 
+/* Whether an asset of this type has a time of its own: an in-point. */
+bool rn_otio_runs(const char *type);
+
 /* What a clip shows; false: nothing that can be shown, as was told. */
 bool rn_otio_clip(otio *o, slot *s, const char *kind);
 

@@ -437,24 +437,6 @@ rn_otio_available(otio *o, json_t *clip, double *start, double *length)
 }
 
 
-static bool
-ends_in(const char *s, const char *const *ends)
-{
-    size_t  n, k;
-
-    n = strcspn(s, "?#");
-
-    for ( /* void */ ; *ends != NULL; ends++) {
-        k = strlen(*ends);
-        if (n > k && strncasecmp(s + n - k, *ends, k) == 0) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
 static json_t *
 generated(otio *o, json_t *ref)
 {
@@ -503,6 +485,11 @@ asset_of(otio *o, json_t *clip, const char *track, json_t *rest, json_t *ours)
         ".aiff", NULL
     };
 
+    static const char *const drawings[] = { ".svg", NULL };
+    static const char *const captions[] = {
+        ".srt", ".vtt", ".ass", ".ssa", NULL
+    };
+
     ref = rn_otio_reference(o, clip, &where, key);
 
     if (ref == NULL) {
@@ -535,8 +522,10 @@ asset_of(otio *o, json_t *clip, const char *track, json_t *rest, json_t *ours)
         if (type == NULL && src != NULL) {
             url = json_string_value(src);
             type = strcmp(track, "audio") == 0 ? "audio"
-                   : ends_in(url, images) ? "image"
-                   : ends_in(url, sounds) ? "audio" : "video";
+                   : rn_im_ends(url, images) ? "image"
+                   : rn_im_ends(url, drawings) ? "svg"
+                   : rn_im_ends(url, captions) ? "caption"
+                   : rn_im_ends(url, sounds) ? "audio" : "video";
         }
 
         if (src == NULL) {
@@ -548,7 +537,11 @@ asset_of(otio *o, json_t *clip, const char *track, json_t *rest, json_t *ours)
             json_decref(src);
 
         } else {
-            asset = json_pack("{s:s, s:o}", "type", type, "src", src);
+            asset = json_object_get(ours, "asset");     /* all else it has */
+            asset = json_is_object(asset) ? json_deep_copy(asset)
+                                          : json_object();
+            set_string(asset, "type", type);
+            set_new(asset, "src", src);
         }
 
     } else if (strcmp(s, "GeneratorReference") == 0
@@ -578,6 +571,14 @@ asset_of(otio *o, json_t *clip, const char *track, json_t *rest, json_t *ours)
 }
 
 
+bool
+rn_otio_runs(const char *type)
+{
+    return strcmp(type, "video") == 0 || strcmp(type, "audio") == 0
+           || strcmp(type, "waveform") == 0 || strcmp(type, "caption") == 0;
+}
+
+
 /* What a clip shows; false: nothing that can be shown. */
 
 bool
@@ -595,13 +596,16 @@ rn_otio_clip(otio *o, slot *s, const char *kind)
     s->asset = asset_of(o, s->item, kind, s->rest,
                         json_is_object(ours) ? ours : NULL);
 
-    if (s->asset == NULL) {
+    type = json_string_value(json_object_get(s->asset, "type"));
+
+    if (type == NULL) {                     /* or what is kept is damaged */
         (void) rn_im_get(o->im, s->item, "name");
+        json_decref(s->asset);
+        s->asset = NULL;
         return false;
     }
 
-    type = json_string_value(json_object_get(s->asset, "type"));
-    s->still = strcmp(type, "video") != 0 && strcmp(type, "audio") != 0;
+    s->still = !rn_otio_runs(type);
 
     if (!s->still) {
         rn_otio_available(o, s->item, &first, &s->avail);

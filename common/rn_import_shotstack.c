@@ -94,13 +94,6 @@ read_merge(edit *e, json_t *root)
 }
 
 
-static void
-set_string(json_t *object, const char *name, const char *s)
-{
-    (void) json_object_set_new(object, name, json_string(s));
-}
-
-
 /* ---------------------------------------------------------------- times */
 
 
@@ -166,6 +159,13 @@ read_time(rn_importer *im, json_t *clip, const char *name, double *seconds,
 }
 
 
+static bool
+is_caption(const char *type)
+{
+    return strcmp(type, "caption") == 0 || strcmp(type, "rich-caption") == 0;
+}
+
+
 /* The length that a source has from where it begins, if that is known. */
 
 static void
@@ -180,7 +180,7 @@ natural_length(rn_importer *im, entry *c)
     type = json_string_value(json_object_get(asset, "type"));
 
     if (type == NULL || (strcmp(type, "video") != 0
-                         && strcmp(type, "audio") != 0))
+                         && strcmp(type, "audio") != 0 && !is_caption(type)))
     {
         c->time.length = STILL;
         c->time.length_known = true;
@@ -436,6 +436,11 @@ place(edit *e, lane *lanes, size_t *n, const entry *c, const entry *before,
     } else if (!c->time.natural) {
         (void) json_object_set_new(clip, "duration",
                                    rn_im_seconds(c->time.length));
+
+    } else if (strcmp(json_string_value(json_object_get(json_object_get(clip,
+                      "asset"), "type")), "caption") == 0)
+    {
+        set_string(clip, "duration", "auto");       /* else until the end */
     }
 
     (void) json_array_append_new(json_object_get(l->track, "clips"), clip);
@@ -582,6 +587,32 @@ read_soundtrack(edit *e, json_t *timeline)
 }
 
 
+/* Fonts that texts and captions name by their families, there as here. */
+
+static void
+read_fonts(rn_importer *im, json_t *timeline)
+{
+    size_t   i, len, at;
+    json_t  *list, *font;
+
+    list = rn_im_array(im, timeline, "fonts");
+    len = rn_im_enter(im, "fonts");
+
+    json_array_foreach(list, i, font) {
+        at = rn_im_enter_index(im, i);
+
+        if (json_is_object(font)) {
+            (void) rn_im_font(im, font, "src", NULL);
+        } else {
+            rn_im_wrong(im, "must be an object");
+        }
+        rn_im_leave(im, at);
+    }
+
+    rn_im_leave(im, len);
+}
+
+
 static void
 read_timeline(edit *e, json_t *timeline, json_t *out)
 {
@@ -595,8 +626,7 @@ read_timeline(edit *e, json_t *timeline, json_t *out)
         set_string(out, "background", color);
     }
 
-    rn_im_lost(im, timeline, "fonts", "fonts are those of the machine that "
-               "renders; these are not fetched");
+    read_fonts(im, timeline);
     rn_im_lost(im, timeline, "cache", "sources are always kept by their "
                "content");
 

@@ -14,20 +14,6 @@
 #include <string.h>
 
 
-static void
-set_new(json_t *object, const char *name, json_t *value)
-{
-    (void) json_object_set_new(object, name, value);
-}
-
-
-static void
-set_string(json_t *object, const char *name, const char *s)
-{
-    set_new(object, name, json_string(s));
-}
-
-
 /* ---------------------------------------------------------------- tweens */
 
 

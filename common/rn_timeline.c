@@ -619,6 +619,7 @@ rn_timeline_free(rn_timeline *tl)
         free(tl->cue_texts[i]);
     }
 
+    free(tl->captions);
     free(tl->lines);
     free(tl->cues);
     free(tl->cue_texts);
