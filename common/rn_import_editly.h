@@ -47,6 +47,12 @@ typedef struct {
 } view;
 
 
+/* rn_import_editly_clip.c: reads a clip, of which `clip` is set. */
+void rn_ed_part(spec *e, part *p);
+
+/* rn_import_editly_place.c: all of them become tracks. */
+void rn_ed_place(spec *e);
+
 /* rn_import_editly_sound.c: how loud, as a factor: 0.5 or "10dB" */
 double rn_ed_weight(rn_importer *im, json_t *object, const char *name,
     double dflt);
@@ -80,7 +86,17 @@ json_t *rn_ed_path(view *v, const char *type);
 /* A part of the source; fills: as fast as fills the clip. */
 void rn_ed_cut(view *v, json_t *src, bool fills);
 
-/* rn_import_editly_fill.c: a colour or gradient, or what stands for one */
+/* Members of the layer, or of defaults; and what is lost of it. */
+bool rn_ed_number(view *v, const char *name, double lo, double hi, double *out);
+const char *rn_ed_string(view *v, const char *name);
+void rn_ed_lost(view *v, const char *name, const char *why);
+
+/* Where it is, and how it moves there, if nothing else is said. */
+void rn_ed_position(view *v);
+void rn_ed_zoom(view *v, const char *dflt, double amount);
+
+/* rn_import_editly_drawn.c: a colour or gradient, or what stands for one */
+void rn_ed_text(view *v);
 void rn_ed_fill(view *v);
 
 

@@ -1,13 +1,12 @@
 /*
  * A layer of an editly specification: what it shows and where.  What it does
- * not say itself, defaults may.  Colours: _fill.c; sound: _sound.c.
+ * not say itself, defaults may.  Texts and colours: _drawn.c; sound:
+ * _sound.c.
  */
 
 #include "rn_import_editly.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 
@@ -30,22 +29,22 @@ rn_ed_owner(view *v, const char *name)
 }
 
 
-static bool
-number(view *v, const char *name, double lo, double hi, double *out)
+bool
+rn_ed_number(view *v, const char *name, double lo, double hi, double *out)
 {
     return rn_im_number(v->e->im, rn_ed_owner(v, name), name, lo, hi, out);
 }
 
 
-static const char *
-string(view *v, const char *name)
+const char *
+rn_ed_string(view *v, const char *name)
 {
     return rn_im_string(v->e->im, rn_ed_owner(v, name), name);
 }
 
 
-static void
-lost(view *v, const char *name, const char *why)
+void
+rn_ed_lost(view *v, const char *name, const char *why)
 {
     rn_im_lost(v->e->im, v->layer, name, "%s", why);
     (void) rn_im_get(v->e->im, rn_ed_owner(v, name), name);
@@ -113,8 +112,8 @@ read_position(view *v, json_t *object, const char *word)
 }
 
 
-static void
-position_of(view *v)
+void
+rn_ed_position(view *v)
 {
     json_t  *p;
 
@@ -131,8 +130,8 @@ position_of(view *v)
 
 /* Ken Burns: from a scale to another, or across. */
 
-static void
-read_zoom(view *v, const char *dflt, double amount)
+void
+rn_ed_zoom(view *v, const char *dflt, double amount)
 {
     double       a, b, far;
     json_t      *value;
@@ -140,12 +139,12 @@ read_zoom(view *v, const char *dflt, double amount)
     const char  *way;
 
     value = json_object_get(rn_ed_owner(v, "zoomDirection"), "zoomDirection");
-    way = string(v, "zoomDirection");
+    way = rn_ed_string(v, "zoomDirection");
     if (way == NULL && value == NULL) {
         way = dflt;
     }
 
-    (void) number(v, "zoomAmount", 0, 10, &amount);
+    (void) rn_ed_number(v, "zoomAmount", 0, 10, &amount);
 
     if (way == NULL) {
         return;
@@ -182,7 +181,7 @@ read_fit(view *v)
 {
     const char  *mode;
 
-    mode = string(v, "resizeMode");
+    mode = rn_ed_string(v, "resizeMode");
 
     if (mode == NULL || strcmp(mode, "contain-blur") == 0) {
         set_string(v->out, "fit", "contain-blur");
@@ -203,7 +202,7 @@ rn_ed_path(view *v, const char *type)
     json_t      *src;
     const char  *path;
 
-    path = string(v, "path");
+    path = rn_ed_string(v, "path");
     src = path != NULL ? rn_im_src(v->e->im, "path", path) : NULL;
 
     if (src == NULL) {
@@ -228,13 +227,13 @@ rn_ed_cut(view *v, json_t *src, bool fills)
     rn_import_facts   f;
 
     from = 0;
-    (void) number(v, "cutFrom", 0, 1e5, &from);
+    (void) rn_ed_number(v, "cutFrom", 0, 1e5, &from);
 
     if (!rn_im_look(im, src, &f)) {
         f.duration = 0;
     }
 
-    if (number(v, "cutTo", 0, 1e5, &to)) {
+    if (rn_ed_number(v, "cutTo", 0, 1e5, &to)) {
         if (to <= from) {
             rn_im_wrong_at(im, "cutTo", "must be behind cutFrom");
             return;
@@ -296,12 +295,12 @@ read_video(view *v, double loudness)
 
     w = h = 1;
     x = y = 0;
-    sized = number(v, "width", 0.001, 10, &w);
-    sized = number(v, "height", 0.001, 10, &h) || sized;
-    sized = number(v, "left", -10, 10, &x) || sized;
-    sized = number(v, "top", -10, 10, &y) || sized;
-    ox = string(v, "originX");
-    oy = string(v, "originY");
+    sized = rn_ed_number(v, "width", 0.001, 10, &w);
+    sized = rn_ed_number(v, "height", 0.001, 10, &h) || sized;
+    sized = rn_ed_number(v, "left", -10, 10, &x) || sized;
+    sized = rn_ed_number(v, "top", -10, 10, &y) || sized;
+    ox = rn_ed_string(v, "originX");
+    oy = rn_ed_string(v, "originY");
 
     if (sized) {
         set_new(v->out, "width", rn_im_percent(100 * w));
@@ -315,7 +314,7 @@ read_video(view *v, double loudness)
     }
 
     (void) rn_im_get(im, rn_ed_owner(v, "mixVolume"), "mixVolume");
-    lost(v, "fabricImagePostProcessing", "functions are not run");
+    rn_ed_lost(v, "fabricImagePostProcessing", "functions are not run");
 
     if (loudness != 1) {
         set_new(v->out, "volume", rn_ed_volume(im, loudness));
@@ -336,146 +335,25 @@ read_image(view *v, bool overlay)
 
     set_string(v->made, "type", rn_im_picture(v->e->im, src));
 
-    lost(v, "duration", "has no counterpart");
+    rn_ed_lost(v, "duration", "has no counterpart");
 
     if (!overlay) {
         read_fit(v);
-        read_zoom(v, "in", 0.1);
+        rn_ed_zoom(v, "in", 0.1);
         return;
     }
 
-    if (number(v, "width", 0.001, 10, &side)) {
+    if (rn_ed_number(v, "width", 0.001, 10, &side)) {
         set_new(v->out, "width", rn_im_percent(100 * side));
-        lost(v, "height", "follows from the width");
-    } else if (number(v, "height", 0.001, 10, &side)) {
+        rn_ed_lost(v, "height", "follows from the width");
+    } else if (rn_ed_number(v, "height", 0.001, 10, &side)) {
         set_new(v->out, "height", rn_im_percent(100 * side));
     } else {
         set_string(v->out, "width", "100%");
     }
 
-    position_of(v);
-    read_zoom(v, NULL, 0.1);
-}
-
-
-/* Its own file of a font; notes are told where that stands. */
-
-static void
-read_own_font(view *v, json_t *font)
-{
-    char         path[sizeof(v->e->im->path)];
-    size_t       len;
-    json_t      *o;
-    rn_importer *im = v->e->im;
-
-    o = rn_ed_owner(v, "fontPath");
-    if (json_is_null(json_object_get(o, "fontPath"))
-        || json_object_get(o, "fontPath") == NULL)
-    {
-        return;
-    }
-
-    len = im->len;
-    memcpy(path, im->path, sizeof(path));
-
-    if (o != v->layer) {
-        im->len = 0;
-        (void) rn_im_enter(im, "defaults");
-        (void) rn_im_enter(im, o == v->e->layer ? "layer" : "layerType");
-        if (o != v->e->layer) {
-            (void) rn_im_enter(im, v->type);
-        }
-    }
-
-    (void) rn_im_font(im, o, "fontPath", font);
-
-    memcpy(im->path, path, sizeof(path));
-    im->len = len;
-}
-
-
-static void
-read_text(view *v)
-{
-    char         color[10];
-    bool         subtitle, news, slide;
-    double       side, size, unused;
-    json_t      *font;
-    rn_importer *im = v->e->im;
-    const char  *text, *family;
-
-    subtitle = strcmp(v->type, "subtitle") == 0;
-    news = strcmp(v->type, "news-title") == 0;
-    slide = strcmp(v->type, "slide-in-text") == 0;
-
-    text = string(v, "text");
-
-    if (text == NULL || strspn(text, " \t\r\n") == strlen(text)) {
-        rn_im_wrong(im, "needs a \"text\"");
-        return;
-    }
-
-    side = fmin(im->width, im->height);
-    size = subtitle || news ? side / 20 : slide ? side * 0.05 : side / 10;
-    memcpy(color, "#ffffffff", 10);
-
-    if (slide) {
-        (void) (number(v, "fontSize", 0.001, 1, &size) && (size *= side));
-        (void) rn_im_color(im, rn_ed_owner(v, "color"), "color", false, color);
-    }
-    (void) rn_im_color(im, rn_ed_owner(v, "textColor"), "textColor", false,
-                       color);
-
-    font = json_pack("{s:o, s:s}", "size",
-                     json_real(fmax(round(size * 100) / 100, 4)), "color",
-                     color);
-
-    family = string(v, "fontFamily");
-    if (family != NULL) {
-        set_string(font, "family", family);
-    }
-    read_own_font(v, font);
-
-    set_string(v->made, "type", "text");
-    set_string(v->made, "text", text);
-    set_new(v->made, "font", font);
-
-    lost(v, "charSpacing", "letters stand as the font has them");
-
-    if (subtitle || news) {
-        memcpy(color, news ? "#d02a42ff" : "#0000004d", 10);
-        (void) rn_im_color(im, rn_ed_owner(v, "backgroundColor"),
-                           "backgroundColor", false, color);
-        set_string(v->made, "background", color);
-        set_string(v->made, "align", "left");
-        set_string(v->out, "position", news ? "top-left" : "bottom");
-        set_new(v->out, "offset", json_pack("{s:s}", "y", news ? "8%" : "-5%"));
-        lost(v, "position", "is the one that this layer always has");
-        (void) number(v, "delay", 0, 1e5, &unused);
-        (void) number(v, "speed", 0, 1e5, &unused);
-        rn_im_note(im, "the text does not move in; it is there");
-    }
-
-    if (subtitle) {
-        set_new(v->out, "width", rn_im_percent(100 - 10 * side / im->width));
-        return;
-    }
-
-    if (news) {
-        return;
-    }
-
-    if (slide) {
-        rn_im_note(im, "the text does not move in; it is there");
-    } else {
-        set_string(v->out, "width", "80%");
-    }
-
-    position_of(v);
-
-    if (!slide) {
-        read_zoom(v, "in", 0.2);
-    }
+    rn_ed_position(v);
+    rn_ed_zoom(v, NULL, 0.1);
 }
 
 
@@ -512,7 +390,7 @@ rn_ed_layer(spec *e, json_t *layer, const char *type, double clip_length,
                || strcmp(v.type, "news-title") == 0
                || strcmp(v.type, "slide-in-text") == 0)
     {
-        read_text(&v);
+        rn_ed_text(&v);
     } else {
         rn_ed_fill(&v);
     }
@@ -525,5 +403,3 @@ rn_ed_layer(spec *e, json_t *layer, const char *type, double clip_length,
 
     return v.out;
 }
-
-

@@ -6,8 +6,6 @@
 #include "rn_import_otio.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 

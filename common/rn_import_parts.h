@@ -61,7 +61,7 @@ set_string(json_t *object, const char *name, const char *s)
 }
 
 
-/* rn_import.c */
+/* rn_import_read.c */
 size_t rn_im_enter(rn_importer *im, const char *name);
 size_t rn_im_enter_index(rn_importer *im, size_t i);
 void rn_im_leave(rn_importer *im, size_t len);

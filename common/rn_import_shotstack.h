@@ -26,6 +26,36 @@ typedef struct {
     json_t        *effects;
 } shot;
 
+/* A clip, and when it is. */
+
+typedef struct {
+    json_t        *clip;
+    size_t         track, index;
+    rn_im_time     time;
+    const char    *start, *length;      /* the alias, or NULL */
+    bool           auto_start;
+} entry;
+
+typedef struct {
+    rn_importer   *im;
+    entry         *entries;
+    size_t         n, room;
+    json_t        *aliases;             /* the entries' indexes by name */
+    bool           mute;
+    double         end;                 /* s, of the film; 0: not known */
+} edit;
+
+
+/*
+ * rn_import_shotstack_time.c: the clips with what they say of their times; and,
+ * of all together, what follows from that.
+ */
+void rn_ss_collect(edit *e, json_t *timeline);
+void rn_ss_settle(edit *e);
+
+/* To where a clip stands. */
+void rn_ss_enter(edit *e, const entry *c);
+
 
 /*
  * rn_import_shotstack_motion.c: a number, or a list of ways from one value to

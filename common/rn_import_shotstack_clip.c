@@ -3,8 +3,6 @@
 #include "rn_import_shotstack.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 
