@@ -114,6 +114,16 @@ reference(const export *e, const rn_place *p, json_t *clip)
 }
 
 
+/* Whether there is a time of its own in it. */
+
+static bool
+runs(rn_asset_type type)
+{
+    return type == RN_ASSET_VIDEO || type == RN_ASSET_AUDIO
+           || type == RN_ASSET_WAVEFORM || type == RN_ASSET_CAPTION;
+}
+
+
 /* A clip between two cuts; the place goes on behind them for transitions. */
 
 static json_t *
@@ -136,8 +146,7 @@ clip_of(export *e, const rn_place *p, int64_t from, int64_t to)
     made = item("Clip.2", title != NULL ? title
                 : p->clip->asset.src != NULL ? p->clip->asset.src
                 : rn_asset_type_name(p->clip->asset.type),
-                range_of(e, p->clip->asset.type == RN_ASSET_VIDEO
-                            || p->clip->asset.type == RN_ASSET_AUDIO
+                range_of(e, runs(p->clip->asset.type)
                             ? media : (double) (from - p->start),
                          (double) (to - from)), metadata);
 
@@ -211,12 +220,57 @@ without(json_t *object, const char *const *names)
 }
 
 
+static int
+by_start(const void *va, const void *vb)
+{
+    const rn_place  *a = va, *b = vb;
+
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
+
+/*
+ * What the document has on a track, by start: captions as wholes, not the texts
+ * that they have become.  To be freed; NULL: no memory.
+ */
+
+static rn_place *
+places_of(const export *e, size_t t, size_t *n)
+{
+    size_t           i;
+    rn_place        *list;
+    const rn_place  *p;
+
+    *n = 0;
+    list = calloc(e->tl->n + e->tl->n_captions + 1, sizeof(rn_place));
+
+    for (i = 0; list != NULL && i < e->tl->n + e->tl->n_captions; i++) {
+        p = i < e->tl->n ? &e->tl->places[i]
+                         : &e->tl->captions[i - e->tl->n];
+
+        if (p->track == t && (i >= e->tl->n
+                              || (!p->clip->asset.markup
+                                  && p->clip->asset.type != RN_ASSET_CAPTION)))
+        {
+            list[(*n)++] = *p;
+        }
+    }
+
+    if (list != NULL) {
+        qsort(list, *n, sizeof(rn_place), by_start);
+    }
+
+    return list;
+}
+
+
 static json_t *
 track_of(export *e, size_t t)
 {
-    size_t           i;
+    size_t           i, n;
     int64_t          at, from, to, in;
     json_t          *list, *track, *children, *made;
+    rn_place        *places;
     const char      *name;
     const rn_place  *p, *next;
 
@@ -235,13 +289,16 @@ track_of(export *e, size_t t)
     children = json_array();
     at = 0;
 
-    for (i = 0; i < e->tl->n; i++) {
-        p = &e->tl->places[i];
-        next = i + 1 < e->tl->n ? p + 1 : NULL;
+    places = places_of(e, t, &n);
+    if (places == NULL) {
+        json_decref(made);
+        json_decref(children);
+        return NULL;
+    }
 
-        if (p->track != t) {
-            continue;
-        }
+    for (i = 0; i < n; i++) {
+        p = &places[i];
+        next = i + 1 < n ? p + 1 : NULL;
 
         /* the cut lies in the middle of what is shared */
 
@@ -249,7 +306,7 @@ track_of(export *e, size_t t)
         from = p->start + in;
         to = p->end;
 
-        if (p->tail > 0 && next != NULL && next->track == t && next->lead > 0) {
+        if (p->tail > 0 && next != NULL && next->lead > 0) {
             to = next->start + next->lead / 2;
         }
 
@@ -270,6 +327,8 @@ track_of(export *e, size_t t)
         (void) json_array_append_new(children, clip_of(e, p, from, to));
         at = to;
     }
+
+    free(places);
 
     (void) json_object_set_new(made, "children", children);
     (void) json_object_set_new(made, "kind",
@@ -316,6 +375,7 @@ rn_status
 rn_export_otio(const rn_doc *doc, const rn_timeline *timeline,
     rn_problems *problems, json_t **out, json_t **notes)
 {
+    bool     ok;
     size_t   t;
     export   e;
     json_t  *tracks, *stack, *kept;
@@ -334,9 +394,10 @@ rn_export_otio(const rn_doc *doc, const rn_timeline *timeline,
     }
 
     tracks = json_array();
+    ok = true;
 
     for (t = 0; t < doc->n_tracks; t++) {
-        (void) json_array_append_new(tracks, track_of(&e, t));
+        ok = json_array_append_new(tracks, track_of(&e, t)) == 0 && ok;
     }
 
     stack = item("Stack.1", "tracks", json_null(), json_object());
@@ -368,7 +429,7 @@ rn_export_otio(const rn_doc *doc, const rn_timeline *timeline,
                      "tracks", stack);
     *notes = e.notes;
 
-    if (*out == NULL || *notes == NULL) {
+    if (!ok || *out == NULL || *notes == NULL) {
         rn_problem_add(problems, "", "out of memory");
         json_decref(*out);
         json_decref(*notes);

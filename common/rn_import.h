@@ -20,6 +20,9 @@ typedef enum {
 typedef struct {
     double           duration;          /* s; 0: none, or not known */
     int              width, height;     /* px as displayed; 0: not known */
+    char             kind[12];          /* as a probe calls it, "svg"; or "" */
+    char             family[128];       /* of a font */
+    char             style[64];         /* the same: "Bold Italic" */
 } rn_import_facts;
 
 /* What is known of a source, named as the composition names it, or false. */

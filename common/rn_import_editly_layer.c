@@ -1,46 +1,22 @@
 /*
- * A layer of an editly specification: what it shows and where, or how loud it
- * is.  What it does not say itself, defaults may.
+ * A layer of an editly specification: what it shows and where.  What it does
+ * not say itself, defaults may.  Texts and colours: _drawn.c; sound:
+ * _sound.c.
  */
 
 #include "rn_import_editly.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 
 #define MARGIN  5.0                     /* per cent, of a position by a word */
 
-typedef struct {
-    spec         *e;
-    json_t       *layer;
-    const char   *type;
-    json_t       *out, *made;           /* clip, asset; ours */
-    json_t       *keys;
-    double        clip_length;          /* s; 0: that of the source */
-} view;
-
-
-static void
-set_new(json_t *object, const char *name, json_t *value)
-{
-    (void) json_object_set_new(object, name, value);
-}
-
-
-static void
-set_string(json_t *object, const char *name, const char *s)
-{
-    set_new(object, name, json_string(s));
-}
-
 
 /* The object that has the member: the layer, or one of defaults. */
 
-static json_t *
-owner(view *v, const char *name)
+json_t *
+rn_ed_owner(view *v, const char *name)
 {
     json_t  *of_type;
 
@@ -53,180 +29,26 @@ owner(view *v, const char *name)
 }
 
 
-static bool
-number(view *v, const char *name, double lo, double hi, double *out)
+bool
+rn_ed_number(view *v, const char *name, double lo, double hi, double *out)
 {
-    return rn_im_number(v->e->im, owner(v, name), name, lo, hi, out);
+    return rn_im_number(v->e->im, rn_ed_owner(v, name), name, lo, hi, out);
 }
 
 
-static const char *
-string(view *v, const char *name)
+const char *
+rn_ed_string(view *v, const char *name)
 {
-    return rn_im_string(v->e->im, owner(v, name), name);
-}
-
-
-static void
-lost(view *v, const char *name, const char *why)
-{
-    rn_im_lost(v->e->im, v->layer, name, "%s", why);
-    (void) rn_im_get(v->e->im, owner(v, name), name);
-}
-
-
-/* ---------------------------------------------------------------- sound */
-
-
-/* "0.5", 0.5 or "10dB" */
-
-double
-rn_ed_weight(rn_importer *im, json_t *object, const char *name, double dflt)
-{
-    int      n;
-    char     unit[3];
-    double   d;
-    json_t  *v;
-
-    v = rn_im_get(im, object, name);
-
-    if (v == NULL) {
-        return dflt;
-    }
-
-    n = 0;
-    unit[0] = '\0';
-
-    if (json_is_number(v)) {
-        d = json_number_value(v);
-    } else if (!json_is_string(v)
-               || sscanf(json_string_value(v), "%15lf%2[dBb]%n", &d, unit, &n)
-                  < 1
-               || (n == 0 && strspn(json_string_value(v), "0123456789.")
-                             != strlen(json_string_value(v))))
-    {
-        rn_im_wrong_at(im, name, "must be a number, or decibels such as "
-                       "\"10dB\"");
-        return dflt;
-    }
-
-    if (unit[0] != '\0') {
-        d = pow(10, fmin(fmax(d, -200), 200) / 20);
-    }
-
-    return isfinite(d) && d > 0 ? fmin(d, 1e6) : 0;
-}
-
-
-static json_t *
-volume_of(rn_importer *im, double v)
-{
-    if (v > 1) {
-        if (v > 3.98) {
-            rn_im_note(im, "sound is made louder by 12 dB, not by %.1f",
-                       20 * log10(v));
-            v = 3.98;
-        }
-        return json_sprintf("%.4gdB", 20 * log10(v));
-    }
-
-    return json_real(round(v * 1e6) / 1e6);
-}
-
-
-/* All that sounds is weighted against each other, as amix does. */
-
-static double
-share(const spec *e, double w)
-{
-    return (e->weights > 0 ? w / e->weights : 1) * e->output_volume;
-}
-
-
-static void
-add_sound(spec *e, json_t *object, const char *name, double start, double w)
-{
-    double             from, to;
-    json_t            *clip, *src;
-    rn_importer       *im = e->im;
-    const char        *path;
-    rn_import_facts    f;
-
-    path = rn_im_string(im, object, name);
-    src = path != NULL ? rn_im_src(im, name, path) : NULL;
-
-    if (src == NULL) {
-        rn_im_wrong(im, "needs a \"%s\"", name);
-        return;
-    }
-
-    clip = json_pack("{s:{s:s, s:o}, s:o, s:s, s:o}", "asset", "type",
-                     "audio", "src", src, "start", rn_im_seconds(start),
-                     "duration", "end", "volume",
-                     volume_of(im, share(e, w)));
-
-    from = 0;
-    if (strcmp(name, "path") == 0) {
-        if (rn_im_number(im, object, "cutFrom", 0, 1e5, &from) && from > 0) {
-            set_new(clip, "in_point", rn_im_seconds(from));
-        }
-
-        if (rn_im_number(im, object, "cutTo", 0, 1e5, &to)) {
-            if (to <= from) {
-                rn_im_wrong_at(im, "cutTo", "must be behind cutFrom");
-            } else if (!rn_im_look(im, src, &f) || f.duration <= 0
-                       || to < f.duration)
-            {
-                set_new(clip, "out_point", rn_im_seconds(to));
-            }
-        }
-    }
-
-    (void) json_array_append_new(e->sounds, clip);
+    return rn_im_string(v->e->im, rn_ed_owner(v, name), name);
 }
 
 
 void
-rn_ed_sounds(spec *e, json_t *root)
+rn_ed_lost(view *v, const char *name, const char *why)
 {
-    bool         loop;
-    double       start;
-    size_t       i, len, at;
-    json_t      *list, *track;
-    rn_importer *im = e->im;
-
-    if (json_object_get(root, "audioFilePath") != NULL) {
-        add_sound(e, root, "audioFilePath", 0,
-                  rn_ed_weight(im, root, "backgroundAudioVolume", 1));
-    }
-
-    loop = false;
-    if (rn_im_bool(im, root, "loopAudio", &loop) && loop) {
-        rn_im_note_at(im, "loopAudio", "a sound is played once");
-    }
-
-    list = rn_im_array(im, root, "audioTracks");
-    len = rn_im_enter(im, "audioTracks");
-
-    json_array_foreach(list, i, track) {
-        at = rn_im_enter_index(im, i);
-        start = 0;
-
-        if (!json_is_object(track)) {
-            rn_im_wrong(im, "must be an object");
-        } else {
-            (void) rn_im_number(im, track, "start", 0, 1e5, &start);
-            add_sound(e, track, "path", start,
-                      rn_ed_weight(im, track, "mixVolume", 1));
-        }
-        rn_im_leave(im, at);
-    }
-
-    rn_im_leave(im, len);
+    rn_im_lost(v->e->im, v->layer, name, "%s", why);
+    (void) rn_im_get(v->e->im, rn_ed_owner(v, name), name);
 }
-
-
-/* ---------------------------------------------------------------- layers */
 
 
 /* A place by a word or numbers, whatever size the thing has. */
@@ -290,12 +112,12 @@ read_position(view *v, json_t *object, const char *word)
 }
 
 
-static void
-position_of(view *v)
+void
+rn_ed_position(view *v)
 {
     json_t  *p;
 
-    p = rn_im_get(v->e->im, owner(v, "position"), "position");
+    p = rn_im_get(v->e->im, rn_ed_owner(v, "position"), "position");
 
     if (p != NULL && !json_is_string(p) && !json_is_object(p)) {
         rn_im_wrong_at(v->e->im, "position", "must be a word or an object");
@@ -308,21 +130,21 @@ position_of(view *v)
 
 /* Ken Burns: from a scale to another, or across. */
 
-static void
-read_zoom(view *v, const char *dflt, double amount)
+void
+rn_ed_zoom(view *v, const char *dflt, double amount)
 {
     double       a, b, far;
     json_t      *value;
     rn_importer *im = v->e->im;
     const char  *way;
 
-    value = json_object_get(owner(v, "zoomDirection"), "zoomDirection");
-    way = string(v, "zoomDirection");
+    value = json_object_get(rn_ed_owner(v, "zoomDirection"), "zoomDirection");
+    way = rn_ed_string(v, "zoomDirection");
     if (way == NULL && value == NULL) {
         way = dflt;
     }
 
-    (void) number(v, "zoomAmount", 0, 10, &amount);
+    (void) rn_ed_number(v, "zoomAmount", 0, 10, &amount);
 
     if (way == NULL) {
         return;
@@ -359,7 +181,7 @@ read_fit(view *v)
 {
     const char  *mode;
 
-    mode = string(v, "resizeMode");
+    mode = rn_ed_string(v, "resizeMode");
 
     if (mode == NULL || strcmp(mode, "contain-blur") == 0) {
         set_string(v->out, "fit", "contain-blur");
@@ -374,13 +196,13 @@ read_fit(view *v)
 }
 
 
-static json_t *
-read_path(view *v, const char *type)
+json_t *
+rn_ed_path(view *v, const char *type)
 {
     json_t      *src;
     const char  *path;
 
-    path = string(v, "path");
+    path = rn_ed_string(v, "path");
     src = path != NULL ? rn_im_src(v->e->im, "path", path) : NULL;
 
     if (src == NULL) {
@@ -397,21 +219,21 @@ read_path(view *v, const char *type)
 
 /* A part of the source, as fast as fills the clip. */
 
-static void
-read_cut(view *v, json_t *src, bool fills)
+void
+rn_ed_cut(view *v, json_t *src, bool fills)
 {
     double            from, to, speed;
     rn_importer      *im = v->e->im;
     rn_import_facts   f;
 
     from = 0;
-    (void) number(v, "cutFrom", 0, 1e5, &from);
+    (void) rn_ed_number(v, "cutFrom", 0, 1e5, &from);
 
     if (!rn_im_look(im, src, &f)) {
         f.duration = 0;
     }
 
-    if (number(v, "cutTo", 0, 1e5, &to)) {
+    if (rn_ed_number(v, "cutTo", 0, 1e5, &to)) {
         if (to <= from) {
             rn_im_wrong_at(im, "cutTo", "must be behind cutFrom");
             return;
@@ -463,22 +285,22 @@ read_video(view *v, double loudness)
     rn_importer *im = v->e->im;
     const char  *ox, *oy;
 
-    src = read_path(v, "video");
+    src = rn_ed_path(v, "video");
     if (src == NULL) {
         return;
     }
 
     read_fit(v);
-    read_cut(v, src, true);
+    rn_ed_cut(v, src, true);
 
     w = h = 1;
     x = y = 0;
-    sized = number(v, "width", 0.001, 10, &w);
-    sized = number(v, "height", 0.001, 10, &h) || sized;
-    sized = number(v, "left", -10, 10, &x) || sized;
-    sized = number(v, "top", -10, 10, &y) || sized;
-    ox = string(v, "originX");
-    oy = string(v, "originY");
+    sized = rn_ed_number(v, "width", 0.001, 10, &w);
+    sized = rn_ed_number(v, "height", 0.001, 10, &h) || sized;
+    sized = rn_ed_number(v, "left", -10, 10, &x) || sized;
+    sized = rn_ed_number(v, "top", -10, 10, &y) || sized;
+    ox = rn_ed_string(v, "originX");
+    oy = rn_ed_string(v, "originY");
 
     if (sized) {
         set_new(v->out, "width", rn_im_percent(100 * w));
@@ -491,11 +313,11 @@ read_video(view *v, double loudness)
         json_decref(place);
     }
 
-    (void) rn_im_get(im, owner(v, "mixVolume"), "mixVolume");
-    lost(v, "fabricImagePostProcessing", "functions are not run");
+    (void) rn_im_get(im, rn_ed_owner(v, "mixVolume"), "mixVolume");
+    rn_ed_lost(v, "fabricImagePostProcessing", "functions are not run");
 
     if (loudness != 1) {
-        set_new(v->out, "volume", volume_of(im, loudness));
+        set_new(v->out, "volume", rn_ed_volume(im, loudness));
     }
 }
 
@@ -503,155 +325,35 @@ read_video(view *v, double loudness)
 static void
 read_image(view *v, bool overlay)
 {
-    double  side;
+    double   side;
+    json_t  *src;
 
-    if (read_path(v, "image") == NULL) {
+    src = rn_ed_path(v, "image");
+    if (src == NULL) {
         return;
     }
 
-    lost(v, "duration", "has no counterpart");
+    set_string(v->made, "type", rn_im_picture(v->e->im, src));
+
+    rn_ed_lost(v, "duration", "has no counterpart");
 
     if (!overlay) {
         read_fit(v);
-        read_zoom(v, "in", 0.1);
+        rn_ed_zoom(v, "in", 0.1);
         return;
     }
 
-    if (number(v, "width", 0.001, 10, &side)) {
+    if (rn_ed_number(v, "width", 0.001, 10, &side)) {
         set_new(v->out, "width", rn_im_percent(100 * side));
-        lost(v, "height", "follows from the width");
-    } else if (number(v, "height", 0.001, 10, &side)) {
+        rn_ed_lost(v, "height", "follows from the width");
+    } else if (rn_ed_number(v, "height", 0.001, 10, &side)) {
         set_new(v->out, "height", rn_im_percent(100 * side));
     } else {
         set_string(v->out, "width", "100%");
     }
 
-    position_of(v);
-    read_zoom(v, NULL, 0.1);
-}
-
-
-static void
-read_text(view *v)
-{
-    char         color[10];
-    bool         subtitle, news, slide;
-    double       side, size, unused;
-    json_t      *font;
-    rn_importer *im = v->e->im;
-    const char  *text, *family;
-
-    subtitle = strcmp(v->type, "subtitle") == 0;
-    news = strcmp(v->type, "news-title") == 0;
-    slide = strcmp(v->type, "slide-in-text") == 0;
-
-    text = string(v, "text");
-
-    if (text == NULL || strspn(text, " \t\r\n") == strlen(text)) {
-        rn_im_wrong(im, "needs a \"text\"");
-        return;
-    }
-
-    side = fmin(im->width, im->height);
-    size = subtitle || news ? side / 20 : slide ? side * 0.05 : side / 10;
-    memcpy(color, "#ffffffff", 10);
-
-    if (slide) {
-        (void) (number(v, "fontSize", 0.001, 1, &size) && (size *= side));
-        (void) rn_im_color(im, owner(v, "color"), "color", false, color);
-    }
-    (void) rn_im_color(im, owner(v, "textColor"), "textColor", false, color);
-
-    font = json_pack("{s:o, s:s}", "size",
-                     json_real(fmax(round(size * 100) / 100, 4)), "color",
-                     color);
-
-    family = string(v, "fontFamily");
-    if (family != NULL) {
-        set_string(font, "family", family);
-    }
-
-    set_string(v->made, "type", "text");
-    set_string(v->made, "text", text);
-    set_new(v->made, "font", font);
-
-    lost(v, "fontPath", "fonts are those of the machine that renders");
-    lost(v, "charSpacing", "letters stand as the font has them");
-
-    if (subtitle || news) {
-        memcpy(color, news ? "#d02a42ff" : "#0000004d", 10);
-        (void) rn_im_color(im, owner(v, "backgroundColor"), "backgroundColor",
-                           false, color);
-        set_string(v->made, "background", color);
-        set_string(v->made, "align", "left");
-        set_string(v->out, "position", news ? "top-left" : "bottom");
-        set_new(v->out, "offset", json_pack("{s:s}", "y", news ? "8%" : "-5%"));
-        lost(v, "position", "is the one that this layer always has");
-        (void) number(v, "delay", 0, 1e5, &unused);
-        (void) number(v, "speed", 0, 1e5, &unused);
-        rn_im_note(im, "the text does not move in; it is there");
-    }
-
-    if (subtitle) {
-        set_new(v->out, "width", rn_im_percent(100 - 10 * side / im->width));
-        return;
-    }
-
-    if (news) {
-        return;
-    }
-
-    if (slide) {
-        rn_im_note(im, "the text does not move in; it is there");
-    } else {
-        set_string(v->out, "width", "80%");
-    }
-
-    position_of(v);
-
-    if (!slide) {
-        read_zoom(v, "in", 0.2);
-    }
-}
-
-
-/* A colour, or what stands for one here. */
-
-static void
-read_fill(view *v)
-{
-    char         color[10];
-    json_t      *colors, *first;
-    rn_importer *im = v->e->im;
-
-    memcpy(color, "#1b3a4bff", 10);
-
-    if (strcmp(v->type, "fill-color") == 0 || strcmp(v->type, "pause") == 0) {
-        if (!rn_im_color(im, owner(v, "color"), "color", false, color)
-            && json_object_get(owner(v, "color"), "color") == NULL)
-        {
-            rn_im_note(im, "has no colour, which editly chooses at random; "
-                       "here it is #1b3a4b");
-        }
-
-    } else if (strstr(v->type, "gradient") != NULL) {
-        colors = rn_im_array(im, owner(v, "colors"), "colors");
-        first = json_pack("{s:O}", "colors", json_array_get(colors, 0)
-                                             ?: json_null());
-        if (json_is_string(json_object_get(first, "colors"))) {
-            (void) rn_im_color(im, first, "colors", false, color);
-        }
-        json_decref(first);
-        rn_im_note(im, "there are no gradients; one colour fills the canvas");
-
-    } else {
-        rn_im_note(im, "\"%.40s\" cannot be drawn; one colour fills the canvas",
-                   v->type);
-        rn_im_done(im, v->layer);
-    }
-
-    set_string(v->made, "type", "color");
-    set_string(v->made, "color", color);
+    rn_ed_position(v);
+    rn_ed_zoom(v, NULL, 0.1);
 }
 
 
@@ -688,9 +390,9 @@ rn_ed_layer(spec *e, json_t *layer, const char *type, double clip_length,
                || strcmp(v.type, "news-title") == 0
                || strcmp(v.type, "slide-in-text") == 0)
     {
-        read_text(&v);
+        rn_ed_text(&v);
     } else {
-        read_fill(&v);
+        rn_ed_fill(&v);
     }
 
     if (json_object_size(v.keys) > 0) {
@@ -700,96 +402,4 @@ rn_ed_layer(spec *e, json_t *layer, const char *type, double clip_length,
     }
 
     return v.out;
-}
-
-
-/* How loud what a clip's own sources say is, among the layers of that clip. */
-
-double
-rn_ed_loudness(spec *e, const part *p, size_t i)
-{
-    double       sum, mine, w;
-    size_t       k, n;
-    json_t      *layer;
-    const char  *type;
-
-    sum = mine = 0;
-    n = 0;
-
-    for (k = 0; k < p->n; k++) {
-        layer = p->layers[k];
-        type = p->types[k];
-
-        if ((strcmp(type, "video") != 0 && strcmp(type, "audio") != 0)
-            || json_number_value(json_object_get(layer, "start")) > 0
-            || json_is_number(json_object_get(layer, "stop")))
-        {
-            continue;
-        }
-
-        w = rn_ed_weight(e->im, layer, "mixVolume", 1);
-        sum += w;
-        mine = k == i ? w : mine;
-        n++;
-    }
-
-    if (!e->heard || mine <= 0) {
-        return 0;
-    }
-
-    return share(e, e->clips_volume) * (n > 1 ? mine / sum : 1);
-}
-
-
-void
-rn_ed_sound_layer(spec *e, const part *p, size_t i, double in)
-{
-    double       start, loudness;
-    view         v;
-    json_t      *src, *layer;
-    rn_importer *im = e->im;
-
-    layer = p->layers[i];
-    start = 0;
-    (void) rn_im_number(im, layer, "start", 0, 1e5, &start);
-
-    if (strcmp(p->types[i], "detached-audio") == 0) {
-        add_sound(e, layer, "path", p->start + start,
-                  rn_ed_weight(im, layer, "mixVolume", 1));
-        return;
-    }
-
-    loudness = rn_ed_loudness(e, p, i);
-
-    if (loudness <= 0) {
-        rn_im_note(im, "is not heard: of clips nothing is, without "
-                   "keepSourceAudio");
-        rn_im_done(im, layer);
-        return;
-    }
-
-    memset(&v, 0, sizeof(v));
-    v.e = e;
-    v.layer = layer;
-    v.type = "audio";
-    v.made = json_object();
-    v.out = json_pack("{s:o}", "asset", v.made);
-    v.clip_length = p->length;
-
-    src = read_path(&v, "audio");
-    if (src != NULL) {
-        read_cut(&v, src, false);
-        set_new(v.out, "start", rn_im_seconds(p->start));
-        set_new(v.out, "duration", rn_im_seconds(p->length));
-        set_new(v.out, "volume", volume_of(im, loudness));
-        if (in > 0) {
-            set_new(v.out, "fade_in", rn_im_seconds(in));
-        }
-        if (p->change > 0) {
-            set_new(v.out, "fade_out", rn_im_seconds(p->change));
-        }
-        (void) json_array_append(e->sounds, v.out);
-    }
-
-    json_decref(v.out);
 }

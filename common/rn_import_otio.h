@@ -9,6 +9,7 @@
 
 
 #define OURS       "nginx_render"
+#define DEPTH_MAX  16                   /* of what is nested */
 #define SAME       1e-6                 /* s, by which times are the same */
 
 typedef struct {
@@ -60,6 +61,15 @@ is_item(const slot *s, const char *schema)
 }
 
 
+/*
+ * rn_import_otio.c, _track.c: the tracks of a stack or a track, a new
+ * reference.  from, to: of its own time; at: where in the film that begins.
+ */
+json_t *rn_otio_stack(otio *o, json_t *stack, double from, double to,
+    double at, int depth);
+json_t *rn_otio_track(otio *o, json_t *track, double from, double to,
+    double at, int depth);
+
 /* rn_import_otio_item.c: "Clip" of "Clip.2", by the newest names; or NULL */
 const char *rn_otio_schema(otio *o, json_t *object, char name[40]);
 
@@ -82,9 +92,13 @@ void rn_otio_markers(otio *o, json_t *object, double from, double offset,
 /* The speed that effects say; what else there is, is named. */
 double rn_otio_effects(otio *o, json_t *object, bool timed);
 
+/* rn_import_otio_media.c */
 json_t *rn_otio_reference(otio *o, json_t *clip, const char **where,
     char key[80]);
 void rn_otio_available(otio *o, json_t *clip, double *start, double *length);
+
+/* Whether an asset of this type has a time of its own: an in-point. */
+bool rn_otio_runs(const char *type);
 
 /* What a clip shows; false: nothing that can be shown, as was told. */
 bool rn_otio_clip(otio *o, slot *s, const char *kind);

@@ -6,8 +6,6 @@
 #include "rn_import_otio.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 
@@ -37,8 +35,8 @@ untouched(otio *o, json_t *kept, json_t *asset, double start, double length,
            && fabs(json_number_value(json_array_get(was, 1)) - length) < tick
            && (fabs(json_number_value(json_array_get(was, 2)) - media) < tick
                || !json_is_string(src)
-               || strcmp(json_string_value(json_object_get(asset, "type")),
-                         "image") == 0)
+               || !rn_otio_runs(json_string_value(json_object_get(asset,
+                                                                  "type"))))
            && fabs(json_number_value(json_array_get(was, 3)) - speed) < 1e-3
            && ((src == NULL && json_object_get(asset, "src") == NULL)
                || json_equal(src, json_object_get(asset, "src")));
@@ -64,7 +62,7 @@ void
 rn_otio_place_clip(otio *o, lane *l, slot *s, double start, double length,
     double media)
 {
-    bool          same, audio, early;
+    bool          same, runs, caption, early;
     json_t       *clip, *ours;
     rn_importer  *im = o->im;
     const char   *name, *type;
@@ -74,7 +72,8 @@ rn_otio_place_clip(otio *o, lane *l, slot *s, double start, double length,
 
     name = rn_im_string(im, s->item, "name");
     type = json_string_value(json_object_get(s->asset, "type"));
-    audio = strcmp(type, "audio") == 0 || strcmp(type, "video") == 0;
+    runs = rn_otio_runs(type);
+    caption = strcmp(type, "caption") == 0;
     same = ours != NULL && s->known
            && untouched(o, s->kept, s->asset, start, length, media, s->speed);
 
@@ -88,25 +87,28 @@ rn_otio_place_clip(otio *o, lane *l, slot *s, double start, double length,
         (void) json_object_del(clip, "start");
         (void) json_object_del(clip, "duration");
 
-        if (audio && media > SAME) {
+        if (runs && media > SAME) {
             (void) json_object_set_new(clip, "in_point", rn_im_seconds(media));
-        } else if (audio && media < -SAME) {
+        } else if (runs && media < -SAME) {
             rn_im_note(im, "begins %.3f s before its media; it is shown from "
                        "where that begins", -media);
         }
 
-        if (audio && s->speed != 1) {
+        if (runs && !caption && s->speed != 1) {
             (void) json_object_set_new(clip, "speed", json_real(s->speed));
         } else if (s->speed != 1) {
-            rn_im_note(im, "a picture has no speed");
+            rn_im_note(im, "%s no speed", caption ? "captions have"
+                                                  : "a picture has");
         }
 
         if (s->known) {
             (void) json_object_set_new(clip, "duration", rn_im_seconds(length));
+        } else if (caption) {
+            set_string(clip, "duration", "auto");       /* else until the end */
         }
 
         if (ours == NULL && strcmp(l->kind, "video") == 0) {
-            if (strcmp(type, "color") != 0) {
+            if (strcmp(type, "color") != 0 && !caption) {
                 (void) json_object_set_new(clip, "fit", json_string("contain"));
             }
             if (strcmp(type, "video") == 0 && o->sounds) {
@@ -114,7 +116,9 @@ rn_otio_place_clip(otio *o, lane *l, slot *s, double start, double length,
             }
         }
 
-        if (strcmp(l->kind, "video") == 0) {
+        if (caption && (s->fade_in > 0 || s->fade_out > 0)) {
+            rn_im_note(im, "captions come and go at once");
+        } else if (strcmp(l->kind, "video") == 0) {
             rn_im_fade(clip, s->fade_in, s->fade_out, length);
         } else {
             fade_sound(clip, s->fade_in, s->fade_out);
@@ -248,6 +252,17 @@ rn_otio_fit_transitions(otio *o, slot *slots, size_t n)
 }
 
 
+static bool
+is_caption(const slot *s)
+{
+    const char  *type;
+
+    type = json_string_value(json_object_get(s->asset, "type"));
+
+    return type != NULL && strcmp(type, "caption") == 0;
+}
+
+
 /* A transition that was read: what the slots on both sides show for it. */
 
 void
@@ -287,6 +302,9 @@ rn_otio_transition(otio *o, slot *slots, size_t n, size_t after, double from,
     {
         rn_im_note(im, "is left out: what it would show lies outside of what "
                    "is used");
+
+    } else if (is_caption(a) || is_caption(b)) {
+        rn_im_note(im, "is left out: captions come and go at once");
 
     } else if (is_item(a, "Clip") && is_item(b, "Clip")) {
         a->tail = out;

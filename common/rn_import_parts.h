@@ -19,6 +19,7 @@ typedef struct {
     json_t                   *merge;        /* of Shotstack: values by name */
     json_t                   *merged;       /* those that stay merge fields */
     json_t                   *tracks;       /* of the composition, from below */
+    json_t                   *fonts;        /* the files that it brings */
     double                    fps;          /* of the canvas */
     int                       width, height;
     bool                      quiet;        /* notes are not wanted */
@@ -46,7 +47,21 @@ typedef struct {
 } rn_im_motion;
 
 
-/* rn_import.c */
+static inline void
+set_new(json_t *object, const char *name, json_t *value)
+{
+    (void) json_object_set_new(object, name, value);
+}
+
+
+static inline void
+set_string(json_t *object, const char *name, const char *s)
+{
+    set_new(object, name, json_string(s));
+}
+
+
+/* rn_import_read.c */
 size_t rn_im_enter(rn_importer *im, const char *name);
 size_t rn_im_enter_index(rn_importer *im, size_t i);
 void rn_im_leave(rn_importer *im, size_t len);
@@ -101,6 +116,20 @@ bool rn_im_look(rn_importer *im, json_t *src, rn_import_facts *facts);
 
 /* The same of a name as the document has it, which may be NULL. */
 bool rn_im_look_at(rn_importer *im, const char *name, rn_import_facts *facts);
+
+/* Whether a path or URL ends in one of these, such as ".png". */
+bool rn_im_ends(const char *s, const char *const *ends);
+
+/* The type of asset that a picture is: "svg" or "image". */
+const char *rn_im_picture(rn_importer *im, json_t *src);
+
+/*
+ * A file of a font, for the composition to bring along.  With `font`, that of
+ * a text, it is named there, for which the file has to be known; false: it is
+ * not, as was told.
+ */
+bool rn_im_font(rn_importer *im, json_t *object, const char *name,
+    json_t *font);
 
 /*
  * A colour as #rrggbbaa; false: not there, or not understood (with a note).

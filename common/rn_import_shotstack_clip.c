@@ -3,23 +3,7 @@
 #include "rn_import_shotstack.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-
-static void
-set_new(json_t *object, const char *name, json_t *value)
-{
-    (void) json_object_set_new(object, name, value);
-}
-
-
-static void
-set_string(json_t *object, const char *name, const char *s)
-{
-    set_new(object, name, json_string(s));
-}
 
 
 void
@@ -228,6 +212,7 @@ rn_ss_box(shot *s, json_t *src)
 {
     bool              known, sized;
     double            box[2], k;
+    size_t            len;
     rn_importer      *im = s->im;
     const char       *fit, *ours;
     rn_import_facts   f;
@@ -238,7 +223,18 @@ rn_ss_box(shot *s, json_t *src)
     sized = rn_im_number(im, s->clip, "width", 1, 8000, &box[0]);
     sized = rn_im_number(im, s->clip, "height", 1, 8000, &box[1]) || sized;
 
+    if (s->kind == DRAWING && !sized) {
+        len = rn_im_enter(im, "asset");
+        sized = rn_im_number(im, s->asset, "width", 1, 4096, &box[0]);
+        sized = rn_im_number(im, s->asset, "height", 1, 4096, &box[1]) || sized;
+        rn_im_leave(im, len);
+    }
+
     fit = rn_im_string(im, s->clip, "fit");
+    if (fit == NULL && s->kind == DRAWING) {        /* as large as it says */
+        fit = sized ? "contain" : "none";
+    }
+
     ours = fit == NULL || strcmp(fit, "crop") == 0 ? "cover"
            : strcmp(fit, "cover") == 0 ? "fill"
            : strcmp(fit, "contain") == 0 ? "contain"
@@ -250,6 +246,12 @@ rn_ss_box(shot *s, json_t *src)
     }
 
     known = rn_im_look(im, src, &f) && f.width > 0 && f.height > 0;
+
+    if (s->own[0] > 0) {
+        known = true;
+        f.width = (int) lround(s->own[0]);
+        f.height = (int) lround(s->own[1]);
+    }
 
     if (ours[0] == 'n' || (strcmp(ours, "contain") == 0
                            && strcmp(s->position, "center") != 0))
@@ -295,6 +297,7 @@ read_look(shot *s)
 
     (void) rn_ss_tweens(s, s->clip, "opacity", 0, 1, 1, &s->opacity, 0,
                        &s->still_opacity);
+    s->still_opacity *= s->faint;
 
     rn_ss_offset(s, s->clip);
     read_transform(s);
@@ -311,16 +314,18 @@ read_look(shot *s)
     }
 
     if (json_array_size(s->effects) > 0) {
-        if (s->kind == VIDEO || s->kind == IMAGE) {
+        if (s->kind == VIDEO || s->kind == IMAGE || s->kind == DRAWING) {
             set_new(s->out, "effects", json_incref(s->effects));
         } else {
             rn_im_note(im, "only pictures can be filtered and flipped");
         }
     }
 
-    if (strcmp(s->position, "center") != 0) {
+    if (strcmp(s->position, s->kind == CAPTION ? "bottom" : "center") != 0) {
         set_string(s->out, "position", s->position);
+    }
 
+    if (strcmp(s->position, "center") != 0) {
         if (json_object_get(s->out, "rotate") != NULL
             || rn_ss_moves(&s->turn))
         {
@@ -333,6 +338,10 @@ read_look(shot *s)
     }
 
     rn_ss_finish_motion(s);
+
+    if (s->kind == CAPTION) {
+        rn_ss_caption_stands(s);
+    }
 }
 
 
@@ -349,7 +358,7 @@ rn_im_shotstack_clip(rn_importer *im, json_t *clip, rn_im_time *time,
     s.time = time;
     s.position = "center";
     s.scale = 1;
-    s.still_opacity = 1;
+    s.still_opacity = s.faint = 1;
     s.made = json_object();
     s.out = json_pack("{s:o}", "asset", s.made);
     s.effects = json_array();

@@ -10,22 +10,7 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-
-static void
-set_new(json_t *object, const char *name, json_t *value)
-{
-    (void) json_object_set_new(object, name, value);
-}
-
-
-static void
-set_string(json_t *object, const char *name, const char *s)
-{
-    set_new(object, name, json_string(s));
-}
 
 
 /* ---------------------------------------------------------------- tweens */

@@ -77,13 +77,6 @@ read_canvas(rn_importer *im, json_t *output)
 }
 
 
-static void
-set_string(json_t *object, const char *name, const char *s)
-{
-    (void) json_object_set_new(object, name, json_string(s));
-}
-
-
 static bool
 read_format(rn_importer *im, json_t *output, json_t *out)
 {

@@ -186,6 +186,99 @@ rn_im_look_at(rn_importer *im, const char *name, rn_import_facts *facts)
 }
 
 
+bool
+rn_im_ends(const char *s, const char *const *ends)
+{
+    size_t  n, k;
+
+    n = strcspn(s, "?#");
+
+    for ( /* void */ ; *ends != NULL; ends++) {
+        k = strlen(*ends);
+        if (n > k && strncasecmp(s + n - k, *ends, k) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+const char *
+rn_im_picture(rn_importer *im, json_t *src)
+{
+    rn_import_facts  f;
+
+    static const char *const drawings[] = { ".svg", NULL };
+
+    if (rn_im_look(im, src, &f) && f.kind[0] != '\0') {
+        return strcmp(f.kind, "svg") == 0 ? "svg" : "image";
+    }
+
+    return json_is_string(src)
+           && rn_im_ends(rn_im_fill(im, json_string_value(src)), drawings)
+           ? "svg" : "image";
+}
+
+
+bool
+rn_im_font(rn_importer *im, json_t *object, const char *name, json_t *font)
+{
+    size_t            i;
+    json_t           *src, *other;
+    const char       *path;
+    rn_import_facts   f;
+
+    path = rn_im_string(im, object, name);
+    src = path != NULL && path[0] != '\0' ? rn_im_src(im, name, path) : NULL;
+
+    if (src == NULL) {
+        rn_im_wrong_at(im, name, "must name a file");
+        return false;
+    }
+
+    if (font != NULL && (!rn_im_look(im, src, &f) || f.family[0] == '\0')) {
+        rn_im_note_at(im, name, "is not here, and so it is not known how the "
+                      "font is called; the text is in another one");
+        json_decref(src);
+        return false;
+    }
+
+    json_array_foreach(im->fonts, i, other) {
+        if (json_equal(json_object_get(other, "src"), src)) {
+            break;
+        }
+    }
+
+    if (i == RN_FONTS_MAX) {
+        rn_im_note_at(im, name, "is one more than the %d fonts that a "
+                      "composition may bring; it is left out", RN_FONTS_MAX);
+        json_decref(src);
+        return false;
+    }
+
+    if (font != NULL) {
+        set_string(font, "family", f.family);
+        if (strstr(f.style, "Bold") != NULL) {
+            set_string(font, "weight", "bold");
+        }
+        if (strstr(f.style, "Italic") != NULL
+            || strstr(f.style, "Oblique") != NULL)
+        {
+            set_string(font, "style", "italic");
+        }
+    }
+
+    if (i < json_array_size(im->fonts)) {
+        json_decref(src);
+    } else {
+        (void) json_array_append_new(im->fonts, json_pack("{s:o}", "src", src));
+    }
+
+    return true;
+}
+
+
 /* rgb(1, 2, 3) and rgba(1, 2, 3, 0.5) */
 
 static bool

@@ -1,29 +1,16 @@
 /*
  * Resolves the times of a composition.  Seconds are doubles only until each
  * absolute start and end is rounded to a tick; from there on all is integer.
+ * What sources have to do with it: rn_timeline_source.c.
  */
 
-#include "rn_timeline.h"
+#include "rn_timeline_parts.h"
 #include "rn_cues.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-
-#define STILL_SECONDS  5.0      /* an image, colour or text without duration */
-#define SLACK_SECONDS  0.5      /* by which a source may fall short: its last
-                                   picture is held (containers round) */
-
-typedef struct {
-    const rn_doc     *doc;
-    const rn_facts   *facts;
-    const rn_limits  *limits;
-    rn_problems      *problems;
-    rn_timeline      *tl;
-    double            end;      /* s: of the last clip that is not "end" */
-} resolver;
 
 
 int64_t
@@ -45,55 +32,8 @@ rn_sample_at(int64_t tick, rn_rational fps, int rate)
 }
 
 
-bool
-rn_facts_read(json_t *probe, const char *sha256, rn_facts *f)
-{
-    double       duration;
-    json_t      *video, *audio;
-    const char  *kind;
-
-    memset(f, 0, sizeof(*f));
-
-    kind = json_string_value(json_object_get(probe, "kind"));
-    duration = json_number_value(json_object_get(probe, "duration"));
-
-    if (kind == NULL || !isfinite(duration) || duration < 0) {
-        (void) snprintf(f->error, sizeof(f->error), "was not probed");
-        return false;
-    }
-
-    (void) snprintf(f->kind, sizeof(f->kind), "%s", kind);
-    (void) snprintf(f->sha256, sizeof(f->sha256), "%s", sha256 ? sha256 : "");
-    f->duration = duration;
-
-    video = json_object_get(probe, "video");
-    if (json_is_object(video)) {
-        f->has_video = true;
-        f->width = (int) json_integer_value(json_object_get(video, "width"));
-        f->height = (int) json_integer_value(json_object_get(video, "height"));
-        f->alpha = json_is_true(json_object_get(video, "alpha"));
-        f->letters = json_is_true(json_object_get(video, "text"));
-    }
-
-    f->lut = json_is_object(json_object_get(probe, "lut"));
-
-    audio = json_object_get(probe, "audio");
-    f->has_audio = json_is_object(audio);
-    f->channels = (int) json_integer_value(json_object_get(audio, "channels"));
-    f->copy = json_object_get(probe, "copy");
-    f->copy_sound = json_object_get(probe, "copy_sound");
-    f->cues = json_object_get(probe, "cues");
-    f->ass = json_object_get(probe, "ass");
-    f->warnings = json_object_get(probe, "warnings");
-    f->rotation = (int) json_integer_value(json_object_get(video, "rotation"));
-    f->known = true;
-
-    return true;
-}
-
-
-static double
-seconds_of(const rn_time *t, rn_rational fps)
+double
+rn_tl_seconds(const rn_time *t, rn_rational fps)
 {
     if (t->kind == RN_TIME_FRAMES) {
         return (double) t->frames * (double) fps.den / (double) fps.num;
@@ -103,8 +43,9 @@ seconds_of(const rn_time *t, rn_rational fps)
 }
 
 
-static void
-problem_at(resolver *rs, const rn_clip *c, const char *member, const char *text)
+void
+rn_tl_problem(rn_tl_resolver *rs, const rn_clip *c, const char *member,
+    const char *text)
 {
     char  pointer[160];
 
@@ -120,166 +61,7 @@ rn_keyframe_tick(const rn_place *c, const rn_keyframe *k, rn_rational fps)
         return c->end;
     }
 
-    return c->start + rn_ticks(seconds_of(&k->time, fps), fps);
-}
-
-
-/* Whether the asset is of a kind that the clip can use. */
-
-static bool
-usable(resolver *rs, const rn_clip *c, const rn_facts *f)
-{
-    char  text[400];
-
-    if (!f->known) {
-        (void) snprintf(text, sizeof(text), "%s",
-                        f->error[0] ? f->error : "is not known");
-        problem_at(rs, c, "/asset/src", text);
-        return false;
-    }
-
-    if (c->asset.type == RN_ASSET_AUDIO || c->asset.type == RN_ASSET_WAVEFORM
-        ? !f->has_audio
-        : strcmp(f->kind, rn_asset_type_name(c->asset.type)) != 0)
-    {
-        (void) snprintf(text, sizeof(text), "is %s%s, %s",
-                        strchr("aeiou", f->kind[0]) ? "an " : "a ", f->kind,
-                        c->asset.type == RN_ASSET_AUDIO
-                        || c->asset.type == RN_ASSET_WAVEFORM
-                        ? "and has no sound"
-                        : c->asset.type == RN_ASSET_IMAGE ? "not an image"
-                        : c->asset.type == RN_ASSET_SVG ? "not an svg"
-                        : c->asset.type == RN_ASSET_CAPTION
-                        ? "not a file of captions" : "not a video");
-        problem_at(rs, c, "/asset/src", text);
-        return false;
-    }
-
-    return true;
-}
-
-
-/* Whether the sources of its effects can be used. */
-
-static bool
-usable_effects(resolver *rs, const rn_clip *c)
-{
-    bool             ok;
-    char             member[40], text[400];
-    size_t           i;
-    const rn_facts  *f;
-
-    ok = true;
-
-    for (i = 0; i < c->n_effects; i++) {
-        if (c->effects[i].type != RN_EFFECT_LUT || c->effects[i].ref < 0) {
-            continue;
-        }
-
-        f = &rs->facts[c->effects[i].ref];
-
-        if (f->known && f->lut) {
-            continue;
-        }
-
-        (void) snprintf(text, sizeof(text), "%s", f->known
-                        ? "is no .cube file"
-                        : f->error[0] ? f->error : "is not known");
-        (void) snprintf(member, sizeof(member), "/effects/%zu/src", i);
-        problem_at(rs, c, member, text);
-        ok = false;
-    }
-
-    return ok;
-}
-
-
-/*
- * The length of a clip in seconds; -1 for one that lasts until the end, with
- * *avail set to what its source holds (0: without limit), -2 after a problem.
- */
-
-static double
-length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
-{
-    char         text[200];
-    double       in, out, len, natural;
-    rn_rational  fps = rs->doc->fps;
-
-    *avail = 0;
-
-    if (c->asset.words == NULL
-        && (f == NULL || c->asset.type == RN_ASSET_IMAGE
-            || c->asset.type == RN_ASSET_SVG))
-    {
-        switch (c->duration.kind) {
-        case RN_TIME_AUTO:
-            return STILL_SECONDS;
-        case RN_TIME_END:
-            return -1;
-        default:
-            return seconds_of(&c->duration, fps);
-        }
-    }
-
-    in = seconds_of(&c->in_point, fps);
-    natural = f != NULL ? f->duration : c->asset.spoken;
-    out = natural;
-
-    if (in >= natural) {
-        (void) snprintf(text, sizeof(text), "is at or behind the end of the "
-                        "source, which lasts %.3f s", natural);
-        problem_at(rs, c, "/in_point", text);
-        return -2;
-    }
-
-    if (c->out_point.kind != RN_TIME_AUTO) {
-        out = seconds_of(&c->out_point, fps);
-
-        if (out <= in) {
-            problem_at(rs, c, "/out_point", "must be behind in_point");
-            return -2;
-        }
-
-        if (out > natural + SLACK_SECONDS) {
-            (void) snprintf(text, sizeof(text), "is behind the end of the "
-                            "source, which lasts %.3f s", natural);
-            problem_at(rs, c, "/out_point", text);
-            return -2;
-        }
-    }
-
-    in /= c->speed;
-    out /= c->speed;
-    *avail = out - in;
-
-    if (c->duration.kind == RN_TIME_END) {
-        return -1;
-    }
-
-    if (c->duration.kind == RN_TIME_AUTO) {
-        return out - in;
-    }
-
-    len = seconds_of(&c->duration, fps);
-
-    if (c->asset.type == RN_ASSET_CAPTION
-        && c->out_point.kind != RN_TIME_AUTO && len > out - in)
-    {
-        return out - in;                /* nothing more is said */
-    }
-
-    if (c->asset.type != RN_ASSET_CAPTION
-        && len > out - in + SLACK_SECONDS / c->speed)
-    {
-        (void) snprintf(text, sizeof(text), "asks for %.3f s, but the source "
-                        "holds only %.3f s from its in_point%s", len, out - in,
-                        c->speed != 1 ? " at this speed" : "");
-        problem_at(rs, c, "/duration", text);
-        return -2;
-    }
-
-    return len;
+    return c->start + rn_ticks(rn_tl_seconds(&k->time, fps), fps);
 }
 
 
@@ -289,7 +71,7 @@ length_of(resolver *rs, const rn_clip *c, const rn_facts *f, double *avail)
  */
 
 static void
-place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
+place_track(rn_tl_resolver *rs, size_t t, rn_place *places, size_t *n)
 {
     size_t           i;
     double           cursor, start, len, avail, trans;
@@ -310,7 +92,7 @@ place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
             continue;
         }
 
-        trans = tr != NULL ? seconds_of(&tr->duration, fps) : 0;
+        trans = tr != NULL ? rn_tl_seconds(&tr->duration, fps) : 0;
 
         p = &places[*n];
         memset(p, 0, sizeof(*p));
@@ -320,13 +102,13 @@ place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
         p->facts = c->asset.ref >= 0 ? &rs->facts[c->asset.ref] : NULL;
 
         if (prev != NULL && prev->end < 0) {
-            problem_at(rs, c, "", "nothing can follow a clip that lasts until "
-                                  "the end");
+            rn_tl_problem(rs, c, "", "nothing can follow a clip that lasts "
+                                     "until the end");
             return;
         }
 
-        if ((p->facts != NULL && !usable(rs, c, p->facts))
-            || !usable_effects(rs, c))
+        if ((p->facts != NULL && !rn_tl_usable(rs, c, p->facts))
+            || !rn_tl_usable_effects(rs, c))
         {
             prev = NULL;
             tr = NULL;
@@ -336,17 +118,18 @@ place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
         start = cursor - trans;
 
         if (c->start.kind != RN_TIME_AUTO) {
-            start = seconds_of(&c->start, fps);
+            start = rn_tl_seconds(&c->start, fps);
 
             if (tr != NULL && prev != NULL
                 && rn_ticks(start, fps) != rn_ticks(cursor - trans, fps))
             {
-                problem_at(rs, c, "/start", "must overlap the clip before by "
-                           "the duration of the transition between them");
+                rn_tl_problem(rs, c, "/start", "must overlap the clip before "
+                              "by the duration of the transition between "
+                              "them");
             }
         }
 
-        len = length_of(rs, c, p->facts, &avail);
+        len = rn_tl_length(rs, c, p->facts, &avail);
         if (len == -2) {
             prev = NULL;
             tr = NULL;
@@ -355,14 +138,14 @@ place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
 
         p->start = rn_ticks(start > 0 ? start : 0, fps);
         p->end = len < 0 ? -1 : rn_ticks(start + len, fps);
-        p->in = rn_ticks(seconds_of(&c->in_point, fps), fps);
+        p->in = rn_ticks(rn_tl_seconds(&c->in_point, fps), fps);
 
         if (len < 0 && avail > 0) {         /* "end", of a finite source */
             p->tail = rn_ticks(start + avail, fps);
         }
 
         if (p->end >= 0 && p->end <= p->start) {
-            problem_at(rs, c, "/duration", "is shorter than one frame");
+            rn_tl_problem(rs, c, "/duration", "is shorter than one frame");
             prev = NULL;
             tr = NULL;
             continue;
@@ -372,13 +155,13 @@ place_track(resolver *rs, size_t t, rn_place *places, size_t *n)
             p->lead = prev->end - p->start;
 
             if (p->lead < 1) {
-                problem_at(rs, tr, "/duration", "is shorter than one frame");
+                rn_tl_problem(rs, tr, "/duration", "is shorter than one frame");
                 p->lead = 0;
             } else if (2 * p->lead > prev->end - prev->start
                        || (p->end >= 0 && 2 * p->lead > p->end - p->start))
             {
-                problem_at(rs, tr, "/duration", "may not exceed half of "
-                           "either clip beside it");
+                rn_tl_problem(rs, tr, "/duration", "may not exceed half of "
+                              "either clip beside it");
                 p->lead = 0;
             }
 
@@ -416,7 +199,7 @@ by_track_and_start(const void *va, const void *vb)
 /* Keys of one thing come one after another, each on a tick of its own. */
 
 static void
-check_keyframes(resolver *rs, const rn_place *p)
+check_keyframes(rn_tl_resolver *rs, const rn_place *p)
 {
     char                 member[64];
     size_t               m, i;
@@ -433,8 +216,8 @@ check_keyframes(resolver *rs, const rn_place *p)
                 (void) snprintf(member, sizeof(member),
                                 "/keyframes/%s/%zu/time",
                                 rn_move_name((rn_move) m), i);
-                problem_at(rs, p->clip, member, "must be at least a frame "
-                           "behind the keyframe before it");
+                rn_tl_problem(rs, p->clip, member, "must be at least a frame "
+                              "behind the keyframe before it");
             }
         }
     }
@@ -444,7 +227,7 @@ check_keyframes(resolver *rs, const rn_place *p)
 /* Lengths that depend on the clip's own: fades, and the end of "end". */
 
 static void
-finish_place(resolver *rs, rn_place *p)
+finish_place(rn_tl_resolver *rs, rn_place *p)
 {
     int64_t         len, limit;
     rn_rational     fps = rs->doc->fps;
@@ -460,30 +243,31 @@ finish_place(resolver *rs, rn_place *p)
         }
 
         if (p->end <= p->start) {
-            problem_at(rs, c, "/start", "is at or behind the end of the film");
+            rn_tl_problem(rs, c, "/start", "is at or behind the end of the "
+                          "film");
             p->end = p->start + 1;
 
         } else if (2 * p->lead > p->end - p->start) {
-            problem_at(rs, c - 1, "/duration", "may not exceed half of "
-                       "either clip beside it");
+            rn_tl_problem(rs, c - 1, "/duration", "may not exceed half of "
+                          "either clip beside it");
         }
     }
 
     len = p->end - p->start;
 
-    p->fade_in = rn_ticks(seconds_of(&c->fade_in, fps), fps);
-    p->fade_out = rn_ticks(seconds_of(&c->fade_out, fps), fps);
+    p->fade_in = rn_ticks(rn_tl_seconds(&c->fade_in, fps), fps);
+    p->fade_out = rn_ticks(rn_tl_seconds(&c->fade_out, fps), fps);
 
     if (p->fade_in > len) {
-        problem_at(rs, c, "/fade_in", "is longer than the clip");
+        rn_tl_problem(rs, c, "/fade_in", "is longer than the clip");
     }
 
     if (p->fade_out > len) {
-        problem_at(rs, c, "/fade_out", "is longer than the clip");
+        rn_tl_problem(rs, c, "/fade_out", "is longer than the clip");
     }
 
     p->show_in = p->show_out = 0;
-    limit = rn_ticks(seconds_of(&c->show_duration, fps), fps);
+    limit = rn_ticks(rn_tl_seconds(&c->show_duration, fps), fps);
 
     if (limit > len / 2) {
         limit = len / 2;
@@ -502,7 +286,7 @@ finish_place(resolver *rs, rn_place *p)
 
 
 static void
-find_poster(resolver *rs)
+find_poster(rn_tl_resolver *rs)
 {
     rn_rational     fps = rs->doc->fps;
     rn_timeline    *tl = rs->tl;
@@ -516,7 +300,7 @@ find_poster(resolver *rs)
         return;
     }
 
-    tl->poster = rn_ticks(seconds_of(at, fps), fps);
+    tl->poster = rn_ticks(rn_tl_seconds(at, fps), fps);
 
     if (tl->poster >= tl->frames) {
         rn_problem_add(rs->problems, "/poster/time", "is behind the film's "
@@ -533,7 +317,7 @@ rn_timeline_resolve(const rn_doc *doc, const rn_facts *facts,
 {
     char       text[120];
     size_t     i, before;
-    resolver   rs;
+    rn_tl_resolver   rs;
     rn_place  *p, *q;
 
     memset(out, 0, sizeof(*out));
@@ -590,7 +374,7 @@ rn_timeline_resolve(const rn_doc *doc, const rn_facts *facts,
                             "by %.3f s; clips of one track may not overlap",
                             (double) (p->end - q->start) * doc->fps.den
                             / doc->fps.num);
-            problem_at(&rs, q->clip, "/start", text);
+            rn_tl_problem(&rs, q->clip, "/start", text);
         }
     }
 
@@ -620,6 +404,7 @@ rn_timeline_free(rn_timeline *tl)
         free(tl->cue_texts[i]);
     }
 
+    free(tl->captions);
     free(tl->lines);
     free(tl->cues);
     free(tl->cue_texts);

@@ -57,6 +57,9 @@ typedef struct {
 typedef struct {
     rn_place        *places;            /* by track, then by start */
     size_t           n;
+    rn_place        *captions;          /* where they lie as wholes; only
+                                           those of ASS are places, too */
+    size_t           n_captions;
     rn_line         *lines;             /* of all captions, by time */
     size_t           n_lines;
     rn_clip         *cues;              /* texts that captions became */

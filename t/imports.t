@@ -20,7 +20,7 @@ use JSON::PP;
 use List::Util qw(max sum);
 use Test::More;
 
-use Render::Test qw(make_media);
+use Render::Test qw(check_contract make_media);
 
 my $top   = abs_path(dirname(__FILE__) . '/..');
 my $build = $ENV{RENDER_BUILD} // "$top/build";
@@ -68,12 +68,22 @@ for my $name (sort keys %media) {
 }
 symlink $_, "$dir/" . s{.*/}{}r or die $! for glob "$top/t/imports/*";
 
+# a font by a family that it has, as an own file; a drawing; captions
+my ($font) = `fc-match -f '%{file}' 'DejaVu Serif:bold'`;
+my ($family) = `fc-match -f '%{family}' 'DejaVu Serif:bold'` =~ /^([^,]+)/;
+symlink $font, "$dir/own.ttf" or die $!;
+spew("$dir/disc.svg",
+    q(<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20" fill="#00a000"/></svg>));
+spew("$dir/words.srt", "1\n00:00:00,000 --> 00:00:01,500\nHHHH\n\n2\n00:00:02,000 --> 00:00:03,000\nHHHH\n");
+
 # what number N of numbers.mp4 looks like
 sub number { my ($n) = @_; my $grey = (2 * $n) * 255 / 219; return [$grey, $grey, $grey] }
 
 my ($RED, $BLUE, $GREEN, $BLACK, $WHITE) = ([254, 0, 0], [0, 0, 254], [0, 160, 0], [0, 0, 0], [255, 255, 255]);
 
 # ---------------------------------------------------------------- films
+
+my %made;                        # compositions by name, to be held against their schema in the end
 
 # film($file, [notes]): imported with these notes and no others, rendered; { w, h, fps, frames => [raw RGB], file }
 sub film {
@@ -82,7 +92,7 @@ sub film {
     is $r->{code}, 0, "$file: imported" or diag $r->{err};
     is_deeply [sort map { s/^\Q$file\E: //r } split /\n/, $r->{err}], [sort @notes], "$file: what is lost";
 
-    my $document = $json->decode(slurp("$dir/$file.json"));
+    my $document = $made{$file} = $json->decode(slurp("$dir/$file.json"));
     my $many = @{ $document->{outputs} // [] } > 1;
     my $out = $many ? "$file.films" : "$file.mp4";
     $r = run('compose', "$file.json", '-o', $out);
@@ -199,7 +209,8 @@ sub letters {
 # ---------------------------------------------------------------- editly
 
 {
-    my $f = film('editly-pip.json5', '/defaults/layer/fontPath: fonts are those of the machine that renders',
+    my $f = film('editly-pip.json5', '/defaults/layer/fontPath: is not here, and so it is not known how'
+        . ' the font is called; the text is in another one',
         '/clips/0/layers/0: "rainbow-colors" cannot be drawn; one colour fills the canvas');
     lasts($f, 2);
     shows($f, 1, 240, 40, number(40), 'twice as fast as it is, to fill the clip');
@@ -348,8 +359,10 @@ sub imported {
     my ($document) = @_;
     spew("$dir/row.json", $json->encode($document));
     my $got = run('import', 'row.json');
-    is $got->{code}, 0, 'a row of docs/importing.md' or diag $got->{err};
-    return { notes => [$got->{err} =~ /^row\.json: (\S*): /mg], doc => $got->{code} ? {} : $json->decode($got->{out}) };
+    is $got->{code}, 0, 'imported' or diag $got->{err};
+    my $doc = $got->{code} ? {} : $json->decode($got->{out});
+    $made{ 'number ' . keys %made } = $doc;
+    return { notes => [$got->{err} =~ /^row\.json: (\S*): /mg], doc => $doc };
 }
 
 sub shot {
@@ -379,6 +392,244 @@ for my $row (table('transition')) {
 for my $name (qw(reveal wipeLeft shuffleTopLeft)) {
     is_deeply imported(shot(transition => { in => $name }))->{notes}, ['/timeline/tracks/0/clips/0/transition/in'],
         "$name is named";
+}
+
+# ---------------------------------------------------------------- captions, drawings, fonts, outlines
+
+# shot_of([clips], ...): an edit of 320 x 180 with these tracks, the first on top
+sub shot_of {
+    my (@tracks) = @_;
+    return { output => { format => 'mp4', size => { width => 320, height => 180 }, fps => 20 },
+        timeline => { tracks => [map { { clips => $_ } } @tracks] } };
+}
+
+# px of such a colour in a part of a picture
+sub count {
+    my ($film, $time, $color, $x0, $y0, $x1, $y1) = @_;
+    my $n = 0;
+    for my $y ($y0 .. $y1 - 1) {
+        for my $x ($x0 .. $x1 - 1) {
+            my $have = px($film, $time, $x, $y);
+            $n++ if max(map { abs $have->[$_] - $color->[$_] } 0 .. 2) < 40;
+        }
+    }
+    return $n;
+}
+
+my $DISC = q(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 30"><rect width="60" height="30" fill="#fe0000"/></svg>);
+
+{
+    my $edit = shot_of(
+        [{ asset => { type => 'caption', src => 'words.srt', trim => 0.5, font => { family => $family, size => 30, opacity => 1,
+            color => '#ffffff' }, background => { color => '#0000fe', opacity => 1 } }, start => 0.5, length => 'auto' }],
+        [{ asset => { type => 'rich-caption', words => [{ text => 'HHH', start => 0, end => 1000, confidence => 0.9 },
+            { text => 'HHH', start => 900, end => 2000 }], font => { size => 24, weight => 700 },
+            stroke => { width => 2, color => '#000000' }, align => { vertical => 'top' },
+            active => { font => { color => '#00a000' } }, animation => { style => 'karaoke' } }, start => 0, length => 'end' }],
+        [{ asset => { type => 'svg', src => $DISC, opacity => 0.5 }, start => 0, length => 4, opacity => 0.5,
+            position => 'left' }],
+        [{ asset => { type => 'image', src => 'disc.svg' }, start => 0, length => 4, fit => 'none', position => 'right' }],
+        [{ asset => { type => 'text', text => 'HH', font => { size => 40, color => '#ffffff' },
+            stroke => { color => '#fe0000', width => 4 } }, start => 0, length => 4 }],
+        [{ asset => { type => 'shape', shape => 'rectangle', rectangle => { width => 320, height => 180 },
+            fill => { color => '#404040' } }, start => 0, length => 4 }]);
+    $edit->{timeline}{fonts} = [{ src => 'own.ttf' }];
+    spew("$dir/grammar.json", $json->encode($edit));
+
+    my $f = film('grammar.json');
+    my ($shape, $text, $image, $svg, $words, $file) = map { $_->{clips}[0] } @{ $f->{document}{timeline}{tracks} };
+    is_deeply $f->{document}{timeline}{fonts}, [{ src => 'own.ttf' }], 'brings its font';
+    is_deeply $file, { asset => { type => 'caption', src => 'words.srt', font => { family => $family, size => 30,
+        color => '#ffffffff' }, background => '#0000feff', stroke => { width => 0 } }, start => 0.5, in_point => 0.5,
+        duration => 'auto', width => 288 }, 'a caption of a file, at its place below';
+    is_deeply $words, { asset => { type => 'caption', words => [{ text => 'HHH', start => 0, end => 1 },
+        { text => 'HHH', start => 1, end => 2 }], font => { size => 24, color => '#ffffffff', weight => 'bold' },
+        stroke => { color => '#000000ff', width => 2 }, highlight => '#00a000ff' }, start => 0, duration => 'end', width => 288,
+        position => 'top' }, 'one of words, none at once';
+    is_deeply $svg, { asset => { type => 'svg', svg => $DISC }, start => 0, duration => 4, fit => 'fill', width => 60,
+        height => 30, position => 'left', opacity => 0.25 }, 'a drawing, as large as it says';
+    is_deeply [@$image{qw(asset fit width height)}], [{ type => 'svg', src => 'disc.svg' }, 'fill', 40, 20], 'one of a file';
+    is_deeply $text->{asset}{stroke}, { color => '#fe0000ff', width => 4 }, 'letters have their outline';
+
+    lasts($f, 4);
+    my ($grey, $blue) = ([64, 64, 64], [0, 0, 254]);
+    is count($f, 0.2, $blue, 40, 90, 280, 180), 0, 'a caption is not there before its clip';
+    cmp_ok count($f, 1, $blue, 40, 120, 280, 180), '>', 500, 'has its background';
+    cmp_ok count($f, 1, $WHITE, 40, 120, 280, 180), '>', 100, 'and letters';
+    is count($f, 1.6, $blue, 40, 90, 280, 180), 0, 'is gone with its first line, trimmed';
+    cmp_ok count($f, 2.5, $blue, 40, 120, 280, 180), '>', 500, 'shows the second one';
+    cmp_ok count($f, 0.5, $GREEN, 80, 0, 160, 60), '>', 40, 'the word that is heard is green';
+    is count($f, 0.5, $GREEN, 160, 0, 240, 60), 0, 'and no other';
+    cmp_ok count($f, 1.5, $GREEN, 160, 0, 240, 60), '>', 40, 'then the next';
+    shows($f, 1, 30, 90, [64 + (254 - 64) / 4, 48, 48], 'half of a half of a drawing', 10);
+    shows($f, 1, 30, 110, $grey, 'and no more than that');
+    shows($f, 1, 300, 90, $GREEN, 'the other drawing');
+    shows($f, 1, 275, 90, $grey, 'in its own size');
+    cmp_ok count($f, 3.5, $RED, 100, 60, 220, 120), '>', 200, 'an outline';
+}
+
+# what there is not is named, at its place
+my $ASSET = '/timeline/tracks/0/clips/0/asset';
+for my $row (
+    [{ type => 'caption', src => 'alias://speech' }, '/src'],
+    [{ type => 'rich-caption', src => 'https://a.example/talk.mp4?x=1' }, '/src'],
+    [{ type => 'rich-caption', src => 'https://a.example/talk.ttml' }, '/src'],
+    [{ type => 'svg', src => '<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>' }, '/src'],
+    [{ type => 'svg', src => '<svg xmlns="http://www.w3.org/2000/svg">' . ' ' x 65536 . '</svg>' }, '/src'],
+    )
+{
+    my $edit = shot_of([{ asset => $row->[0], start => 0, length => 2 }], [shot()->{timeline}{tracks}[0]{clips}[0]]);
+    my $got = imported($edit);
+    is_deeply $got->{notes}, ["$ASSET$row->[1]"], "$row->[0]{type} of " . substr($row->[0]{src}, 0, 60) . ': named';
+    is scalar @{ $got->{doc}{timeline}{tracks} }, 1, 'and left out';
+}
+
+for my $row (
+    [{ asset => { speed => 2 } }, 'asset/speed'],
+    [{ asset => { active => { font => { color => '#ffffff' } } } }, 'asset/active'],
+    [{ asset => { animation => { style => 'pop' } } }, 'asset/animation'],
+    [{ asset => { shadow => { blur => 2 } } }, 'asset/shadow'],
+    [{ asset => { padding => 4 } }, 'asset/padding'],
+    [{ asset => { border => { width => 4 } } }, 'asset/border'],
+    [{ asset => { style => { textTransform => 'uppercase' } } }, 'asset/style/textTransform'],
+    [{ asset => { background => { color => '#000000', borderRadius => 4 } } }, 'asset/background/borderRadius'],
+    [{ asset => { font => { weight => 900 } } }, 'asset/font/weight'],
+    [{ transition => { in => 'fade' } }, 'transition'],
+    [{ opacity => [{ from => 0, to => 1, start => 0, length => 1 }] }, ''],
+    [{ fit => 'crop' }, 'fit'],
+    )
+{
+    my ($change, $at) = @$row;
+    my $clip = { start => 0, length => 3, %$change, asset => { type => 'rich-caption', src => 'words.srt',
+        %{ $change->{asset} // {} } } };
+    my $got = imported(shot_of([$clip], [shot()->{timeline}{tracks}[0]{clips}[0]]));
+    is_deeply $got->{notes}, ['/timeline/tracks/0/clips/0' . ($at eq '' ? '' : "/$at")], "of captions, $at is named";
+    is $got->{doc}{timeline}{tracks}[1]{clips}[0]{asset}{type}, 'caption', 'and the caption is there';
+}
+
+# captions lie where their box does
+for my $row (
+    [{}, 'bottom', undef],
+    [{ position => 'top', height => 90 }, 'bottom', { x => '0%', y => '-50%' }],
+    [{ position => 'left', width => 160 }, 'bottom', { x => '-25%', y => '0%' }],
+    [{ scale => 0.5 }, 'bottom', { x => '0%', y => '-25%' }],
+    [{ asset => { margin => { top => 0.25, left => 0.1 } } }, 'top', { x => '5%', y => '20%' }],
+    [{ asset => { align => { vertical => 'middle', horizontal => 'right' } } }, 'right', undef],
+    )
+{
+    my ($change, $position, $offset) = @$row;
+    my $got = imported(shot_of([{ start => 0, length => 3, %$change, asset => { type => 'caption', src => 'words.srt',
+        %{ $change->{asset} // {} } } }]));
+    my $clip = $got->{doc}{timeline}{tracks}[0]{clips}[0];
+    is_deeply [$clip->{position} // 'bottom', $clip->{offset}], [$position, $offset], 'the place of ' . $json->encode($change);
+    is_deeply $got->{notes}, [], 'loses nothing';
+    is $clip->{asset}{font}{size}, $change->{scale} ? 16 : 32, 'and the size of its letters';
+}
+
+{
+    my $edit = shot();
+    $edit->{timeline}{fonts} = [map { { src => "https://a.example/$_.ttf" } } 1 .. 17];
+    my $got = imported($edit);
+    is_deeply $got->{notes}, ['/timeline/fonts/16/src'], 'more fonts than there may be are named';
+    is_deeply $got->{doc}{timeline}{fonts}, [@{ $edit->{timeline}{fonts} }[0 .. 15]], 'the others are there';
+    is $got->{doc}{timeline}{tracks}[0]{clips}[0]{asset}{type}, 'image', 'as is all else';
+}
+
+{
+    spew("$dir/fills.json5", $json->encode({ outPath => 'a.mp4', width => 160, height => 90, fps => 20,
+        defaults => { transition => undef, layer => { fontPath => './own.ttf' } }, clips => [
+        { duration => 2, layers => [{ type => 'radial-gradient', colors => ['#fe0000', '#0000fe'] }] },
+        { duration => 2, layers => [{ type => 'linear-gradient', colors => ['#fe0000', '#0000fe'] },
+            { type => 'image-overlay', path => './disc.svg', width => 0.25, position => 'center' },
+            { type => 'title', text => 'H', fontPath => './none.ttf', zoomDirection => undef, position => 'top' }] },
+        { duration => 1, layers => [{ type => 'fill-color', color => '#000' }, { type => 'title', text => 'H' }] }] }));
+    my $f = film('fills.json5', '/clips/1/layers/2/fontPath: is not here, and so it is not known how the font is called; the'
+        . ' text is in another one');
+    my @clips = map { @{ $_->{clips} } } @{ $f->{document}{timeline}{tracks} };
+    my @fonts = map { $_->{asset}{font} } grep { $_->{asset}{type} eq 'text' } @clips;
+    is_deeply [map { $_->{family} } sort { ($a->{family} // '') cmp ($b->{family} // '') } @fonts], [undef, $family],
+        'a text in its own font';
+    is_deeply [map { $_->{weight} } grep { $_->{family} } @fonts], ['bold'], 'as bold as that is';
+    is_deeply $f->{document}{timeline}{fonts}, [{ src => 'own.ttf' }], 'which it brings';
+
+    lasts($f, 5);
+    my $mix = sub { my ($k) = @_; return [254 * (1 - $k), 0, 254 * $k] };
+    shows($f, 0, 80, 45, $RED, 'the middle of a radial gradient', 14);
+    shows($f, 0, 128, 45, $mix->(0.5), 'half of the way out', 8);
+    shows($f, 1.95, 128, 45, $mix->(0.25), 'it grows to twice its size', 10);
+    shows($f, 2, 2, 2, $mix->(0.5), 'a linear gradient, of which a half is to be seen', 10);
+    shows($f, 2, 120, 80, $BLUE, 'ends in the middle', 10);
+    shows($f, 2, 80, 45, $GREEN, 'a drawing in it');
+    my ($then, $now) = map { px($f, $_, 10, 85)->[0] } 2, 3.95;
+    cmp_ok abs($then - $now), '>', 40, 'it turns';
+}
+
+{
+    my $clip = sub {
+        my ($url, $length) = @_;
+        my $range = { start_time => { rate => 20, value => 0 }, duration => { rate => 20, value => $length } };
+        return { OTIO_SCHEMA => 'Clip.1', source_range => $range,
+            media_reference => { OTIO_SCHEMA => 'ExternalReference.1', target_url => $url } };
+    };
+    my $cut = { OTIO_SCHEMA => 'Transition.1', transition_type => 'SMPTE_Dissolve', map { $_ => { rate => 20, value => 4 } }
+        qw(in_offset out_offset) };
+    my $gap = { %{ $clip->('', 10) }, OTIO_SCHEMA => 'Gap.1' };
+    delete $gap->{media_reference};
+    my $document = { OTIO_SCHEMA => 'Timeline.1', tracks => { OTIO_SCHEMA => 'Stack.1', children => [
+        { OTIO_SCHEMA => 'Track.1', kind => 'Video', children => [$clip->('disc.svg', 60)] },
+        { OTIO_SCHEMA => 'Track.1', kind => 'Video', children => [$gap, $cut, $clip->('words.srt', 20), $cut,
+            $clip->('words.srt', 20)] }] } };
+    spew("$dir/kinds.otio", $json->encode($document));
+    my $f = film('kinds.otio', '/tracks/children/1/children/1: is left out: captions come and go at once',
+        '/tracks/children/1/children/3: is left out: captions come and go at once');
+    my ($below, $above) = map { $_->{clips} } @{ $f->{document}{timeline}{tracks} };
+    is_deeply $below->[0], { asset => { type => 'svg', src => 'disc.svg' }, duration => 3, fit => 'contain' }, 'a drawing';
+    is_deeply $above->[0], { asset => { type => 'caption', src => 'words.srt' }, start => 0.5, duration => 1 }, 'captions';
+    shows($f, 1, 640, 200, $GREEN, 'the drawing');
+    is letters($f, 0.3, 340, 600, 940, 700), 0, 'before the captions';
+    cmp_ok letters($f, 1, 340, 600, 940, 700), '>', 100, 'and they';
+}
+
+{
+    my $film = { version => 1, timeline => { width => 320, height => 180, fps => 20, safe_area => '3%',
+        fonts => [{ src => 'own.ttf' }], tracks => [
+        { clips => [{ asset => { type => 'svg', src => 'disc.svg' }, duration => 4, radius => 4 }] },
+        { clips => [{ asset => { type => 'waveform', src => 'tone.wav', style => 'line' }, in_point => 1, speed => 2,
+            duration => 2 },
+            { asset => { type => 'text', text => 'x', stroke => { width => 2 } }, duration => 1 }] },
+        { clips => [{ asset => { type => 'caption', src => 'words.srt', language => 'en' }, start => 0.5, duration => 2 },
+            { asset => { type => 'caption', highlight => '#ff0000', words => [{ text => 'a', start => 0, end => 0.5 }] },
+            start => 3, duration => 1 }] },
+        { clips => [{ asset => { type => 'caption', src => 'words.srt', burn => JSON::PP::false }, in_point => 1,
+            duration => 2 }] },
+        ] }, outputs => [{ name => 'final', format => 'mp4' }, { name => 'en', format => 'vtt' }] };
+    spew("$dir/all.json", $json->encode($film));
+    my $r = run('export', 'all.json', '-o', 'all.otio');
+    is "$r->{code} $r->{err}", '0 ', 'captions, drawings and fonts go out';
+    my $otio = $json->decode(slurp("$dir/all.otio"));
+    is_deeply [map { [map { $_->{OTIO_SCHEMA} } @{ $_->{children} }] } @{ $otio->{tracks}{children} }],
+        [['Clip.2'], ['Clip.2', 'Clip.2'], ['Gap.1', 'Clip.2', 'Gap.1', 'Clip.2'], ['Clip.2']], 'each as one clip';
+    $r = run('import', 'all.otio', '-o', 'all-back.json');
+    is "$r->{code} $r->{err}", '0 ', 'and back';
+    is run('plan', 'all-back.json')->{out}, run('plan', 'all.json')->{out}, 'as the same film';
+
+    # one that was moved keeps all else that it has
+    $otio->{tracks}{children}[2]{children}[0]{source_range}{duration}{value} = 15;
+    $otio->{tracks}{children}[1]{children}[0]{source_range}{duration}{value} = 30;
+    spew("$dir/all.otio", $json->encode($otio));
+    run('import', 'all.otio', '-o', 'all-back.json');
+    my $tracks = ($made{moved} = $json->decode(slurp("$dir/all-back.json")))->{timeline}{tracks};
+    is_deeply $tracks->[2]{clips}[0], { %{ $film->{timeline}{tracks}[2]{clips}[0] }, start => 0.75 }, 'a caption that was moved';
+    is_deeply $tracks->[1]{clips}[0], { %{ $film->{timeline}{tracks}[1]{clips}[0] }, duration => 1.5 },
+        'a waveform that was cut';
+
+    # none of it is here: what has a length of its own by what it is needs no source
+    spew("$dir/away.json", $json->encode({ timeline => { tracks => [
+        { clips => [{ asset => { type => 'svg', src => 'away.svg' }, effects => [{ type => 'lut', src => 'away.cube' }] }] },
+        { clips => [{ asset => { type => 'waveform', src => 'away.wav' }, duration => 1 }] },
+        { clips => [{ asset => { type => 'caption', src => 'away.srt' } }] }] } }));
+    $r = run('export', 'away.json');
+    is "$r->{code} $r->{err}", '0 ', 'sources that are elsewhere';
 }
 
 # ---------------------------------------------------------------- the command
@@ -419,5 +670,13 @@ like run('export', 'own.json')->{err}, qr{/timeline/tracks/0/clips/0: lasts as l
 spew("$dir/own.json",
     '{"version":1,"timeline":{"tracks":[{"clips":[{"asset":{"type":"video","src":"none.mp4"},"duration":2}]}]}}');
 is run('export', 'own.json')->{code}, 0, 'and else not needed';
+
+# ---------------------------------------------------------------- the schema
+
+spew("$dir/made.json", $json->encode(\%made));
+my ($status, $out, $err) = check_contract('--documents', "$dir/made.json");
+my $wrong = eval { $json->decode($out) } // diag $err;
+is_deeply { map { $_ => $wrong->{$_} } grep { !$wrong->{$_} || @{ $wrong->{$_} } } keys %made }, {},
+    keys(%made) . ' compositions that were made are as the schema has them';
 
 done_testing;

@@ -65,6 +65,11 @@ look(void *opaque, const char *src, rn_import_facts *facts)
     facts->duration = f.duration;
     facts->width = f.width;
     facts->height = f.height;
+    (void) snprintf(facts->kind, sizeof(facts->kind), "%s", f.kind);
+    (void) snprintf(facts->family, sizeof(facts->family), "%s",
+                    json_string_value(json_object_get(probe, "family")) ?: "");
+    (void) snprintf(facts->style, sizeof(facts->style), "%s",
+                    json_string_value(json_object_get(probe, "style")) ?: "");
 
     return true;
 }
@@ -236,9 +241,10 @@ cmd_import(int argc, char **argv)
 static rn_facts *
 facts_of(library *lib, const rn_doc *doc)
 {
-    size_t     i;
-    json_t    *probe;
-    rn_facts  *facts;
+    size_t         i;
+    json_t        *probe;
+    rn_facts      *facts;
+    rn_asset_type  type;
 
     facts = calloc(doc->n_refs + 1, sizeof(rn_facts));
 
@@ -247,10 +253,14 @@ facts_of(library *lib, const rn_doc *doc)
 
         if (probe == NULL || !rn_facts_read(probe, NULL, &facts[i])) {
             memset(&facts[i], 0, sizeof(rn_facts));
+            type = doc->refs[i].type;
             facts[i].known = true;
-            facts[i].has_video = doc->refs[i].type != RN_ASSET_AUDIO;
-            facts[i].has_audio = doc->refs[i].type == RN_ASSET_AUDIO;
-            facts[i].duration = doc->refs[i].type == RN_ASSET_IMAGE ? 0 : 1e6;
+            facts[i].has_audio = type == RN_ASSET_AUDIO
+                                 || type == RN_ASSET_WAVEFORM;
+            facts[i].has_video = !facts[i].has_audio;
+            facts[i].lut = type == RN_ASSET_LUT;
+            facts[i].duration = type == RN_ASSET_IMAGE || type == RN_ASSET_SVG
+                                ? 0 : 1e6;
             (void) snprintf(facts[i].kind, sizeof(facts[i].kind), "%s",
                             rn_asset_type_name(doc->refs[i].type));
         }
@@ -274,6 +284,7 @@ check_lengths(library *lib, const rn_doc *doc, rn_problems *problems)
 
             if (!c->transition && c->asset.src != NULL
                 && c->asset.type != RN_ASSET_IMAGE
+                && c->asset.type != RN_ASSET_SVG
                 && c->duration.kind == RN_TIME_AUTO
                 && c->out_point.kind == RN_TIME_AUTO
                 && probe_of(lib, c->asset.src) == NULL)

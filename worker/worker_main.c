@@ -1,24 +1,23 @@
 /*
  * render-worker: the supervisor.  One loop over bells, children, mover and
  * clock; it claims while slots are free, renews its lease, and keeps house when
- * it is the janitor.  It links no media code that it runs itself.
+ * it is the janitor: rw_duty.c.  It links no media code that it runs itself.
  */
 
 #include "rn_encode.h"
 #include "rn_id.h"
 #include "rn_log.h"
 #include "rn_version.h"
+#include "rw_duty.h"
 #include "rw_encoder.h"
 #include "rw_fetch.h"
 #include "rw_mover.h"
 #include "rw_proto.h"
-#include "rw_run.h"
 #include "rw_sandbox.h"
 #include "rw_setting.h"
 #include "rw_zygote.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,206 +30,9 @@
 #include <unistd.h>
 
 
-#define VERSION       RN_VERSION
 #define ALIVE_EVERY   0.5               /* s: a cancel is heard within this */
 #define JANITOR_EVERY 1.0
-#define SWEEP_EVERY   10.0
 #define GOODBYE       2.0               /* s for killed children to be gone */
-#define LEASE         5.0               /* s, as render.lease() in SQL */
-#define CLAIM_EVERY   5.0               /* s: without any bell */
-#define CLASSES       "{json2video,publish}"
-#define WAITING       "{image2json}"    /* who waits for others: fetches */
-
-
-typedef struct {
-    rw_worker  w;
-    bool       draining, quiet, now;    /* now: a second SIGTERM */
-    bool       claim;                   /* look for work in this round */
-    bool       janitor;
-    double     drain_until, alive_at, janitor_at, claim_at, sweep_at;
-    pid_t      mover_pid, zygote_pid;
-} supervisor;
-
-
-static json_t *
-running(rw_worker *w)
-{
-    json_t  *list;
-    rw_run  *r;
-
-    list = json_array();
-
-    for (r = w->runs; r != NULL; r = r->next) {
-        if (!r->stopped) {
-            (void) json_array_append_new(list, json_pack("{s:s, s:I}", "task",
-                                         r->task, "fence", r->fence));
-        }
-    }
-
-    return list;
-}
-
-
-static void
-stay_alive(supervisor *s)
-{
-    char         host[64], *info, *list;
-    size_t       i;
-    json_t      *j, *stop, *x;
-    rw_run      *r;
-    rw_worker   *w = &s->w;
-    const char  *args[3];
-
-    (void) gethostname(host, sizeof(host));
-    host[sizeof(host) - 1] = '\0';
-
-    j = json_pack("{s:s, s:i, s:[s, s, s], s:i, s:s, s:b}", "host", host,
-                  "engine", RN_ENGINE, "classes", "image2json", "json2video",
-                  "publish", "slots", w->slots, "version", VERSION,
-                  "draining", s->draining || s->quiet);
-    info = json_dumps(j, JSON_COMPACT);
-    json_decref(j);
-
-    j = running(w);
-    list = json_dumps(j, JSON_COMPACT);
-    json_decref(j);
-
-    args[0] = w->id;
-    args[1] = info;
-    args[2] = list;
-
-    stop = rw_db_call(&w->db, "SELECT render_work.alive($1::uuid, $2::jsonb, "
-                      "$3::jsonb)", 3, args);
-    free(info);
-    free(list);
-
-    json_array_foreach(stop, i, x) {
-        for (r = w->runs; r != NULL; r = r->next) {
-            if (!r->stopped && strcmp(r->task, json_string_value(x) ?: "") == 0)
-            {
-                rn_log(RN_LOG_INFO, "task %s: cancelled, or no longer ours",
-                       r->task);
-                rw_run_stop(w, r);
-            }
-        }
-    }
-
-    json_decref(stop);
-}
-
-
-/* Slots for what uses the processor. */
-
-static int
-free_slots(rw_worker *w)
-{
-    return w->slots - (int) (w->n_runs - w->n_fetches);
-}
-
-
-static void
-claim_some(rw_worker *w, const char *classes, int slots)
-{
-    char         n[16], engine[16];
-    size_t       i;
-    json_t      *list, *order;
-    const char  *args[4];
-
-    if (slots <= 0) {
-        return;
-    }
-
-    (void) snprintf(n, sizeof(n), "%d", slots);
-    (void) snprintf(engine, sizeof(engine), "%d", RN_ENGINE);
-    args[0] = w->id;
-    args[1] = engine;
-    args[2] = classes;
-    args[3] = n;
-
-    list = rw_db_call(&w->db, "SELECT render_work.claim($1::uuid, $2::int, "
-                      "$3::text[], $4::int)", 4, args);
-
-    json_array_foreach(list, i, order) {
-        rw_bell_effects(&w->bell, json_object_get(order, "effects"), NULL, 0);
-        (void) rw_run_begin(w, json_incref(order));
-    }
-
-    json_decref(list);
-}
-
-
-static void
-claim(supervisor *s)
-{
-    rw_worker  *w = &s->w;
-
-    s->claim = false;
-    s->claim_at = rw_now() + CLAIM_EVERY;
-
-    if (s->draining || s->quiet) {
-        return;
-    }
-
-    claim_some(w, CLASSES, free_slots(w));
-    claim_some(w, WAITING, w->fetch_slots - (int) w->n_fetches);
-}
-
-
-static void
-keep_house(supervisor *s)
-{
-    bool         before;
-    json_t      *j, *keys;
-    rw_worker   *w = &s->w;
-    const char  *args[1];
-
-    before = s->janitor;
-    args[0] = w->id;
-    j = rw_db_call(&w->db, "SELECT to_jsonb(render_work.elect($1::uuid))", 1,
-                   args);
-    s->janitor = json_is_true(j);
-    json_decref(j);
-
-    if (!s->janitor) {
-        return;
-    }
-
-    if (!before) {
-        rn_log(RN_LOG_INFO, "this worker is the janitor now");
-    }
-
-    /* after an outage everyone gets a lease's time to say that he lives */
-
-    args[0] = rw_now() - w->db.since > LEASE + 1 ? "true" : "false";
-
-    j = rw_db_call(&w->db, "SELECT render_work.janitor($1::boolean)", 1, args);
-    if (j == NULL) {
-        return;
-    }
-
-    rw_bell_effects(&w->bell, json_object_get(j, "effects"), NULL, 0);
-
-    keys = json_object_get(j, "delete");
-    if (json_array_size(keys) != 0) {
-        (void) rw_send(w->mover, json_pack("{s:s, s:O}", "op", "clean", "keys",
-                                           keys), NULL, 0);
-    }
-
-    if (rw_now() >= s->sweep_at) {
-        s->sweep_at = rw_now() + SWEEP_EVERY;
-        (void) rw_send(w->mover, json_pack("{s:s}", "op", "sweep"), NULL, 0);
-    }
-
-    /* bells for a worker that Redis does not reach: itself */
-
-    if (w->bell.cmd == NULL && json_array_size(json_object_get(
-            json_object_get(j, "effects"), "bells")) > 0)
-    {
-        s->claim = true;
-    }
-
-    json_decref(j);
-}
 
 
 static void
@@ -260,7 +62,7 @@ from_mover(rw_worker *w, json_t *msg, int fd)
 
 
 static void
-take_message(supervisor *s, int sock, void (*handle)(rw_worker *, json_t *,
+take_message(rw_supervisor *s, int sock, void (*handle)(rw_worker *, json_t *,
     int))
 {
     int      fds[RW_FDS_MAX];
@@ -281,7 +83,7 @@ take_message(supervisor *s, int sock, void (*handle)(rw_worker *, json_t *,
 
 
 static void
-take_signals(supervisor *s, int sfd)
+take_signals(rw_supervisor *s, int sfd)
 {
     struct signalfd_siginfo  info;
 
@@ -312,27 +114,7 @@ take_signals(supervisor *s, int sfd)
 
 
 static void
-stop_all(supervisor *s)
-{
-    rw_run      *r;
-    json_t      *j;
-    rw_worker   *w = &s->w;
-    const char  *args[1];
-
-    for (r = w->runs; r != NULL; r = r->next) {
-        rn_log(RN_LOG_INFO, "task %s: handed back", r->task);
-        rw_run_stop(w, r);
-    }
-
-    args[0] = w->id;
-    j = rw_db_call(&w->db, "SELECT render_work.leave($1::uuid)", 1, args);
-    rw_bell_effects(&w->bell, j, NULL, 0);
-    json_decref(j);
-}
-
-
-static void
-round_of_loop(supervisor *s, int sfd)
+round_of_loop(rw_supervisor *s, int sfd)
 {
     int             timeout;
     size_t          i, n;
@@ -350,7 +132,7 @@ round_of_loop(supervisor *s, int sfd)
     p[0].fd = sfd;
     p[1].fd = w->mover;
     p[2].fd = w->zygote;
-    p[3].fd = free_slots(w) > 0 && !s->draining && !s->quiet
+    p[3].fd = rw_duty_free(w) > 0 && !s->draining && !s->quiet
               ? rw_bell_fd(&w->bell) : -1;
 
     n = 4;
@@ -404,12 +186,12 @@ round_of_loop(supervisor *s, int sfd)
 /* What is handed back is not left half written: its files go with it. */
 
 static void
-hand_back(supervisor *s, int sfd)
+hand_back(rw_supervisor *s, int sfd)
 {
     double      until;
     rw_worker  *w = &s->w;
 
-    stop_all(s);
+    rw_duty_leave(s);
 
     until = rw_now() + GOODBYE;
     rw_run_settle(w);
@@ -423,7 +205,7 @@ hand_back(supervisor *s, int sfd)
 
 
 static void
-work(supervisor *s, int sfd)
+work(rw_supervisor *s, int sfd)
 {
     bool        was, bell;
     double      now;
@@ -447,7 +229,7 @@ work(supervisor *s, int sfd)
         if (now >= s->alive_at) {
             s->alive_at = now + ALIVE_EVERY;
             if (w->db.conn != NULL) {
-                stay_alive(s);
+                rw_duty_alive(s);
             }
             rw_run_check(w, now);
         }
@@ -456,7 +238,7 @@ work(supervisor *s, int sfd)
             s->janitor_at = now + JANITOR_EVERY;
             /* a draining janitor stays it: nobody has to wait for another */
             if (w->db.conn != NULL && (s->janitor || !s->draining)) {
-                keep_house(s);
+                rw_duty_house(s);
             }
         }
 
@@ -464,12 +246,12 @@ work(supervisor *s, int sfd)
         rw_run_settle(w);
 
         if (s->claim || w->n_runs < before || now >= s->claim_at) {
-            claim(s);
+            rw_duty_claim(s);
         }
 
         /* after the claim, which should not wait for it: bells are kept */
 
-        if (bell && !s->draining && free_slots(w) > 0) {
+        if (bell && !s->draining && rw_duty_free(w) > 0) {
             rw_bell_listen(&w->bell);
         }
 
@@ -487,7 +269,7 @@ work(supervisor *s, int sfd)
 
 
 static bool
-configure(supervisor *s)
+configure(rw_supervisor *s)
 {
     long                slots, drain, stall, smart;
     rw_worker          *w = &s->w;
@@ -560,7 +342,7 @@ main(int argc, char **argv)
     int            sfd;
     bool           test;
     unsigned       layers;
-    supervisor     s;
+    rw_supervisor     s;
     struct rlimit  files;
 
     if (argc == 2 && strcmp(argv[1], RW_FETCH_ARGUMENT) == 0) {
@@ -573,15 +355,16 @@ main(int argc, char **argv)
 
     if (argc > 1 && !test) {
         if (strcmp(argv[1], "--version") == 0) {
-            printf("render-worker %s (engine %d)\n", VERSION, RN_ENGINE);
+            printf("render-worker %s (engine %d)\n", RN_VERSION, RN_ENGINE);
             return 0;
         }
         fprintf(stderr, "usage: render-worker [--self-test]\n\n"
                 "--self-test tries the encoder, and to break out of the "
                 "sandbox.  Settings, from the environment (or NAME_FILE): "
                 "DATABASE_URL, REDIS_URL, RENDER_STORAGE, RENDER_SLOTS, "
-                "RENDER_DRAIN_TIMEOUT, RENDER_SANDBOX, RENDER_ENCODER, "
-                "RENDER_FETCH, RENDER_FETCH_*, LOG_LEVEL, "
+                "RENDER_DRAIN_TIMEOUT, RENDER_STALL_TIMEOUT, "
+                "RENDER_SANDBOX, RENDER_ENCODER, RENDER_FETCH, "
+                "RENDER_FETCH_*, LOG_LEVEL, "
                 "LOG_FORMAT\n");
         return strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }

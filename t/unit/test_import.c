@@ -14,6 +14,9 @@
 #define IMAGE(members)                                                        \
     "{\"asset\":{\"type\":\"image\",\"src\":\"a.png\"},\"start\":0,"          \
     "\"length\":2" members "}"
+#define CAPTION(type, members)                                                \
+    "{\"asset\":{\"type\":\"" type "\",\"src\":\"a.vtt\"" members "},"        \
+    "\"start\":0,\"length\":2}"
 #define LAYERS(layers)                                                        \
     "{\"outPath\":\"a.mp4\",\"height\":360,\"fps\":25,\"clips\":[{"           \
     "\"duration\":2,\"layers\":[" layers "]}]}"
@@ -29,6 +32,10 @@
 #define MEDIA(url)                                                            \
     "\"media_reference\":{\"OTIO_SCHEMA\":\"ExternalReference.1\","           \
     "\"target_url\":\"" url "\"}"
+#define OURS_WITH(asset)                                                      \
+    "{\"OTIO_SCHEMA\":\"Clip.1\",\"source_range\":" RANGE(0, 9)               \
+    ",\"metadata\":{\"nginx_render\":{\"clip\":{\"asset\":" asset "}}},"        \
+    "\"media_reference\":{\"OTIO_SCHEMA\":\"GeneratorReference.1\"}}"
 #define CLIP(url, start, length)                                              \
     "{\"OTIO_SCHEMA\":\"Clip.1\",\"source_range\":" RANGE(start, length) ","  \
     MEDIA(url) "}"
@@ -293,6 +300,9 @@ test_wrong_otio(void **state)
         "less than 0");
     bad(OTIO(CLIP("a.mp4", 900000000000, 5)),
         OF_OTIO "/source_range/start_time/value", "further than");
+    bad(OTIO(OURS_WITH("{}")), "/tracks", "nothing is left");
+    bad(OTIO(OURS_WITH("{\"type\":7}")), "/tracks", "nothing is left");
+    bad(OTIO(OURS_WITH("{\"type\":\"video\",\"src\":7}")), "", "not valid");
     bad(OTIO("{\"OTIO_SCHEMA\":\"Gap.1\",\"source_range\":" RANGE(0, 9) "}"),
         "/tracks", "nothing is left");
 }
@@ -407,6 +417,27 @@ test_fields(void **state)
                   "\"left\":0.25}},\"start\":0,\"length\":2,\"scale\":0.5}"),
             NULL, FIRST "/width", "480");
     becomes(TRACK(IMAGE(",\"colour\":1")), FIRST "/colour", "/version", "1");
+    becomes(TRACK(CAPTION("caption", "")), NULL, FIRST "/width", "1152");
+    becomes(TRACK(CAPTION("caption", ",\"font\":{\"stroke\":\"#ff0000\","
+                          "\"strokeWidth\":3}")), NULL, FIRST
+            "/asset/stroke", "{\"color\":\"#ff0000ff\",\"width\":3.0}");
+    becomes(TRACK(CAPTION("rich-caption", ",\"font\":{\"background\":"
+                          "\"#ff0000\"}")), NULL, FIRST "/asset/stroke",
+            "{\"width\":0}");
+    becomes(TRACK(CAPTION("rich-caption", ",\"style\":{\"size\":50}")), NULL,
+            FIRST "/asset/font/size", "50.0");
+    becomes(TRACK("{\"asset\":{\"type\":\"rich-caption\",\"words\":[]},"
+                  "\"start\":0,\"length\":2}," IMAGE("")),
+            FIRST "/asset/words", "/timeline/tracks/1", "");
+    becomes(TRACK("{\"asset\":{\"type\":\"svg\",\"src\":\"<svg width='10' "
+                  "height='20px'/>\"},\"start\":0,\"length\":2,"
+                  "\"position\":\"top\"}"), NULL, FIRST "/height", "20");
+    becomes(TRACK("{\"asset\":{\"type\":\"svg\",\"src\":\"<svg width='10%' "
+                  "height='20'/>\"},\"start\":0,\"length\":2}"), NULL,
+            FIRST "/fit", "\"none\"");
+    becomes(TRACK("{\"asset\":{\"type\":\"svg\",\"src\":\"<svg width=\"},"
+                  "\"start\":0,\"length\":2}," IMAGE("")),
+            FIRST "/asset/src", "/timeline/tracks/1", "");
     becomes(TRACK(IMAGE("") "," IMAGE("")), NULL, "/timeline/tracks/1/clips/0/"
             "start", "0");
     becomes(TRACK(IMAGE("") ",{\"asset\":{\"type\":\"luma\",\"src\":\"m.mp4\"},"
@@ -449,11 +480,21 @@ test_fields(void **state)
                    "\"cutTo\":2}"), NULL, FIRST "/speed", "0.5");
     becomes(LAYERS("{\"type\":\"image\",\"path\":\"a.png\"}"), NULL,
             FIRST "/keyframes/scale/1/value", "1.1");
+    becomes(LAYERS("{\"type\":\"image\",\"path\":\"a.svg\"}"), NULL,
+            FIRST "/asset/type", "\"svg\"");
+    becomes(LAYERS("{\"type\":\"linear-gradient\"}"), "/clips/0/layers/0",
+            FIRST "/keyframes/rotate/1/value", "30");
+    becomes(LAYERS("{\"type\":\"title\",\"text\":\"x\",\"fontPath\":"
+                   "\"a.ttf\",\"zoomDirection\":null}"),
+            "/clips/0/layers/0/fontPath", "/timeline/fonts", "");
     becomes(LAYERS("{\"type\":\"gl\",\"fragmentPath\":\"a.frag\"}"),
             "/clips/0/layers/0", FIRST "/asset/type", "\"color\"");
 
     /* OpenTimelineIO */
 
+    becomes(OTIO(CLIP("https://a.example/a.VTT?x", 40, 20)), NULL, FIRST,
+            "{\"asset\":{\"src\":\"https://a.example/a.VTT?x\",\"type\":"
+            "\"caption\"},\"duration\":1,\"in_point\":2}");
     becomes(OTIO(CLIP("a.mp4", 40, 20)), NULL, FIRST,
             "{\"asset\":{\"src\":\"a.mp4\",\"type\":\"video\"},\"duration\":1,"
             "\"fit\":\"contain\",\"in_point\":2}");
