@@ -13,7 +13,7 @@
 
 typedef struct {
     const char  *language;              /* of the caption; NULL: all */
-    bool         unburned;              /* only what the picture does not show */
+    bool         unburned;              /* only what the picture lacks */
     int64_t      from, to;              /* ms of the film */
     int64_t      shift;                 /* ms that are added to each time */
 } rn_sidecar;

@@ -8,7 +8,8 @@
  *                        -> {"op": "started", "task"} + pidfd
  *                        -> {"op": "exited", "task", "code", "signal"}
  *
- * Before all that it says {"op": "ready"}, or {"op": "unsafe", "text"} and ends.
+ * Before all that it says {"op": "ready"}, or {"op": "unsafe", "text"} and
+ * ends.
  */
 
 #ifndef RW_ZYGOTE_H

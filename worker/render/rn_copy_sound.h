@@ -1,7 +1,8 @@
 /*
  * Sound that is taken as it is: what of a file can be, which is found out when
  * it is probed, and the taking.  A packet of AAC-LC is 1024 samples, and needs
- * none but the one before it (ISO/IEC 14496-3, 4.6.11: windows overlap by half).
+ * none but the one before it (ISO/IEC 14496-3, 4.6.11: windows overlap by a
+ * half).
  */
 
 #ifndef RN_COPY_SOUND_H
@@ -18,8 +19,8 @@
  *    that rate from the file's time 0, "end": where the sound does}
  *
  * New; NULL where nothing can be: another container or codec than AAC-LC in
- * MP4, more than two channels, a rate that players may not take, packets that do
- * not follow each other without a gap.
+ * MP4, more than two channels, a rate that players may not take, packets that
+ * do not follow each other without a gap.
  */
 json_t *rn_copy_sound_facts(rn_input *in);
 

@@ -29,8 +29,8 @@ typedef struct {
 
 
 /*
- * The pieces of the sound, empty where it is silent; NULL on failure.  Sets what
- * of the stream is found then.
+ * The pieces of the sound, empty where it is silent; NULL on failure.  Sets
+ * what of the stream is found then.
  */
 json_t *rn_plan_sound(const rn_doc *doc, const rn_timeline *tl,
     rn_sound_stream *stream, rn_fault *fault);
