@@ -259,13 +259,19 @@ soak-reload: all
 soak-quit: all
 	RENDER_BUILD="$(abspath $(BUILD))" perl t/soak/quit
 
-# Load generators of the bench; they link nothing of ours.
+# Load generators of the bench; they link nothing of ours, save calls.
 BENCHES = $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(wildcard t/bench/*.c))
 BENCH  ?=
 
 $(BUILD)/bench/%: t/bench/%.c t/bench/bench.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -o $@ $< $(shell pkg-config --libs libpq libcrypto) -lpthread
+
+$(BUILD)/bench/calls: t/bench/calls.c t/bench/bench.h $(BUILD)/libengine.a \
+        $(BUILD)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -o $@ $< $(BUILD)/libengine.a $(BUILD)/libcommon.a \
+	    $(ENGINE_LIBS)
 
 bench-build: $(BENCHES)
 

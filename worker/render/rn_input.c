@@ -11,6 +11,8 @@
 
 #define DAMAGED_MAX  200            /* packets in a row without a frame */
 #define STREAMS_MAX  64
+#define LOOK_MAX     (5 * 1024 * 1024)  /* bytes read to find streams */
+#define LOOK_WAV     (32 * 1024)
 
 
 /*
@@ -142,7 +144,7 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     in->fmt->format_whitelist = av_strdup(formats);
     in->fmt->codec_whitelist = av_strdup(codecs);
     in->fmt->protocol_whitelist = av_strdup("none");
-    in->fmt->probesize = 5 * 1024 * 1024;
+    in->fmt->probesize = LOOK_MAX;
     in->fmt->max_analyze_duration = 5 * AV_TIME_BASE;
     in->fmt->max_streams = STREAMS_MAX;
 
@@ -160,7 +162,18 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     name = in->fmt->iformat->name;
     in->image = strstr(name, "_pipe") != NULL;
 
-    rc = find_streams(in->fmt);
+    /*
+     * Libav looks for other codecs in PCM, again and again until it has read
+     * that much; none that we read is found so.
+     */
+
+    if (strcmp(name, "wav") == 0) {
+        in->fmt->probesize = LOOK_WAV;
+    }
+
+    /* all there is to know of a picture is known when it is decoded */
+
+    rc = in->image ? 0 : find_streams(in->fmt);
     if (rc < 0) {
         rn_fail_av(fault, rc, "the streams of the file cannot be read");
         goto fail;
@@ -180,12 +193,6 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     if (par != NULL && (int64_t) par->width * par->height > RN_MAX_PIXELS) {
         rn_fail(fault, RN_E_LIMIT, "%d x %d px are more than the %d that are "
                 "read here", par->width, par->height, RN_MAX_PIXELS);
-        goto fail;
-    }
-
-    if (in->image && (par == NULL || par->width < 1 || par->height < 1)) {
-        rn_fail(fault, RN_E_INPUT, "the picture is damaged, or larger than the "
-                "%d px that are read here", RN_MAX_PIXELS);
         goto fail;
     }
 

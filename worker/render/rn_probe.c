@@ -173,6 +173,43 @@ truncated(rn_input *in, AVStream *st)
 }
 
 
+static void
+begin_again(rn_input *in)
+{
+    if (av_seek_frame(in->fmt, -1, in->zero, AVSEEK_FLAG_BACKWARD) < 0) {
+        (void) av_seek_frame(in->fmt, -1, 0, AVSEEK_FLAG_BYTE);
+    }
+}
+
+
+/*
+ * The first picture of a film from the first packet alone: in order a decoder
+ * gives it when it knows that none is shown before it, some packets later.
+ * False: that is no whole picture.
+ */
+
+static bool
+first_at_once(rn_input *in, AVStream *st, AVCodecContext *dec, AVPacket *pkt,
+    AVFrame *frame)
+{
+    bool  sent;
+
+    do {
+        av_packet_unref(pkt);
+        if (av_read_frame(in->fmt, pkt) < 0) {
+            return false;
+        }
+    } while (pkt->stream_index != st->index);
+
+    sent = avcodec_send_packet(dec, pkt) == 0;
+    av_packet_unref(pkt);
+
+    return sent && avcodec_send_packet(dec, NULL) == 0
+           && avcodec_receive_frame(dec, frame) == 0
+           && frame->decode_error_flags == 0 && !rn_frame_interlaced(frame);
+}
+
+
 static rn_status
 first_frame(rn_input *in, AVStream *st, AVFrame *frame, rn_fault *fault)
 {
@@ -189,9 +226,22 @@ first_frame(rn_input *in, AVStream *st, AVFrame *frame, rn_fault *fault)
     pkt = av_packet_alloc();
     if (pkt == NULL) {
         rc = rn_fail(fault, RN_E_NOMEM, "out of memory");
-    } else {
+
+    } else if (st != in->video || in->image
+               || !first_at_once(in, st, dec, pkt, frame))
+    {
+        if (st == in->video && !in->image) {
+            av_frame_unref(frame);
+            avcodec_flush_buffers(dec);
+            begin_again(in);
+        }
+
         rc = rn_input_frame(in, st, dec, pkt, frame, &eof, fault);
-        if (rc == RN_OK && eof) {
+
+        if (rc == RN_OK && eof && in->image) {
+            rc = rn_fail(fault, RN_E_INPUT, "the picture is damaged, or larger "
+                         "than the %d px that are read here", RN_MAX_PIXELS);
+        } else if (rc == RN_OK && eof) {
             rc = rn_fail(fault, RN_E_INPUT, "the %s stream holds nothing that "
                          "can be decoded",
                          avcodec_get_name(st->codecpar->codec_id));
