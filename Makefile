@@ -111,7 +111,7 @@ unit: $(UNITS)
 # Those that only ask and look share the two cores, and so do, five at a time and
 # the longest first, those that wait for time-outs and leases; what measures, or
 # drives a browser, has them for itself.
-TOGETHER = assets_drawn auth autobahn bad_input captions clients config \
+TOGETHER = assets_drawn auth autobahn bad_input cache captions clients config \
            contract copy copy_sound cors deletion directives docs films forms \
            gallery grammar hls idempotency imports life log loudness manners \
            metrics moved nchan neighbour neighbour_h3 neighbour_http \

@@ -18,6 +18,13 @@ int cmd_export(int argc, char **argv);
 /* What a media file is, a new reference; NULL with a sentence in err. */
 json_t *cmd_probe_path(const char *path, char *err, size_t err_len);
 
+/*
+ * The digest of a source and what its probe tells, kept in the cache (NULL:
+ * there is none).  A new reference; NULL with a sentence in err.
+ */
+json_t *cmd_source(const char *cache, const char *path, char hex[65],
+    char *err, size_t err_len);
+
 
 /* A document on this machine, its sources and its plan. */
 

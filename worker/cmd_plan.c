@@ -5,54 +5,16 @@
 
 #include "cmd.h"
 #include "rn_encode.h"
-#include "rn_id.h"
 #include "rn_timeline.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <libgen.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-
-static bool
-file_sha256(const char *path, char hex[65])
-{
-    int             fd;
-    char            buf[65536];
-    ssize_t         n;
-    EVP_MD_CTX     *md;
-    unsigned char   digest[EVP_MAX_MD_SIZE];
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-
-    md = EVP_MD_CTX_new();
-    n = md != NULL ? 0 : -1;
-
-    if (md != NULL) {
-        (void) EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-
-        while ((n = read(fd, buf, sizeof(buf))) > 0) {
-            (void) EVP_DigestUpdate(md, buf, (size_t) n);
-        }
-
-        (void) EVP_DigestFinal_ex(md, digest, NULL);
-        rn_hex(digest, 32, hex);
-        EVP_MD_CTX_free(md);
-    }
-
-    (void) close(fd);
-
-    return n == 0;
-}
 
 
 json_t *
@@ -119,47 +81,6 @@ print_problems(const char *file, json_t *problems)
 }
 
 
-/*
- * Facts of a source, from the cache where it holds them: they follow from the
- * bytes and the engine alone.
- */
-
-static json_t *
-facts_of(const cmd_film *f, const char *path, const char *sha256, char *err,
-    size_t err_len)
-{
-    char     kept[4400], fresh[4500];
-    json_t  *probe;
-
-    if (f->cache == NULL) {
-        return cmd_probe_path(path, err, err_len);
-    }
-
-    (void) snprintf(kept, sizeof(kept), "%s/%s.%d.facts", f->cache, sha256,
-                    RN_ENGINE);
-
-    probe = json_load_file(kept, JSON_REJECT_DUPLICATES, NULL);
-    if (json_is_string(json_object_get(probe, "kind"))) {
-        return probe;
-    }
-
-    json_decref(probe);
-    probe = cmd_probe_path(path, err, err_len);
-
-    if (probe != NULL) {
-        (void) snprintf(fresh, sizeof(fresh), "%s.%ld", kept, (long) getpid());
-
-        if (json_dump_file(probe, fresh, JSON_COMPACT) != 0
-            || rename(fresh, kept) != 0)
-        {
-            (void) unlink(fresh);           /* then it is probed again */
-        }
-    }
-
-    return probe;
-}
-
-
 /* Digest and facts of every source the document names. */
 
 static bool
@@ -199,14 +120,8 @@ read_assets(cmd_film *f, const char *text, size_t len)
             continue;                   /* the plan reports what is missing */
         }
 
-        probe = NULL;
         err[0] = '\0';
-
-        if (!file_sha256(path, hex)) {
-            (void) snprintf(err, sizeof(err), "%s", strerror(errno));
-        } else {
-            probe = facts_of(f, path, hex, err, sizeof(err));
-        }
+        probe = cmd_source(f->cache, path, hex, err, sizeof(err));
 
         (void) json_object_set_new(f->assets, doc->refs[i].src,
                                    probe != NULL

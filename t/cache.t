@@ -1,0 +1,79 @@
+# The cache of the command: a source is read once, and again when it has changed, whatever its
+# times say; what is damaged in the cache is made anew.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+
+use Digest::SHA;
+use File::Temp qw(tempdir);
+use JSON::PP;
+use Test::More;
+
+use Render::Test;
+
+my $build = $ENV{RENDER_BUILD} // 'build';
+my $dir   = tempdir(CLEANUP => 1);
+my $json  = JSON::PP->new->utf8->canonical;
+my $cache = "$dir/cache";
+mkdir $cache or die $!;
+
+sub spew {
+    my ($file, $bytes) = @_;
+    open my $out, '>:raw', $file or die "$file: $!";
+    print {$out} $bytes;
+    close $out or die "$file: $!";
+    return;
+}
+
+sub digest { Digest::SHA->new(256)->addfile("$dir/a.wav", 'b')->hexdigest }
+
+# By which digest a plan names the source.
+sub planned {
+    my $plan = $json->decode(scalar `$build/render plan --cache $cache $dir/film.json`);
+    return $plan->{sound}[0]{spec}{clips}[0]{input};
+}
+
+my $made = make_media('cache.wav', qw(-f lavfi -i sine=d=2));
+system('cp', $made, "$dir/a.wav") == 0 or die;
+spew("$dir/film.json", $json->encode({ timeline => { tracks => [ { kind => 'audio', clips => [ { asset => { type => 'audio', src => 'a.wav' } } ] } ] },
+    outputs => [ { format => 'wav' } ] }));
+
+is planned(), digest(), 'a source that has just been written';
+is scalar(my @kept = glob "$cache/*.digest"), 0, 'is not kept: it may change within the same tick';
+
+wait_until(sub { time - (stat "$dir/a.wav")[10] > 3 }, 10, 'the source to settle');
+is planned(), digest(), 'later';
+is scalar(@kept = glob "$cache/*.digest"), 1, 'it is';
+
+# It is not read: what is kept counts.
+my $right = do { open my $in, '<', $kept[0] or die $!; <$in> };
+is $right, digest(), 'as what it is';
+my $wrong = 'f' x 64;
+spew($kept[0], $wrong);
+is planned(), $wrong, 'and is not read again';
+
+for my $damaged ('', substr($right, 1), 'z' x 64, "$right$right") {
+    spew($kept[0], $damaged);
+    is planned(), digest(), 'what is kept is damaged: read again (' . length($damaged) . ' bytes)';
+    is -s $kept[0], 64, 'and kept';
+}
+
+# Other bytes, as many, and the time of before.
+my @was = stat "$dir/a.wav";
+open my $out, '+<:raw', "$dir/a.wav" or die $!;
+seek $out, 1000, 0;
+print {$out} 'other bytes';
+close $out or die $!;
+utime $was[8], $was[9], "$dir/a.wav";
+is((stat "$dir/a.wav")[9], $was[9], 'a source that changes, and has the time of before');
+isnt digest(), $right, 'is another';
+is planned(), digest(), 'and is known as that';
+
+# Where nothing can be kept.
+chmod 0555, $cache;
+is planned(), digest(), 'a cache that is not to be written';
+chmod 0755, $cache;
+
+done_testing;
