@@ -38,7 +38,8 @@ for ([ 'nan', unpack('f', pack 'L', 0x7fc00000) ], [ 'inf', 9**9**9 ], [ 'far', 
     my ($name, $odd) = @$_;
     my $pcm = pack 'f<*', map { my $t = $_; $t >= 48000 && $t < 48100 ? $odd : 0.3 * sin($t * 0.0576) } 0 .. 4 * 48000;
     open my $f, '>:raw', "$dir/$name.wav" or die $!;
-    print {$f} 'RIFF', pack('V', 36 + length $pcm), 'WAVEfmt ', pack('VvvVVvv', 16, 3, 1, 48000, 192000, 4, 32), 'data', pack('V', length $pcm), $pcm;
+    my $format = pack 'VvvVVvv', 16, 3, 1, 48000, 192000, 4, 32;
+    print {$f} 'RIFF', pack('V', 36 + length $pcm), 'WAVEfmt ', $format, 'data', pack('V', length $pcm), $pcm;
     close $f or die $!;
 }
 
