@@ -683,8 +683,13 @@ rn_cues_place(const rn_doc *doc, rn_timeline *tl, rn_problems *problems)
 
     /* by track, then start, as they were; with no caption shown, none */
 
-    qsort(tl->places, tl->n, sizeof(rn_place), by_track_and_start);
-    qsort(tl->lines, tl->n_lines, sizeof(rn_line), by_time);
+    if (tl->n > 0) {
+        qsort(tl->places, tl->n, sizeof(rn_place), by_track_and_start);
+    }
+
+    if (tl->n_lines > 0) {
+        qsort(tl->lines, tl->n_lines, sizeof(rn_line), by_time);
+    }
 
     return RN_OK;
 }
