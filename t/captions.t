@@ -259,6 +259,11 @@ subtest 'captions in which there is nothing to see' => sub {
     }
 };
 
+subtest 'drawings without a word' => sub {
+    spew('drawn.ass', ass('', [1, 2, '{\\an7\\pos(0,0)\\p1}m 0 0 l 300 0 300 200 0 200']));
+    is seen(compose('drawn-ass', film(3, [caption({ src => 'drawn.ass' })]))), '25-49', 'are seen';
+};
+
 subtest 'a line that only its tags fill ends no cue' => sub {
     spew('tagged.ass', ass('', [0, 1, 'one{\s1}\N{\s0}\Ntwo'], [1, 2, '{\s1}\N{\s0}three{\s1}\N']));
     my $out = compose('tagged', film(3, [caption({ src => 'tagged.ass', burn => JSON::PP::false })], outputs => [ { format => 'vtt', name => 'v' }, { format => 'srt', name => 's' } ]));

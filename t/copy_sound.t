@@ -91,6 +91,9 @@ is_copied('a part that begins with the second packet', film([ clip('a48', in_poi
 is_copied('mono', film([ clip('mono', in_point => 3, out_point => 5) ]), 'mono', 3, 2);
 is_copied('one that is cut in two', film([ clip('a44', in_point => 1, out_point => 4), clip('a44', in_point => 4, out_point => 6) ]), 'a44', 1, 5);
 is_copied('a range', film([ clip('a44') ], outputs => [ { range => { start => 3, duration => 2 } } ]), 'a44', 3, 2);
+my $ntsc = film([ clip('a48') ], outputs => [ { range => { start => 1.3, duration => 2 } } ]);
+$ntsc->{timeline}{fps} = '30000/1001';
+is_copied('a range of a rate whose pictures begin between samples', $ntsc, 'a48', 39 * 1001 / 30000, 2);
 is_copied('as M4A', film([ clip('a44', in_point => 6) ], outputs => [ { format => 'm4a' } ]), 'a44', 6, 5.9, 'm4a');
 is_copied('under other pictures', film([ clip('a44') ], tracks => [ { clips => [ { asset => { type => 'color', color => '#f00' }, duration => 12 } ] } ]),
     'a44', 0, 12);

@@ -33,6 +33,16 @@ source('clicks', q{aevalsrc='0.02*sin(2*PI*300*t)+if(lt(mod(t+0.5\,1)\,0.002)\,0
 # soft at first, then loud
 source('both', q{aevalsrc='(0.02+0.4*gte(t\,3))*sin(2*PI*440*t)':s=48000:d=6});
 
+# what is no number, and what is beyond all bounds, in a file of floats: silence
+for ([ 'nan', unpack('f', pack 'L', 0x7fc00000) ], [ 'inf', 9**9**9 ], [ 'far', 1e30 ]) {
+    my ($name, $odd) = @$_;
+    my $pcm = pack 'f<*', map { my $t = $_; $t >= 48000 && $t < 48100 ? $odd : 0.3 * sin($t * 0.0576) } 0 .. 4 * 48000;
+    open my $f, '>:raw', "$dir/$name.wav" or die $!;
+    my $format = pack 'VvvVVvv', 16, 3, 1, 48000, 192000, 4, 32;
+    print {$f} 'RIFF', pack('V', 36 + length $pcm), 'WAVEfmt ', $format, 'data', pack('V', length $pcm), $pcm;
+    close $f or die $!;
+}
+
 sub film {
     my ($name, @outputs) = @_;
     return { timeline => { tracks => [ { kind => 'audio', clips => [ { asset => { type => 'audio', src => "$name.wav" } } ] } ] },
@@ -120,6 +130,17 @@ for my $name (qw(silent short)) {
     my @was = samples("$name.wav");
     ok !(grep { $_ != $_ || abs > 1 } @got), "$name: all are numbers";
     near max(map { abs } @got), max(map { abs } @was), 0.001, '  as loud as before';
+}
+
+# Samples that are none are silent, and harm nothing else.
+for my $name (qw(nan inf far)) {
+    compose("$name as it is", film($name, { format => 'm4a' }), 'o.m4a');
+    for my $format (qw(wav m4a)) {
+        compose("$name as $format", film($name, output($format => -20)), "o.$format");
+        near((heard("o.$format"))[0], -20, 0.3, "$name as $format: as loud as it should be");
+    }
+    my @got = samples('o.wav');
+    cmp_ok max(map { abs } @got[47_900 .. 48_200]), '<', 0.3, "$name: nothing is heard of it";
 }
 
 # A range is measured on its own.

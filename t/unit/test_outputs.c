@@ -260,8 +260,16 @@ test_refusals(void **state)
         { "{\"width\":14}", "/outputs/0/width", "even" },
         { "{\"width\":7682}", "/outputs/0/width", "7680" },
         { "{\"audio\":1}", "/outputs/0/audio", "object" },
-        { "{\"audio\":{\"true_peak\":-2}}", "/outputs/0/audio/true_peak",
-          "no meaning" },
+        { "{\"audio\":{\"loudness\":-71}}", "/outputs/0/audio/loudness",
+          "-70 to -5" },
+        { "{\"audio\":{\"loudness\":-4}}", "/outputs/0/audio/loudness",
+          "-70 to -5" },
+        { "{\"audio\":{\"loudness\":-16,\"true_peak\":1}}",
+          "/outputs/0/audio/true_peak", "-9 to 0" },
+        { "{\"audio\":{\"true_peak\":-1}}", "/outputs/0/audio/true_peak",
+          "without" },
+        { "{\"format\":\"gif\",\"audio\":{\"loudness\":-16}}",
+          "/outputs/0/audio", "no meaning" },
         { "{\"name\":\"1\"},{\"name\":\"2\"},{\"name\":\"3\"},"
           "{\"name\":\"4\"},{\"name\":\"5\"},{\"name\":\"6\"},"
           "{\"name\":\"7\"},{\"name\":\"8\"},{\"name\":\"9\"}",

@@ -28,7 +28,7 @@ typedef struct {
     AVStream         *st;
     json_t           *cues, *events, *warnings;
     int64_t           end;              /* ms */
-    bool              ass;
+    bool              ass, drawn;       /* drawn: without a word, too */
 } reader;
 
 
@@ -275,6 +275,23 @@ add_cue(reader *r, int64_t from, int64_t to, const char *event,
 }
 
 
+/* Whether an event has a drawing: \p1 and above. */
+
+static bool
+draws(const char *s)
+{
+    for (s = s != NULL ? strstr(s, "\\p") : NULL; s != NULL;
+         s = strstr(s + 2, "\\p"))
+    {
+        if (s[2] >= '1' && s[2] <= '9') {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static rn_status
 add_event(reader *r, int64_t from, int64_t to, const AVPacket *pkt,
     rn_fault *fault)
@@ -282,6 +299,7 @@ add_event(reader *r, int64_t from, int64_t to, const AVPacket *pkt,
     json_t  *text;
 
     text = json_stringn((const char *) pkt->data, (size_t) pkt->size);
+    r->drawn = r->drawn || draws(json_string_value(text));
 
     if (text == NULL) {
 
@@ -373,7 +391,9 @@ read_cues(reader *r, rn_fault *fault)
 
     av_packet_free(&pkt);
 
-    if (fault->status == RN_OK && json_array_size(r->cues) == 0) {
+    if (fault->status == RN_OK && json_array_size(r->cues) == 0
+        && !(r->ass && r->drawn))
+    {
         rn_fail(fault, RN_E_INPUT, "there are no captions in it");
     }
 

@@ -97,8 +97,14 @@ tick_before(const sounds *s, int64_t sample)
 
     k = sample * s->doc->fps.num / (s->doc->fps.den * RN_RATE);
 
+    /* the sample at which a tick begins is rounded, to both sides */
+
     while (k > 0 && rn_sample_at(k, s->doc->fps, RN_RATE) > sample) {
         k--;
+    }
+
+    while (rn_sample_at(k + 1, s->doc->fps, RN_RATE) <= sample) {
+        k++;
     }
 
     return k;

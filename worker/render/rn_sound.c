@@ -14,6 +14,7 @@
 #define PREROLL   0.25                  /* s: what decoders need to settle */
 #define JUMP      (RN_RATE / 25)        /* 40 ms: less is jitter, not a gap */
 #define BUFFER    (RN_RATE * 4)         /* samples kept at the most */
+#define LOUDEST   1000                  /* times full scale; more is no sound */
 
 
 struct rn_sound {
@@ -85,6 +86,24 @@ drop(rn_sound *s, int k)
 }
 
 
+/*
+ * Files of floats may hold what is no number, or one beyond all bounds, of
+ * which meters, filters and coders do not recover: it is silence.
+ */
+
+static void
+clean(float *x, int n)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        if (!(fabsf(x[i]) <= LOUDEST)) {
+            x[i] = 0;
+        }
+    }
+}
+
+
 static rn_status
 append(rn_sound *s, const uint8_t **data, int samples, rn_fault *fault)
 {
@@ -101,6 +120,8 @@ append(rn_sound *s, const uint8_t **data, int samples, rn_fault *fault)
     if (n < 0) {
         return rn_fail_av(fault, n, "the sound cannot be converted");
     }
+
+    clean((float *) (void *) out, n * RN_CHANNELS);
 
     s->more = n == BUFFER - s->n;
     s->n += n;
