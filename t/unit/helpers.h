@@ -495,7 +495,9 @@ facts_of(const rn_doc *doc, lending *l)
         free(bytes);
 
         assert_true(rn_facts_read(probe, hex, &facts[i]));
-        facts[i].copy = NULL;               /* films are rendered here */
+        /* these are the probe's own, which goes: nothing is copied here */
+        facts[i].copy = facts[i].copy_sound = facts[i].cues = NULL;
+        facts[i].ass = facts[i].warnings = NULL;
         json_decref(probe);
         lend(l, hex, fd);
     }
