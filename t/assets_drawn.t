@@ -378,10 +378,13 @@ cmp_ok difference(graded('one after another', { type => 'invert' }, lut('film.cu
     is_px($shot, 120, 45, [32, 64, 128], 'and nothing is nothing');
 }
 {
-    my $video = make_media('drawn-numbers.mp4', '-f', 'lavfi', '-i', 'color=0x4060a0:s=64x64:r=10:d=2', qw(-c:v libx264 -crf 1 -colorspace bt709 -color_primaries bt709 -color_trc bt709));
+    # by a matrix that is said: FFmpeg 5 only writes what it is told of one, later ones convert by it
+    my $video = make_media('drawn-numbers.mp4', '-f', 'lavfi', '-i', 'color=0x4060a0:s=64x64:r=10:d=2', '-vf',
+        'format=gbrp,scale=out_color_matrix=bt709:out_range=limited:flags=accurate_rnd,format=yuv420p',
+        qw(-c:v libx264 -crf 1 -colorspace bt709 -color_primaries bt709 -color_trc bt709));
     symlink $video, "$dir/blue.mp4" or die $!;
     my ($shot, $late) = shots('of a video', { w => 64, h => 64, times => [0, 1.9] }, [ { asset => { type => 'video', src => 'blue.mp4' }, effects => [ lut('swap.cube') ] } ]);
-    is_px($_, 32, 32, [0xa0, 0x60, 0x40], 'a video, too', 5) for $shot, $late;
+    is_px($_, 32, 32, [0xa0, 0x60, 0x40], 'a video, too', 2) for $shot, $late;
 }
 
 for (['huge.cube', "LUT_3D_SIZE 1000000\n", qr/line 1: a size must be a whole number from 2 to 65/], ['nan.cube', "LUT_1D_SIZE 2\n0 0 0\nnan 0 1\n", qr/line 3: "nan"/],
