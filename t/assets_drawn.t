@@ -278,7 +278,8 @@ refused('filters by the thousand', qq(<svg $NS width="300" height="300"><filter 
 # what some versions of librsvg are too slow for and others bound themselves: an end in time, either way, and no crash
 {
     spew("$dir/octaves.svg", qq(<svg $NS width="300" height="300"><filter id="f">)
-        . '<feTurbulence numOctaves="1000000" baseFrequency=".1"/></filter><rect width="300" height="300" filter="url(#f)"/></svg>');
+        . '<feTurbulence numOctaves="1000000" baseFrequency=".1"/></filter>'
+        . '<rect width="300" height="300" filter="url(#f)"/></svg>');
     my $from = time;
     my $said = `timeout 90 $build/render probe $dir/octaves.svg 2>&1`;
     my $end = $?;

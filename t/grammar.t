@@ -73,7 +73,7 @@ sub frames_of {
 # the left side's samples, from -1 to 1
 sub pcm_of {
     my ($film) = @_;
-    say_to("ffmpeg -nostdin -v error -y -i $film->{file} -vn -map_channel 0.1.0 -ar 48000 -f f32le $dir/raw.pcm");
+    say_to("ffmpeg -nostdin -v error -y -i $film->{file} -vn -af 'pan=mono|c0=c0' -ar 48000 -f f32le $dir/raw.pcm");
     return [unpack 'f<*', slurp("$dir/raw.pcm")];
 }
 
