@@ -274,8 +274,19 @@ refused('a gzipped one', `printf '%s' '<svg $NS/>' | gzip -c`, qr/not a media fi
 my $ten = sub { my ($n) = @_; '<defs>' . join('', map { "<g id=\"a$_\">" . ('<use href="#a' . ($_ - 1) . '"/>') x 10 . '</g>' } 1 .. $n) . "</defs><use href=\"#a$n\"/>" };
 refused('filters by the thousand', qq(<svg $NS width="300" height="300"><filter id="f" x="0" y="0" width="1" height="1"><feTurbulence numOctaves="20" baseFrequency=".1"/></filter>)
     . '<g id="a0"><rect width="300" height="300" filter="url(#f)"/></g>' . $ten->(5) . '</svg>', qr/takes longer than 5 s to draw/, most => 60);
-refused('noise of a million octaves', qq(<svg $NS width="300" height="300"><filter id="f"><feTurbulence numOctaves="1000000" baseFrequency=".1"/></filter>)
-    . '<rect width="300" height="300" filter="url(#f)"/></svg>', qr/takes longer than 5 s to draw/, most => 60);
+
+# what some versions of librsvg are too slow for and others bound themselves: an end in time, either way, and no crash
+{
+    spew("$dir/octaves.svg", qq(<svg $NS width="300" height="300"><filter id="f">)
+        . '<feTurbulence numOctaves="1000000" baseFrequency=".1"/></filter>'
+        . '<rect width="300" height="300" filter="url(#f)"/></svg>');
+    my $from = time;
+    my $said = `timeout 90 $build/render probe $dir/octaves.svg 2>&1`;
+    my $end = $?;
+    cmp_ok time - $from, '<', 60, 'noise of a million octaves: in time' if !$ENV{RENDER_ASAN};
+    ok $end == 0 ? $said =~ /"kind": "svg"/ : $end == 256 && $said =~ /takes longer than 5 s to draw/,
+        'drawn, or refused and told so' or diag "$end: $said";
+}
 
 # drawn all the same, quickly: librsvg bounds these itself
 for (['a blur of 1e9', '<filter id="f" x="-50" y="-50" width="99" height="99"><feGaussianBlur stdDeviation="1e9"/></filter><rect width="9" height="9" filter="url(#f)"/>'],
@@ -286,14 +297,21 @@ for (['a blur of 1e9', '<filter id="f" x="-50" y="-50" width="99" height="99"><f
     cmp_ok time - $from, '<', 20, "$_->[0]: in time";
 }
 
-# small enough to be probed, but not to be drawn as large as a film: memory ends it, or time
+# small enough to be probed, but not to be drawn as large as a film: memory ends it, or time, or librsvg, which since 2.60
+# counts what it nests
 SKIP: {
-    skip 'memory is not what it is without a sanitizer', 2 if $ENV{RENDER_ASAN};
-    spew("$dir/deep.svg", "<svg $NS viewBox='0 0 10 10'>" . '<g opacity=".9"><rect width="10" height="10"/>' x 98 . '</g>' x 98 . '</svg>');
-    spew("$dir/deep.json", '{"timeline":{"width":3840,"height":2160,"tracks":[{"clips":[{"asset":{"type":"svg","src":"deep.svg"},"duration":1}]}]}}');
-    my $said = `$build/render compose $dir/deep.json -o $dir/deep.mp4 2>&1`;
-    isnt $?, 0, '98 layers of 8 million px';
-    like $said, qr/the drawing needs more than 1536 MiB of memory/, 'are told to be too much';
+    skip 'memory is not what it is without a sanitizer', 4 if $ENV{RENDER_ASAN};
+    my %words = (45 => qr/the drawing needs more than 1536 MiB of memory/,
+        98 => qr/the drawing needs more than 1536 MiB of memory|the drawing cannot be drawn: maximum depth of \d+ nested layers/);
+    for my $n (sort keys %words) {
+        spew("$dir/deep.svg", "<svg $NS viewBox='0 0 10 10'>"
+            . '<g opacity=".9"><rect width="10" height="10"/>' x $n . '</g>' x $n . '</svg>');
+        spew("$dir/deep.json", '{"timeline":{"width":3840,"height":2160,"tracks":[{"clips":['
+            . '{"asset":{"type":"svg","src":"deep.svg"},"duration":1}]}]}}');
+        my $said = `$build/render compose $dir/deep.json -o $dir/deep.mp4 2>&1`;
+        is $?, 256, "$n layers of 8 million px";
+        like $said, $words{$n}, 'are told to be too much';
+    }
 }
 
 like plan_of({ asset => { type => 'svg', svg => "<svg $NS><script/></svg>" } }), qr{/clips/0/asset/svg: holds a script}, 'one in the document is refused where it stands';
@@ -378,10 +396,13 @@ cmp_ok difference(graded('one after another', { type => 'invert' }, lut('film.cu
     is_px($shot, 120, 45, [32, 64, 128], 'and nothing is nothing');
 }
 {
-    my $video = make_media('drawn-numbers.mp4', '-f', 'lavfi', '-i', 'color=0x4060a0:s=64x64:r=10:d=2', qw(-c:v libx264 -crf 1 -colorspace bt709 -color_primaries bt709 -color_trc bt709));
+    # by a matrix that is said: FFmpeg 5 only writes what it is told of one, later ones convert by it
+    my $video = make_media('drawn-numbers.mp4', '-f', 'lavfi', '-i', 'color=0x4060a0:s=64x64:r=10:d=2', '-vf',
+        'format=gbrp,scale=out_color_matrix=bt709:out_range=limited:flags=accurate_rnd,format=yuv420p',
+        qw(-c:v libx264 -crf 1 -colorspace bt709 -color_primaries bt709 -color_trc bt709));
     symlink $video, "$dir/blue.mp4" or die $!;
     my ($shot, $late) = shots('of a video', { w => 64, h => 64, times => [0, 1.9] }, [ { asset => { type => 'video', src => 'blue.mp4' }, effects => [ lut('swap.cube') ] } ]);
-    is_px($_, 32, 32, [0xa0, 0x60, 0x40], 'a video, too', 5) for $shot, $late;
+    is_px($_, 32, 32, [0xa0, 0x60, 0x40], 'a video, too', 2) for $shot, $late;
 }
 
 for (['huge.cube', "LUT_3D_SIZE 1000000\n", qr/line 1: a size must be a whole number from 2 to 65/], ['nan.cube', "LUT_1D_SIZE 2\n0 0 0\nnan 0 1\n", qr/line 3: "nan"/],

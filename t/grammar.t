@@ -73,7 +73,7 @@ sub frames_of {
 # the left side's samples, from -1 to 1
 sub pcm_of {
     my ($film) = @_;
-    say_to("ffmpeg -nostdin -v error -y -i $film->{file} -vn -map_channel 0.1.0 -ar 48000 -f f32le $dir/raw.pcm");
+    say_to("ffmpeg -nostdin -v error -y -i $film->{file} -vn -af 'pan=mono|c0=c0' -ar 48000 -f f32le $dir/raw.pcm");
     return [unpack 'f<*', slurp("$dir/raw.pcm")];
 }
 
@@ -153,8 +153,9 @@ my %media = (
     'tall.png'  => [qw(-f lavfi -i), 'color=0xc0e0a0:s=60x160,drawbox=x=20:y=40:w=20:h=80:c=0xe0a0f0:t=fill', qw(-frames:v 1)],
     'green.png' => [qw(-f lavfi -i), 'color=0x00ff00:s=160x90,format=rgb24,drawbox=x=40:y=20:w=80:h=50:c=red:t=fill',
         qw(-frames:v 1)],
-    # luma tells the number of the picture, sound is of 440 Hz
-    'numbers.mp4' => [qw(-f lavfi -i), q(color=black:s=64x64:r=20:d=4,geq=lum='16+N*2':cb=128:cr=128,format=yuv420p),
+    # luma tells the number of the picture, sound is of 440 Hz; what says that it is of bt.709 is not converted to it
+    'numbers.mp4' => [qw(-f lavfi -i), q(color=black:s=64x64:r=20:d=4,geq=lum='16+N*2':cb=128:cr=128,format=yuv420p,)
+        . 'setparams=colorspace=bt709:range=tv',
         qw(-f lavfi -i sine=frequency=440:duration=4:sample_rate=48000 -c:v libx264 -preset ultrafast -crf 2 -g 20
         -colorspace bt709 -color_primaries bt709 -color_trc bt709 -c:a aac -b:a 192k)],
     'sine.wav' => [qw(-f lavfi -i sine=frequency=440:duration=8:sample_rate=48000)],

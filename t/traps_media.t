@@ -26,6 +26,13 @@ sub spew {
     close $f or die "$name: $!";
 }
 
+sub slurp {
+    my ($name) = @_;
+    open my $f, '<:raw', "$dir/$name" or die "$name: $!";
+    local $/;
+    return scalar <$f>;
+}
+
 sub film {
     my ($canvas, @clips) = @_;
     return { timeline => { width => 320, height => 240, fps => 30, %$canvas, tracks => [ { clips => \@clips } ] } };
@@ -122,7 +129,12 @@ subtest 'TRAPS 2, 3: variable and jittered rates' => sub {
 };
 
 subtest 'TRAPS 4, 6: turned, and of other px' => sub {
-    ff('-i ref.mp4 -c copy -metadata:s:v rotate=90 rot.mp4');
+    # by the matrix in the header of its track, a quarter to the right: each FFmpeg has another way to say that
+    my $bytes = slurp('ref.mp4');
+    my $at = index $bytes, 'tkhd';
+    substr $bytes, $at + 44, 36, pack 'N9', 0, 0x10000, 0, 0xffff0000, 0, 0, 240 << 16, 0, 1 << 30;
+    spew('rot.mp4', $bytes);
+    is probe('rot.mp4')->{video}{rotation}, 90, 'turned';
     my $out = render('rot', film({ width => 240, height => 320 }, video('rot.mp4'))) or return diag $said;
     my ($s) = grep { $_->{codec_type} eq 'video' } @{ facts($out)->{streams} };
     ok !grep({ exists $_->{rotation} } @{ $s->{side_data_list} || [] }), 'no matrix is left';
@@ -166,8 +178,9 @@ subtest 'TRAPS 8: interlaced' => sub {
     ff('-f lavfi -i testsrc2=s=720x576:r=50:d=2 -vf interlace=scan=tff -c:v libx264 -flags +ilme+ildct -x264-params tff=1 i.mp4');
     my $out = render('i', film({ width => 720, height => 576, fps => 25 }, video('i.mp4'))) or return diag $said;
     is frames($out), 50, 'all pictures';
-    my ($tff, $bff, $whole) = `ffmpeg -nostdin -hide_banner -i '$dir/$out' -vf idet -f null - 2>&1` =~
-        /Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)/;
+    # the last of what it says, after the pictures: FFmpeg 7 counts before them, too
+    my ($tff, $bff, $whole) = (`ffmpeg -nostdin -hide_banner -i '$dir/$out' -vf idet -f null - 2>&1` =~
+        /Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)/g)[-3 .. -1];
     ok $tff + $bff == 0 && $whole >= 48, 'no combs' or diag "$tff $bff $whole";
     $out = render('i2', film({ width => 720, height => 576, fps => 25 }, video('i.mp4', in_point => 0.8, out_point => 1.6),
         video('i.mp4', in_point => 0.2, out_point => 1))) or return diag $said;
@@ -259,7 +272,7 @@ subtest 'TRAPS 22, 23, 24, 25, 26: bombs and damage' => sub {
     ok !defined $out || frames($out) < 1000, 'ten hours of nothing are not rendered' or diag frames($out);
     cmp_ok time - $begun, '<', 20 * $slow, 'nor waited for';
     ff('-i av.mp4 -c copy -movflags faststart fs.mp4');
-    my $bytes = do { open my $f, '<:raw', "$dir/fs.mp4" or die; local $/; <$f> };
+    my $bytes = slurp('fs.mp4');
     spew('cut.mp4', substr $bytes, 0, 9000);
     ok !defined render('cut', film({}, video('cut.mp4', duration => 3))), 'half a file is an error';
     like $said, qr/^(?:render: |cut\.json: )/m, 'that is told';
@@ -270,9 +283,14 @@ subtest 'TRAPS 22, 23, 24, 25, 26: bombs and damage' => sub {
         return pack('N', length $data) . $type . $data . pack 'N', Compress::Zlib::crc32("$type$data") };
     spew('bomb.png', "\x89PNG\r\n\x1a\n" . $chunk->('IHDR', pack 'NNCCCCC', 30000, 30000, 8, 2, 0, 0, 0) . $chunk->('IEND', ''));
     ok !defined render('bomb', film({}, { asset => { type => 'image', src => 'bomb.png' } })), 'a picture of 900 million px';
-    ff("$v -map 0 " . ('-map 0 ' x 69) . '-t 0.2 -c:v mpeg4 many.mkv');
-    ok !defined render('flood', film({}, video('many.mkv', duration => 0.1))), 'seventy streams';
-    like $said, qr/streams/, 'are told of as that, not as memory' or diag $said;
+    # Matroska's further streams are left out since FFmpeg 7, as those of MPEG-TS always were: what is there is a film
+    for my $of (qw(mp4 mkv ts)) {
+        ff("$v -map 0 " . ('-map 0 ' x 69) . "-t 0.2 -c:v mpeg4 many.$of");
+        $out = render("flood-$of", film({}, video("many.$of", duration => 0.1)));
+        ok defined $out ? $of ne 'mp4' && frames($out) == 3 : $said =~ /more than 64 streams/,
+            "seventy streams in $of: told of as that, not as memory" . ($of eq 'mp4' ? '' : ', or the first of them used')
+            or diag $said;
+    }
     spew('list.mp4', "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://$dir/big.ts\n#EXT-X-ENDLIST\n");
     spew('script.mp4', "ffconcat version 1.0\nfile av.mp4\n");
     ok !defined render($_, film({}, video("$_.mp4", duration => 1))), "a $_ called .mp4" for qw(list script);

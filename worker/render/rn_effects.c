@@ -77,11 +77,20 @@ make_grayscale(maker *m)
 }
 
 
+/*
+ * To RGB and back.  Without these flags swscale rounds down on its fast ways,
+ * which since FFmpeg 7 are more: each way there and back took two levels.
+ */
+
+#define EXACT  "bicubic+accurate_rnd+full_chroma_int+bitexact"
+
+
 static void
 to_rgb(maker *m)
 {
     static const char *const from[] = {
-        "in_color_matrix", "bt709", "in_range", "limited", NULL
+        "flags", EXACT, "in_color_matrix", "bt709", "in_range", "limited",
+        NULL
     };
     const char *const rgb[] = { "pix_fmts", m->alpha ? "gbrap" : "gbrp", NULL };
 
@@ -94,7 +103,8 @@ static void
 from_rgb(maker *m)
 {
     static const char *const to[] = {
-        "out_color_matrix", "bt709", "out_range", "limited", NULL
+        "flags", EXACT, "out_color_matrix", "bt709", "out_range", "limited",
+        NULL
     };
     const char *const yuv[] = { "pix_fmts", m->alpha ? "yuva420p" : "yuv420p",
                                 NULL };
