@@ -108,7 +108,7 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libengine.a $(BUILD)/libcommon.a
 unit: $(UNITS)
 	@set -e; for u in $(UNITS); do echo "== $$u"; $$u; done
 
-# Those that only ask and look share the two cores, and so do, five at a time and
+# Those that only ask and look share the two cores, and so do, four at a time and
 # the longest first, those that wait for time-outs and leases; what measures, or
 # drives a browser, has them for itself.
 TOGETHER = assets_drawn auth autobahn bad_input cache captions clients config \
@@ -129,7 +129,7 @@ test:
 	@scripts/deps test
 	@$(MAKE) --no-print-directory -s -j$(CPUS) all unit
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j$(JOBS) $(PROVE_FLAGS) $(PARTED)
-	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j5 $(PROVE_FLAGS) $(PAIRED)
+	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib -j4 $(PROVE_FLAGS) $(PAIRED)
 	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib $(PROVE_FLAGS) \
 	    $(filter-out $(PARTED) $(PAIRED),$(sort $(wildcard t/*.t)))
 
