@@ -17,7 +17,7 @@
  * parallel instead, which costs neither quality nor waiting.
  */
 
-#define X264_PARAMS  "stitchable=1:open-gop=0:rc-lookahead=20:bframes=3:"     \
+#define X264_PARAMS  "stitchable=1:open-gop=0:rc-lookahead=10:bframes=3:"     \
                      "b-pyramid=normal:threads=1:sliced-threads=0"
 
 

@@ -233,12 +233,12 @@ add_tonemap(const rn_fitter *p, AVFilterContext *last, const AVFrame *f,
 
 /*
  * What stands blurred behind a picture that does not fill its box: small, for
- * nobody sees the difference, and the box is filled while it is placed.
+ * nobody sees the difference, and the box is filled while it is placed.  It is
+ * made of the picture as it was scaled, which has the fewest px.
  */
 
 static AVFilterContext *
-add_back(rn_fitter *p, AVFilterContext *split, rn_colour from, int w, int h,
-    rn_fault *fault)
+add_back(rn_fitter *p, AVFilterContext *split, rn_fault *fault)
 {
     int               rc, side, out_w, out_h;
     char              text[2][24];
@@ -246,12 +246,14 @@ add_back(rn_fitter *p, AVFilterContext *split, rn_colour from, int w, int h,
     AVFilterContext  *last;
 
     static const char *const opaque[] = { "pix_fmts", "yuv420p", NULL };
+    static const rn_colour   fitted = { "bt709", false };
 
-    scale = fmax((double) p->spec.back_w / w, (double) p->spec.back_h / h);
-    out_w = (int) ceil(w * scale / 2) * 2;
-    out_h = (int) ceil(h * scale / 2) * 2;
+    scale = fmax((double) p->spec.back_w / p->out_w,
+                 (double) p->spec.back_h / p->out_h);
+    out_w = (int) ceil(p->out_w * scale / 2) * 2;
+    out_h = (int) ceil(p->out_h * scale / 2) * 2;
 
-    last = add_scale(p, NULL, from, out_w, out_h, "area", fault);
+    last = add_scale(p, NULL, fitted, out_w, out_h, "area", fault);
     rc = last != NULL ? avfilter_link(split, 1, last, 0) : 0;
 
     if (rc < 0) {
@@ -328,10 +330,6 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
         from.full = false;
     }
 
-    if (last != NULL && p->spec.back_w > 0) {
-        last = split = rn_filter_add(p->graph, last, "split", NULL, fault);
-    }
-
     if (last != NULL) {
         last = add_scale(p, last, from, p->out_w, p->out_h, "bicubic", fault);
     }
@@ -340,6 +338,10 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
         last = rn_filter_add(p->graph, last, "format", (const char *const []) {
                              "pix_fmts", alpha ? "yuva420p" : "yuv420p",
                              NULL }, fault);
+    }
+
+    if (last != NULL && p->spec.back_w > 0) {
+        last = split = rn_filter_add(p->graph, last, "split", NULL, fault);
     }
 
     if (last != NULL && json_array_size(p->spec.effects) > 0) {
@@ -364,7 +366,7 @@ build_graph(rn_fitter *p, const AVFrame *f, rn_fault *fault)
     p->back_sink = NULL;
 
     if (last != NULL && split != NULL) {
-        last = p->back_sink = add_back(p, split, from, w, h, fault);
+        last = p->back_sink = add_back(p, split, fault);
     }
 
     if (last == NULL) {

@@ -18,7 +18,9 @@ struct rn_scene {
     bool          based;
     rn_layer    **layers;
     size_t        n;
-    AVFrame      *canvas, *side;        /* side: the other half of a mix */
+    AVFrame      *canvas, *spare;       /* spare: the one before, which an
+                                           encoder may still hold */
+    AVFrame      *side;                 /* the other half of a mix */
 };
 
 
@@ -60,15 +62,60 @@ lone_frame(rn_scene *s, int64_t k, const AVFrame **frame, rn_fault *fault)
 }
 
 
+static AVFrame *
+new_canvas(int w, int h)
+{
+    AVFrame  *f;
+
+    f = av_frame_alloc();
+    if (f == NULL) {
+        return NULL;
+    }
+
+    f->format = AV_PIX_FMT_YUV420P;
+    f->width = w;
+    f->height = h;
+
+    if (av_frame_get_buffer(f, 0) < 0) {
+        av_frame_free(&f);
+    }
+
+    return f;
+}
+
+
+/* A canvas that nobody else looks at; what was drawn on it does not matter. */
+
+static rn_status
+clean_canvas(rn_scene *s, rn_fault *fault)
+{
+    AVFrame  *f;
+
+    if (av_frame_is_writable(s->canvas)) {
+        return RN_OK;
+    }
+
+    f = s->spare;
+    s->spare = s->canvas;
+    s->canvas = f;
+
+    if (f == NULL || !av_frame_is_writable(f)) {
+        av_frame_free(&s->canvas);
+        s->canvas = new_canvas(s->stage.w, s->stage.h);
+    }
+
+    return s->canvas != NULL ? RN_OK
+           : rn_fail(fault, RN_E_NOMEM, "out of memory");
+}
+
+
 static rn_status
 compose(rn_scene *s, int64_t k, rn_fault *fault)
 {
     size_t  i;
 
-    /* the encoder may still hold the last picture */
-
-    if (av_frame_make_writable(s->canvas) < 0) {
-        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    if (clean_canvas(s, fault) != RN_OK) {
+        return fault->status;
     }
 
     if (s->based) {
@@ -89,28 +136,6 @@ compose(rn_scene *s, int64_t k, rn_fault *fault)
     }
 
     return RN_OK;
-}
-
-
-static AVFrame *
-new_canvas(int w, int h)
-{
-    AVFrame  *f;
-
-    f = av_frame_alloc();
-    if (f == NULL) {
-        return NULL;
-    }
-
-    f->format = AV_PIX_FMT_YUV420P;
-    f->width = w;
-    f->height = h;
-
-    if (av_frame_get_buffer(f, 0) < 0) {
-        av_frame_free(&f);
-    }
-
-    return f;
 }
 
 
@@ -227,6 +252,7 @@ rn_scene_close(rn_scene **sp)
 
     free(s->layers);
     av_frame_free(&s->canvas);
+    av_frame_free(&s->spare);
     av_frame_free(&s->side);
     free(s);
     *sp = NULL;

@@ -29,6 +29,8 @@ typedef struct {
     int            *x0, *x1, *fx;       /* upright: columns, and their mix */
     int             left, right;        /* of the source's columns */
     uint16_t       *rows;               /* two rows of them, mixed */
+    int16_t        *wide[2];            /* larger: two rows, columns mixed */
+    int             held[2];            /* which rows of the source those are */
 } warper;
 
 /* Four px of a plane and their weights at a place of it. */
@@ -89,7 +91,8 @@ sample_row(const rn_plane *p, uint8_t *out, int n, int64_t u, int64_t v,
 
 /*
  * Upright: the two rows are the same all along, and so are the columns in all
- * rows.  Rows are mixed first, then columns; the sum is the same to the bit.
+ * rows.  Rows are mixed first, then columns; the sum is the same to the bit,
+ * and also with columns first, which a larger picture's many rows can share.
  */
 
 static void
@@ -147,6 +150,58 @@ sample_row_upright(const warper *w, const rn_plane *p, uint8_t *restrict out,
     for (i = 0; i < n; i++) {
         out[i] = (uint8_t) ((rows[x0[i]] * (256 - fx[i]) + rows[x1[i]] * fx[i]
                              + 32768) >> 16);
+    }
+}
+
+
+/*
+ * Columns of row y of the source, which is kept for the rows that come; less
+ * 32768, since products of signed halves are what every processor has.
+ */
+
+static const int16_t *
+widen_row(warper *w, const rn_plane *p, int n, int y)
+{
+    int             i;
+    const int      *restrict x0 = w->x0, *restrict x1 = w->x1;
+    const int      *restrict fx = w->fx;
+    int16_t        *restrict out;
+    const uint8_t  *restrict a;
+
+    y = rn_clamp(y, p->h - 1);
+
+    if (w->held[y & 1] == y) {
+        return w->wide[y & 1];
+    }
+
+    w->held[y & 1] = y;
+    out = w->wide[y & 1];
+    a = p->p + (ptrdiff_t) y * p->stride + w->left;
+
+    for (i = 0; i < n; i++) {
+        out[i] = (int16_t) (a[x0[i]] * (256 - fx[i]) + a[x1[i]] * fx[i]
+                            - 32768);
+    }
+
+    return out;
+}
+
+
+static void
+sample_row_larger(warper *w, const rn_plane *p, uint8_t *restrict out, int n,
+    int v)
+{
+    int             i;
+    int16_t         fy, gy;
+    const int16_t  *a, *b;
+
+    fy = (int16_t) (v >> 8 & 255);
+    gy = (int16_t) (256 - fy);
+    a = widen_row(w, p, n, v >> 16);
+    b = widen_row(w, p, n, (v >> 16) + 1);
+
+    for (i = 0; i < n; i++) {
+        out[i] = (uint8_t) ((a[i] * gy + b[i] * fy + 32768 * 257) >> 16);
     }
 }
 
@@ -429,9 +484,15 @@ draw_plane(warper *w, AVFrame *dst, const AVFrame *src, int i)
         } else if (upright) {
             if (!found) {
                 find_columns(w, &p, to - from, fixed(u), fixed(dx * kx / unit));
+                w->held[0] = w->held[1] = -1;
                 found = true;
             }
-            sample_row_upright(w, &p, w->row, to - from, (int) fixed(v));
+
+            if (ky < 1) {
+                sample_row_larger(w, &p, w->row, to - from, (int) fixed(v));
+            } else {
+                sample_row_upright(w, &p, w->row, to - from, (int) fixed(v));
+            }
 
         } else {
             sample_row(&p, w->row, to - from, fixed(u), fixed(v),
@@ -481,7 +542,7 @@ rn_warp_draw(AVFrame *dst, const AVFrame *src, const rn_warp *warp)
     w.radius = warp->radius < w.hw ? warp->radius : w.hw;
     w.radius = w.radius < w.hh ? w.radius : w.hh;
 
-    w.x0 = malloc(n * (3 * sizeof(int) + sizeof(uint16_t) + 2)
+    w.x0 = malloc(n * (3 * sizeof(int) + 3 * sizeof(uint16_t) + 2)
                   + (size_t) src->width * sizeof(uint16_t));
     if (w.x0 == NULL) {
         return false;
@@ -490,7 +551,9 @@ rn_warp_draw(AVFrame *dst, const AVFrame *src, const rn_warp *warp)
     w.x1 = w.x0 + n;                        /* the widest come first */
     w.fx = w.x1 + n;
     w.cover = (uint16_t *) (void *) (w.fx + n);
-    w.rows = w.cover + n;
+    w.wide[0] = (int16_t *) (void *) (w.cover + n);
+    w.wide[1] = w.wide[0] + n;
+    w.rows = (uint16_t *) (void *) (w.wide[1] + n);
     w.row = (uint8_t *) (w.rows + src->width);
     w.alpha = w.row + n;
 
