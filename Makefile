@@ -55,6 +55,7 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/obj/worker/render/rn_blend.o \
 $(BUILD)/obj/worker/render/rn_halve.o \
 $(BUILD)/obj/worker/render/rn_lut.o \
+$(BUILD)/obj/worker/render/rn_recolour.o \
 $(BUILD)/obj/worker/render/rn_warp.o: CFLAGS += -O3
 
 # worker/render must stand without network and SQL: nothing of either is in

@@ -420,7 +420,7 @@ lent_progress(void *opaque, int64_t units)
 HELPER rn_env
 env_of(lending *l)
 {
-    rn_env  env = { lent_file, lent_progress, l };
+    rn_env  env = { lent_file, lent_progress, l, 0 };
 
     return env;
 }

@@ -12,6 +12,8 @@ typedef struct {
     int    (*file)(void *opaque, const char *sha256);   /* fd, or -1 */
     void   (*progress)(void *opaque, int64_t units);    /* may be NULL */
     void    *opaque;
+    int      threads;                   /* of a film's decoder, where somebody
+                                           waits for one picture; 0: one */
 } rn_env;
 
 

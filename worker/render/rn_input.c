@@ -199,6 +199,7 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     forget_others(in);
 
     in->zero = in->fmt->start_time != AV_NOPTS_VALUE ? in->fmt->start_time : 0;
+    in->hurry = in->hurried = AV_NOPTS_VALUE;
 
     return RN_OK;
 
@@ -219,7 +220,7 @@ rn_input_close(rn_input *in)
 
 
 rn_status
-rn_input_decoder(rn_input *in, AVStream *st, AVCodecContext **out,
+rn_input_decoder(const AVStream *st, int threads, AVCodecContext **out,
     rn_fault *fault)
 {
     int              rc;
@@ -257,7 +258,7 @@ rn_input_decoder(rn_input *in, AVStream *st, AVCodecContext **out,
     }
 
     dec->pkt_timebase = st->time_base;
-    dec->thread_count = 1;
+    dec->thread_count = threads;
     dec->max_pixels = RN_MAX_PIXELS;
     dec->codec_whitelist = av_strdup(codecs);
 
@@ -266,7 +267,6 @@ rn_input_decoder(rn_input *in, AVStream *st, AVCodecContext **out,
         goto fail;
     }
 
-    (void) in;
     *out = dec;
     return RN_OK;
 
@@ -279,6 +279,22 @@ fail:
     }
     return rn_fail_av(fault, rc, "the %s decoder does not start",
                       avcodec_get_name(st->codecpar->codec_id));
+}
+
+
+/* What the decoder may pass over of a packet: see rn_input_hurry. */
+
+static void
+pace(rn_input *in, AVCodecContext *dec, const AVPacket *pkt)
+{
+    dec->skip_frame = AVDISCARD_DEFAULT;
+
+    if (in->hurry != AV_NOPTS_VALUE && pkt->pts != AV_NOPTS_VALUE
+        && pkt->pts < in->hurry && pkt->stream_index == in->video->index)
+    {
+        dec->skip_frame = AVDISCARD_NONREF;
+        in->hurried = pkt->pts > in->hurried ? pkt->pts : in->hurried;
+    }
 }
 
 
@@ -323,6 +339,7 @@ rn_input_frame(rn_input *in, AVStream *st, AVCodecContext *dec, AVPacket *pkt,
         }
 
         if (pkt->stream_index == st->index) {
+            pace(in, dec, pkt);
             rc = avcodec_send_packet(dec, pkt);
             if (rc < 0 && rc != AVERROR(EAGAIN) && ++damaged > DAMAGED_MAX) {
                 av_packet_unref(pkt);
@@ -352,6 +369,25 @@ rn_input_time(const rn_input *in, const AVStream *st, const AVFrame *frame)
 }
 
 
+/* A time on the file's own clock as one of a stream's. */
+
+static int64_t
+stamp(const rn_input *in, const AVStream *st, double seconds)
+{
+    return (int64_t) floor((seconds + (double) in->zero / AV_TIME_BASE)
+                           / av_q2d(st->time_base));
+}
+
+
+void
+rn_input_hurry(rn_input *in, double seconds)
+{
+    in->hurried = AV_NOPTS_VALUE;
+    in->hurry = isfinite(seconds) ? stamp(in, in->video, seconds)
+                                  : AV_NOPTS_VALUE;
+}
+
+
 rn_status
 rn_input_seek(rn_input *in, AVStream *st, AVCodecContext *dec, double seconds,
     rn_fault *fault)
@@ -359,9 +395,7 @@ rn_input_seek(rn_input *in, AVStream *st, AVCodecContext *dec, double seconds,
     int      rc;
     int64_t  ts;
 
-    ts = (int64_t) floor((seconds + (double) in->zero / AV_TIME_BASE)
-                         / av_q2d(st->time_base));
-
+    ts = stamp(in, st, seconds);
     rc = avformat_seek_file(in->fmt, st->index, INT64_MIN, ts, ts, 0);
 
     if (rc < 0) {                           /* from the beginning, then */

@@ -20,6 +20,10 @@ typedef struct {
     bool              image;            /* a picture file, not a film */
     int64_t           zero;             /* the file's time 0, AV_TIME_BASE */
     int64_t           size;             /* bytes */
+    int64_t           hurry;            /* see rn_input_hurry; AV_NOPTS_VALUE
+                                           but on the way to a place */
+    int64_t           hurried;          /* the latest packet that was perhaps
+                                           passed over */
 } rn_input;
 
 
@@ -29,11 +33,12 @@ rn_status rn_input_open(rn_input *in, int fd, rn_fault *fault);
 void rn_input_close(rn_input *in);
 
 /*
- * A decoder for a stream, with one thread (tasks run in parallel, not
- * decoders).  The caller frees it with avcodec_free_context.
+ * A decoder for a stream, with so many threads: 1, since tasks run in parallel,
+ * not decoders, but where somebody waits for one picture.  What is decoded is
+ * the same.  The caller frees it with avcodec_free_context.
  */
-rn_status rn_input_decoder(rn_input *in, AVStream *st, AVCodecContext **dec,
-    rn_fault *fault);
+rn_status rn_input_decoder(const AVStream *st, int threads,
+    AVCodecContext **out, rn_fault *fault);
 
 /*
  * The next decoded frame of `st`.  RN_OK with *eof set when there are no more.
@@ -49,6 +54,13 @@ double rn_input_time(const rn_input *in, const AVStream *st,
 /* Seeks so that decoding `st` yields frames at or before `seconds`. */
 rn_status rn_input_seek(rn_input *in, AVStream *st, AVCodecContext *dec,
     double seconds, rn_fault *fault);
+
+/*
+ * From a seek to `seconds`: of the video's packets before, those that no other
+ * picture refers to are not decoded.  A frame of a time before rn_input.hurried
+ * is then perhaps not the last one before another; INFINITY ends it.
+ */
+void rn_input_hurry(rn_input *in, double seconds);
 
 
 #endif /* RN_INPUT_H */

@@ -16,6 +16,8 @@
 
 #define TOLERANCE  0.4          /* ticks */
 #define SHORT_MAX  1.5          /* seconds a film may end early, held still */
+#define NEAR       0.25         /* seconds before a place sought, of which every
+                                   picture is decoded */
 
 
 struct rn_picture {
@@ -115,68 +117,87 @@ decode_next(rn_picture *p, rn_fault *fault)
 }
 
 
+/*
+ * Where an index led behind the place: from the beginning.  Streams without an
+ * index, whose clocks may leap, are sought in by guessing, and what they begin
+ * with is only found by its byte.
+ */
+
 static rn_status
-start(rn_picture *p, double t, double slack, rn_fault *fault)
+start_over(rn_picture *p, rn_fault *fault)
 {
+    int  rc;
+
+    rc = -1;
+
+    if (!(p->in.fmt->iformat->flags & AVFMT_TS_DISCONT)) {
+        rc = av_seek_frame(p->in.fmt, -1, p->in.zero, AVSEEK_FLAG_BACKWARD);
+    }
+
+    if (rc < 0) {
+        rc = av_seek_frame(p->in.fmt, -1, 0, AVSEEK_FLAG_BYTE);
+    }
+
+    if (rc < 0) {
+        return rn_fail(fault, RN_E_INPUT, "the file cannot be sought in");
+    }
+
+    avcodec_flush_buffers(p->dec);
+
+    return RN_OK;
+}
+
+
+/*
+ * Goes to the key frame before t, or to one before that: some containers find
+ * any frame, from which the decoder goes on to the key frame behind it.
+ */
+
+static rn_status
+start(rn_picture *p, double t, double slack, bool hurry, rn_fault *fault)
+{
+    size_t     i;
     rn_status  rc;
 
+    static const double  back[] = { 0, 2, 8, 30 };      /* seconds */
+
     p->started = true;
-    p->next_time = -1e9;
+    rn_input_hurry(&p->in, INFINITY);
 
-    if (t > 0 && !p->in.image) {
-        rc = rn_input_seek(&p->in, p->in.video, p->dec, t, fault);
-        if (rc != RN_OK) {
-            return rc;
-        }
-    }
-
-    rc = decode_next(p, fault);
-    if (rc != RN_OK) {
-        return rc;
-    }
-
-    /* an index that led behind the place: from the beginning, then */
-
-    if (t > 0 && !p->in.image && (p->eof || p->next_time > t + slack)) {
+    for (i = 0; ; i++) {
         p->eof = p->drained = false;
         p->next_time = -1e9;
         rn_deint_close(&p->deint);
 
-        if (av_seek_frame(p->in.fmt, -1, p->in.zero, AVSEEK_FLAG_BACKWARD) < 0
-            && av_seek_frame(p->in.fmt, -1, 0, AVSEEK_FLAG_BYTE) < 0)
-        {
-            return rn_fail(fault, RN_E_INPUT, "the file cannot be sought in");
+        if (t <= 0 || p->in.image) {
+            return decode_next(p, fault);
         }
 
-        avcodec_flush_buffers(p->dec);
-        rc = decode_next(p, fault);
-    }
+        if (i < sizeof(back) / sizeof(back[0]) && (i == 0 || t > back[i])) {
+            rc = rn_input_seek(&p->in, p->in.video, p->dec, t - back[i], fault);
+        } else {
+            i = sizeof(back) / sizeof(back[0]);
+            rc = start_over(p, fault);
+        }
 
-    return rc;
+        rn_input_hurry(&p->in, hurry ? t - NEAR : INFINITY);
+
+        if (rc != RN_OK || decode_next(p, fault) != RN_OK
+            || i == sizeof(back) / sizeof(back[0])
+            || (!p->eof && p->next_time <= t + slack))
+        {
+            return fault->status;
+        }
+    }
 }
 
 
-rn_status
-rn_picture_get(rn_picture *p, int64_t time, const AVFrame **frame,
-    rn_fault *fault)
+/* Decodes up to the last frame that begins by t; the first one if none does. */
+
+static rn_status
+go_to(rn_picture *p, double t, double slack, rn_fault *fault)
 {
-    double    t, slack;
     AVFrame  *f;
-
-    if (p->drawn) {
-        *frame = p->shown;
-        return RN_OK;
-    }
-
-    t = (double) time / 1000 * (double) p->spec.fps.den
-        / (double) p->spec.fps.num;
-    slack = TOLERANCE * (double) p->spec.fps.den / (double) p->spec.fps.num;
-
-    if (!p->started && start(p, t, slack, fault) != RN_OK) {
-        return fault->status;
-    }
-
-    /* the last frame that begins by now; the first one if none does */
 
     while (!p->eof
            && (p->cur->buf[0] == NULL
@@ -196,6 +217,64 @@ rn_picture_get(rn_picture *p, int64_t time, const AVFrame **frame,
         if (decode_next(p, fault) != RN_OK) {
             return fault->status;
         }
+    }
+
+    return RN_OK;
+}
+
+
+/*
+ * The first picture that is asked for.  What lies long before it is not decoded
+ * but where others refer to it; of a film of slow pictures that may have been
+ * the one to show, and all are decoded, then.
+ */
+
+static rn_status
+go_first(rn_picture *p, double t, double slack, rn_fault *fault)
+{
+    if (start(p, t, slack, true, fault) != RN_OK
+        || go_to(p, t, slack, fault) != RN_OK)
+    {
+        return fault->status;
+    }
+
+    if (p->in.hurried == AV_NOPTS_VALUE
+        || (p->cur->buf[0] != NULL
+            && p->cur->best_effort_timestamp >= p->in.hurried))
+    {
+        rn_input_hurry(&p->in, INFINITY);
+        return RN_OK;
+    }
+
+    av_frame_unref(p->cur);
+
+    if (start(p, t, slack, false, fault) != RN_OK) {
+        return fault->status;
+    }
+
+    return go_to(p, t, slack, fault);
+}
+
+
+rn_status
+rn_picture_get(rn_picture *p, int64_t time, const AVFrame **frame,
+    rn_fault *fault)
+{
+    double  t, slack;
+
+    if (p->drawn) {
+        *frame = p->shown;
+        return RN_OK;
+    }
+
+    t = (double) time / 1000 * (double) p->spec.fps.den
+        / (double) p->spec.fps.num;
+    slack = TOLERANCE * (double) p->spec.fps.den / (double) p->spec.fps.num;
+
+    if ((p->started ? go_to(p, t, slack, fault)
+                    : go_first(p, t, slack, fault)) != RN_OK)
+    {
+        return fault->status;
     }
 
     if (p->cur->buf[0] == NULL) {
@@ -238,6 +317,7 @@ rn_status
 rn_picture_open(rn_picture **out, int fd, const rn_picture_spec *spec,
     rn_fault *fault)
 {
+    int          threads;
     rn_picture  *p;
 
     *out = NULL;
@@ -275,7 +355,10 @@ rn_picture_open(rn_picture **out, int fd, const rn_picture_spec *spec,
         p->in.audio->discard = AVDISCARD_ALL;
     }
 
-    if (rn_input_decoder(&p->in, p->in.video, &p->dec, fault) != RN_OK) {
+    threads = spec->env != NULL && spec->env->threads > 0 && !p->in.image
+              ? spec->env->threads : 1;
+
+    if (rn_input_decoder(p->in.video, threads, &p->dec, fault) != RN_OK) {
         goto fail;
     }
 

@@ -196,19 +196,19 @@ find_letters(fonts *f, const rn_clip *c, rn_letters *l, rn_problems *problems,
     spec_of(f->doc, c, l->size, &t);
 
     memset(&ours, 0, sizeof(ours));
+    (void) rn_text_check(&t, f->digests, l->hex, &l->missing, &ours);
 
-    if (rn_text_check(&t, &ours) == RN_E_INVALID) {
+    if (ours.status == RN_E_INVALID) {
         (void) snprintf(pointer, sizeof(pointer), "%s/asset%s", c->pointer,
                         c->asset.markup ? "" : "/text");
         rn_problem_add(problems, pointer, "%s", ours.text);
         return RN_OK;
     }
 
-    if (rn_text_fonts(&t, f->digests, l->hex, fault) != RN_OK) {
+    if (ours.status != RN_OK) {
+        *fault = ours;
         return fault->status;
     }
-
-    l->missing = rn_text_missing(&t);
 
     for (i = 0; (path = rn_font_used(f->digests, i)) != NULL; i++) {
         (void) is_own(f, path, &l->own);

@@ -218,7 +218,7 @@ first_frame(rn_input *in, AVStream *st, AVFrame *frame, rn_fault *fault)
     rn_status        rc;
     AVCodecContext  *dec;
 
-    rc = rn_input_decoder(in, st, &dec, fault);
+    rc = rn_input_decoder(st, 1, &dec, fault);
     if (rc != RN_OK) {
         return rc;
     }

@@ -1,6 +1,7 @@
 /* Pictures to another size or format by swscale; see rn_rescale.h. */
 
 #include "rn_rescale.h"
+#include "rn_recolour.h"
 #include "rn_scale.h"
 
 #include <stdlib.h>
@@ -79,9 +80,16 @@ rn_status
 rn_rescale_do(rn_rescale *r, const AVFrame *src, AVFrame *dst,
     rn_fault *fault)
 {
-    int  rc;
+    int        rc;
+    bool       recolour;
+    rn_colour  from = { "bt709", false }, to = { r->matrix, r->full };
 
-    if ((r->sws == NULL || r->src_w != src->width || r->src_h != src->height
+    recolour = src->width == r->w && src->height == r->h
+               && src->format == AV_PIX_FMT_YUV420P
+               && r->format == AV_PIX_FMT_YUV420P && r->matrix != NULL
+               && rn_recolour_can(from, to);
+
+    if (!recolour && (r->sws == NULL || r->src_w != src->width || r->src_h != src->height
          || r->src_format != src->format)
         && set_up(r, src, fault) != RN_OK)
     {
@@ -95,7 +103,10 @@ rn_rescale_do(rn_rescale *r, const AVFrame *src, AVFrame *dst,
 
     rc = av_frame_get_buffer(dst, 0);
 
-    if (rc >= 0) {
+    if (rc >= 0 && recolour) {
+        rn_recolour(src, from, dst, to);
+
+    } else if (rc >= 0) {
         rc = sws_scale(r->sws, (const uint8_t *const *) src->data,
                        src->linesize, 0, src->height, dst->data,
                        dst->linesize);

@@ -1,6 +1,7 @@
 /* One picture to another format, size and colour space; see rn_scale.h. */
 
 #include "rn_scale.h"
+#include "rn_recolour.h"
 
 #include <string.h>
 #include <libswscale/swscale.h>
@@ -66,6 +67,14 @@ rn_scale(const AVFrame *src, rn_colour from, AVFrame *dst, rn_colour to,
     if (rc < 0) {
         return rn_fail_av(fault, rc, "a picture of %dx%d", dst->width,
                           dst->height);
+    }
+
+    if (src->width == dst->width && src->height == dst->height
+        && src->format == AV_PIX_FMT_YUV420P
+        && dst->format == AV_PIX_FMT_YUV420P && rn_recolour_can(from, to))
+    {
+        rn_recolour(src, from, dst, to);
+        return RN_OK;
     }
 
     sws = sws_getContext(src->width, src->height, src->format, dst->width,

@@ -59,7 +59,7 @@ open_reader(reader *r, int fd, AVRational tick, int64_t from, rn_fault *fault)
     }
 
     if (fault->status != RN_OK
-        || rn_input_decoder(&r->in, r->in.video, &r->dec, fault) != RN_OK)
+        || rn_input_decoder(r->in.video, 1, &r->dec, fault) != RN_OK)
     {
         return fault->status;
     }

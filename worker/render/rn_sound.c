@@ -342,7 +342,7 @@ rn_sound_open(rn_sound **out, int fd, rn_fault *fault)
         if (s->in.video != NULL) {
             s->in.video->discard = AVDISCARD_ALL;
         }
-        (void) rn_input_decoder(&s->in, s->in.audio, &s->dec, fault);
+        (void) rn_input_decoder(s->in.audio, 1, &s->dec, fault);
     }
 
     if (fault->status != RN_OK) {

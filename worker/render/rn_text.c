@@ -133,31 +133,24 @@ measure_layout(const rn_text_spec *spec, PangoLayout *layout,
 
 
 rn_status
-rn_text_check(const rn_text_spec *spec, rn_fault *fault)
+rn_text_check(const rn_text_spec *spec, rn_font_digests *digests,
+    char hex[65], int *missing, rn_fault *fault)
 {
     int              w, h;
     PangoLayout     *layout;
     PangoRectangle   logical;
 
     layout = rn_text_layout(spec);
-    (void) measure_layout(spec, layout, &logical, &w, &h, fault);
+
+    if (measure_layout(spec, layout, &logical, &w, &h, fault) == RN_OK
+        && rn_text_fonts_of(layout, digests, hex, fault) == RN_OK)
+    {
+        *missing = pango_layout_get_unknown_glyphs_count(layout);
+    }
+
     g_object_unref(layout);
 
     return fault->status;
-}
-
-
-int
-rn_text_missing(const rn_text_spec *spec)
-{
-    int           n;
-    PangoLayout  *layout;
-
-    layout = rn_text_layout(spec);
-    n = pango_layout_get_unknown_glyphs_count(layout);
-    g_object_unref(layout);
-
-    return n;
 }
 
 

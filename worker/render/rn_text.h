@@ -48,14 +48,16 @@ rn_status rn_text_fonts(const rn_text_spec *spec, rn_font_digests *digests,
 /* The i-th file that the last text asked for resolved to; NULL: no more. */
 const char *rn_font_used(const rn_font_digests *d, size_t i);
 
-/* How many of its characters no font has. */
-int rn_text_missing(const rn_text_spec *spec);
-
 /* px that the text takes as it would be drawn; its padding counts in a box. */
 void rn_text_extents(const rn_text_spec *spec, int *w, int *h);
 
-/* RN_E_INVALID: it would be far larger than the canvas, and is not drawn. */
-rn_status rn_text_check(const rn_text_spec *spec, rn_fault *fault);
+/*
+ * Before it is drawn: rn_text_fonts, and in *missing how many of its characters
+ * no font has.  RN_E_INVALID: it would be far larger than the canvas, and is
+ * not drawn.
+ */
+rn_status rn_text_check(const rn_text_spec *spec, rn_font_digests *digests,
+    char hex[65], int *missing, rn_fault *fault);
 
 
 #endif /* RN_TEXT_H */

@@ -190,19 +190,14 @@ by_path(const void *a, const void *b)
 
 
 rn_status
-rn_text_fonts(const rn_text_spec *spec, rn_font_digests *d, char hex[65],
+rn_text_fonts_of(PangoLayout *layout, rn_font_digests *d, char hex[65],
     rn_fault *fault)
 {
     size_t          i;
     EVP_MD_CTX     *md;
-    PangoLayout    *layout;
     unsigned char   digest[EVP_MAX_MD_SIZE];
 
-    layout = rn_text_layout(spec);
-    (void) find_files(d, layout, fault);
-    g_object_unref(layout);
-
-    if (fault->status != RN_OK) {
+    if (find_files(d, layout, fault) != RN_OK) {
         return fault->status;
     }
 
@@ -234,4 +229,18 @@ rn_text_fonts(const rn_text_spec *spec, rn_font_digests *d, char hex[65],
     EVP_MD_CTX_free(md);
 
     return RN_OK;
+}
+
+
+rn_status
+rn_text_fonts(const rn_text_spec *spec, rn_font_digests *d, char hex[65],
+    rn_fault *fault)
+{
+    PangoLayout  *layout;
+
+    layout = rn_text_layout(spec);
+    (void) rn_text_fonts_of(layout, d, hex, fault);
+    g_object_unref(layout);
+
+    return fault->status;
 }

@@ -11,5 +11,9 @@
 /* Lines and glyphs; to be unreferenced. */
 PangoLayout *rn_text_layout(const rn_text_spec *spec);
 
+/* rn_text_fonts of a text that was laid out. */
+rn_status rn_text_fonts_of(PangoLayout *layout, rn_font_digests *d,
+    char hex[65], rn_fault *fault);
+
 
 #endif /* RN_TEXT_PARTS_H */

@@ -209,6 +209,7 @@ stage_run(const stage_task *task)
     env.file = lent_file;
     env.progress = lent_progress;
     env.opaque = &l;
+    env.threads = 0;
 
     run = find(task->kind);
     spec = read_spec(task->spec);

@@ -18,14 +18,16 @@
 
 #include <limits.h>
 #include <math.h>
+#include <libavutil/cpu.h>
 
 
 #define PREVIEW_WIDTH  640              /* px at the most */
+#define THREADS_MAX    4
 
 
 /*
  * Writes one picture, at most max_w px wide, to the output called `name`; what
- * was written, and its hash, are in the last arguments.
+ * was written, and its hash, if one is wanted, are in the last arguments.
  */
 
 static rn_status
@@ -63,7 +65,9 @@ still(json_t *which, const rn_env *env, const char *name, int max_w, int *w,
             *h = *h < 2 ? 2 : *h;
         }
 
-        if (rn_still_write(f, *w, *h, fd, bytes, fault) == RN_OK) {
+        if (rn_still_write(f, *w, *h, fd, bytes, fault) == RN_OK
+            && hash != NULL)
+        {
             (void) rn_blurhash_of(f, colour, upright, hash, fault);
         }
     }
@@ -83,21 +87,32 @@ stage_preview(json_t *spec, const rn_env *env, json_t **result, json_t **detail,
     rn_fault *fault)
 {
     int          w, h, pw, ph;
+    bool         flat;
     int64_t      preview, poster;
+    rn_env       own = *env;
     const char  *text;
     rn_blurhash  first, other;
 
     (void) detail;
 
-    if (still(json_object_get(spec, "first"), env, "preview.jpg",
-              PREVIEW_WIDTH, &w, &h, &preview, &first, fault) != RN_OK
-        || still(json_object_get(spec, "poster"), env, "poster.jpg", INT_MAX,
-                 &pw, &ph, &poster, &other, fault) != RN_OK)
+    own.threads = av_cpu_count();       /* a person waits for it */
+    own.threads = own.threads > THREADS_MAX ? THREADS_MAX : own.threads;
+
+    if (still(json_object_get(spec, "first"), &own, "preview.jpg",
+              PREVIEW_WIDTH, &w, &h, &preview, &first, fault) != RN_OK)
     {
         return fault->status;
     }
 
-    text = rn_blurhash_flat(&first) ? other.hash : first.hash;
+    flat = rn_blurhash_flat(&first);
+
+    if (still(json_object_get(spec, "poster"), &own, "poster.jpg", INT_MAX,
+              &pw, &ph, &poster, flat ? &other : NULL, fault) != RN_OK)
+    {
+        return fault->status;
+    }
+
+    text = flat ? other.hash : first.hash;
 
     *result = json_pack("{s:s?, s:i, s:i, s:I, s:I}", "blurhash",
                         json_is_true(json_object_get(spec, "blurhash"))
