@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 
 
 #define RUN_SECONDS  2.0                /* CPU seconds a task is worth */
+#define RUN_LEAST    0.2                /* and at the least */
+#define RUN_PARTS    4                  /* of a list, for each that renders */
 
 
 static const char *
@@ -82,21 +85,41 @@ lend_inputs(const compose *c, local_task *t, json_t *spec)
 }
 
 
+static double
+cost_of_pieces(json_t *pieces)
+{
+    size_t   i;
+    double   cost;
+    json_t  *p;
+
+    cost = 0;
+    json_array_foreach(pieces, i, p) {
+        cost += json_real_value(json_object_get(p, "cost"));
+    }
+
+    return cost;
+}
+
+
 /*
- * Takes the next run of neighbouring pieces worth a task; *next moves behind
- * it.  Returns an empty array when all is there.
+ * Takes the next run of neighbouring pieces worth a task, so that nobody is
+ * without one while others have much; *next moves behind it.  Returns an empty
+ * array when all is there.
  */
 
 static json_t *
 next_run(compose *c, json_t *pieces, size_t *next)
 {
     char         path[8300];
-    double       cost;
+    double       cost, enough;
     json_t      *run, *piece;
     const char  *key;
 
     run = json_array();
     cost = 0;
+    enough = c->jobs == 1 ? RUN_SECONDS
+             : fmin(RUN_SECONDS, fmax(RUN_LEAST, cost_of_pieces(pieces)
+                                                 / (RUN_PARTS * c->jobs)));
 
     for ( /* void */ ; *next < json_array_size(pieces); (*next)++) {
         piece = json_array_get(pieces, *next);
@@ -121,7 +144,7 @@ next_run(compose *c, json_t *pieces, size_t *next)
         cost += json_real_value(json_object_get(piece, "cost"));
         c->rendered++;
 
-        if (cost >= RUN_SECONDS) {
+        if (cost >= enough) {
             (*next)++;
             break;
         }
@@ -178,22 +201,6 @@ keep_run(compose *c, local_task *t)
     }
 
     return true;
-}
-
-
-static double
-cost_of_pieces(json_t *pieces)
-{
-    size_t   i;
-    double   cost;
-    json_t  *p;
-
-    cost = 0;
-    json_array_foreach(pieces, i, p) {
-        cost += json_real_value(json_object_get(p, "cost"));
-    }
-
-    return cost;
 }
 
 
@@ -258,6 +265,7 @@ render_pieces(compose *c)
     rn_status    rc;
     size_t       next, list;
     local_task  *tasks, *t;
+    struct pollfd  *ends;
 
     static const char *const kinds[] = { "audio", "render_segment" };
 
@@ -266,7 +274,11 @@ render_pieces(compose *c)
     c->cost = cost_of_pieces(lists[0]) + cost_of_pieces(lists[1]);
 
     tasks = calloc((size_t) c->jobs, sizeof(local_task));
-    if (tasks == NULL) {
+    ends = calloc((size_t) c->jobs, sizeof(struct pollfd));
+
+    if (tasks == NULL || ends == NULL) {
+        free(tasks);
+        free(ends);
         return false;
     }
 
@@ -303,18 +315,14 @@ render_pieces(compose *c)
         pid = waitpid(-1, &wstatus, WNOHANG);
 
         if (pid <= 0) {
-            struct pollfd  pfd = { .fd = -1 };
-
             for (i = 0, part = 0; i < c->jobs; i++) {
-                if (tasks[i].pid > 0) {
-                    part += run_done(&tasks[i]);
-                    pfd.fd = tasks[i].status_fd;
-                    pfd.events = POLLIN;
-                }
+                ends[i].fd = tasks[i].pid > 0 ? tasks[i].status_fd : -1;
+                ends[i].events = 0;             /* hung up: it has ended */
+                part += tasks[i].pid > 0 ? run_done(&tasks[i]) : 0;
             }
 
             show_progress(c, part);
-            (void) poll(&pfd, 1, 100);
+            (void) poll(ends, (nfds_t) c->jobs, 100);
             continue;
         }
 
@@ -350,6 +358,7 @@ render_pieces(compose *c)
         local_free(&tasks[i]);
     }
     free(tasks);
+    free(ends);
 
     if (ok) {
         c->done = c->cost;

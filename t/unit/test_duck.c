@@ -125,10 +125,10 @@ test_keys(void **state)
 
     (void) state;
 
-    keys_of(film_of(120, "", VOICE("100")), none);
-    keys_of(film_of(120, DUCK, VOICE("100")), late);
-    keys_of(film_of(120, DUCK, VOICE("110")), later);
-    keys_of(film_of(120, DUCK, VOICE("59.9")), over);
+    keys_of(film_of(28, "", VOICE("24")), none);
+    keys_of(film_of(28, DUCK, VOICE("24")), late);
+    keys_of(film_of(28, DUCK, VOICE("26")), later);
+    keys_of(film_of(28, DUCK, VOICE("14.9")), over);
 
     /* what happens in the one piece is no matter of the other */
 

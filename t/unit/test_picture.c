@@ -33,8 +33,8 @@ static const char *const recipes[] = {
     FF "-f lavfi -i testsrc2=s=160x96:r=30:d=40 -vf "
         "\"select='lt(t,2)+not(mod(n,90))',setpts='if(gt(T,9),T/4+7,T)/TB'\" "
         "-fps_mode vfr " X264 "slow.mkv",
-    FF "-f lavfi -i testsrc2=s=160x96:r=50:d=8 -vf tinterlace=4 -c:v mpeg2video "
-        "-flags +ilme+ildct -top 1 -bf 2 -g 75 -q:v 4 fields.ts",
+    FF "-f lavfi -i testsrc2=s=160x96:r=50:d=8 -vf tinterlace=4 "
+        "-c:v mpeg2video -flags +ilme+ildct -top 1 -bf 2 -g 75 -q:v 4 fields.ts",
     FF "-f lavfi -i testsrc2=s=160x96:r=30:d=4 -c:v libvpx -b:v 300k -deadline "
         "realtime -g 120 even.webm",
 };

@@ -648,19 +648,19 @@ test_sound_pieces(void **state)
     assert_int_equal(json_array_size(json_object_get(p, "sound")), 0);
     json_decref(p);
 
-    p = plan(ONE(VIDEO("")));                       /* 120 s: 60.07 and rest */
+    p = plan(ONE(VIDEO("")));                       /* 120 s, of 15.02 s */
     check_plan(p);
-    assert_int_equal(json_array_size(json_object_get(p, "sound")), 2);
+    assert_int_equal(json_array_size(json_object_get(p, "sound")), 8);
     json_decref(p);
 
-    p = plan(ONE(VIDEO(",\"duration\":65")));       /* no crumb behind */
+    p = plan(ONE(VIDEO(",\"duration\":16.5")));     /* no crumb behind */
     check_plan(p);
     assert_int_equal(json_array_size(json_object_get(p, "sound")), 1);
     json_decref(p);
 
     p = plan(ONE(VIDEO("") "," VIDEO("") "," VIDEO("") "," VIDEO("")));
     check_plan(p);
-    assert_int_equal(json_array_size(json_object_get(p, "sound")), 8);
+    assert_int_equal(json_array_size(json_object_get(p, "sound")), 32);
     json_decref(p);
 }
 
@@ -681,9 +681,9 @@ test_sound_touches_its_pieces(void **state)
     a = plan(MUSIC("0.5"));
     b = plan(MUSIC("0.6"));
     check_plan(a);
-    assert_int_equal(json_array_size(json_object_get(a, "sound")), 4);
+    assert_int_equal(json_array_size(json_object_get(a, "sound")), 16);
     assert_int_equal(in_common(json_object_get(a, "sound"),
-                               json_object_get(b, "sound")), 3);
+                               json_object_get(b, "sound")), 15);
     json_decref(a);
     json_decref(b);
 }
@@ -983,7 +983,7 @@ test_mono(void **state)
         facts[1].channels = k == 1 ? 2 : 1;
         rn_doc_free(doc);
         p = plan_good(text, facts);
-        assert_int_equal(json_array_size(json_object_get(p, "sound")), 2);
+        assert_int_equal(json_array_size(json_object_get(p, "sound")), 8);
 
         json_array_foreach(json_object_get(p, "sound"), i, piece) {
             assert_int_equal(json_integer_value(json_object_get(

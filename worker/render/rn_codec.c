@@ -22,13 +22,13 @@ static const rn_codec_facts  codecs[RN_CODECS] = {
     [RN_CODEC_MJPEG] = { "mjpeg", "mjpeg", AV_CODEC_ID_MJPEG, "matroska", 0.5,
                          0, 0, 0, 0, 0 },
     [RN_CODEC_AAC] = { "aac", "aac", AV_CODEC_ID_AAC, "mp4", 1,
-                       1024, 1024, 4, 3, 2816 },
+                       1024, 1024, 4, 3, 704 },
     [RN_CODEC_OPUS] = { "opus", "libopus", AV_CODEC_ID_OPUS, "matroska", 1,
                         960, 312, 0, 3, 0 },
     [RN_CODEC_MP3] = { "mp3", "libmp3lame", AV_CODEC_ID_MP3, "matroska", 1,
                        1152, 1105, 0, 3, 0 },
     [RN_CODEC_PCM] = { "pcm", "pcm_s16le", AV_CODEC_ID_PCM_S16LE, "matroska",
-                       0.2, 1024, 0, 0, 0, 2816 },
+                       0.2, 1024, 0, 0, 0, 704 },
 };
 
 

@@ -73,6 +73,7 @@ rn_mux_open(rn_mux *m, int fd, const char *format, rn_fault *fault)
 
     m->fmt->pb = m->io;
     m->fmt->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT;
+    m->fmt->flush_packets = 0;          /* nobody reads it before its end */
     m->fmt->io_open = reopen;
 #if LIBAVFORMAT_VERSION_MAJOR < 61
     m->fmt->io_close = close_again;

@@ -285,7 +285,8 @@ piece(const sounds *s, int64_t first, int64_t packets, int number)
                      "output", s->stream->name, "number", number,
                      "key", key, "frames", (json_int_t) packets,
                      "cost", (double) packets * s->codec->frame / RN_RATE
-                             * (0.008 * s->codec->cost + 0.004 * (double) n
+                             * (0.016 * s->codec->cost / (s->mono ? 2 : 1)
+                                + 0.004 * (double) n
                                 * (s->stream->loudness != 0 ? 2 : 1)),
                      "spec", spec);
 }

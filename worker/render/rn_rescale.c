@@ -89,8 +89,9 @@ rn_rescale_do(rn_rescale *r, const AVFrame *src, AVFrame *dst,
                && r->format == AV_PIX_FMT_YUV420P && r->matrix != NULL
                && rn_recolour_can(from, to);
 
-    if (!recolour && (r->sws == NULL || r->src_w != src->width || r->src_h != src->height
-         || r->src_format != src->format)
+    if (!recolour
+        && (r->sws == NULL || r->src_w != src->width
+            || r->src_h != src->height || r->src_format != src->format)
         && set_up(r, src, fault) != RN_OK)
     {
         return fault->status;

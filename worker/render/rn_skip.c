@@ -6,7 +6,6 @@
 
 #include "rn_skip.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 
@@ -30,7 +29,7 @@ typedef struct {
     int       size, room;
     int       zeros;                    /* bytes of 0 before */
     int       byte, bits;               /* of the byte being written */
-    bool      overflow;
+    bool      overflow, bare;           /* bare: nothing is put in */
     unsigned  low, range;               /* of the arithmetic coder, 9.3.4.1 */
     int       outstanding;
     bool      first;
@@ -191,28 +190,10 @@ read_pps(rn_skips *s, reader *r)
 }
 
 
-rn_status
-rn_skips_read(rn_skips *s, const uint8_t *extradata, int size, rn_fault *fault)
-{
-    reader  sps, pps;
-
-    memset(s, 0, sizeof(*s));
-
-    if (!find_nal(extradata, size, NAL_SPS, &sps) || !read_sps(s, &sps)
-        || !find_nal(extradata, size, NAL_PPS, &pps) || !read_pps(s, &pps))
-    {
-        return rn_fail(fault, RN_E_UNSUPPORTED, "parameter sets for which "
-                       "skipped pictures are not written");
-    }
-
-    return RN_OK;
-}
-
-
 static void
 put_byte(writer *w, int byte)
 {
-    if (w->zeros >= 2 && byte <= 3) {       /* 7.4.1.1 */
+    if (w->zeros >= 2 && byte <= 3 && !w->bare) {       /* 7.4.1.1 */
         w->zeros = 0;
         put_byte(w, 3);
     }
@@ -406,28 +387,20 @@ write_header(const rn_skips *s, writer *w, int64_t k)
 }
 
 
-rn_status
-rn_skips_write(const rn_skips *s, int64_t k, AVPacket *pkt, rn_fault *fault)
+/* Slice data, 7.3.4: it begins and ends with a byte. */
+
+static bool
+code_body(rn_skips *s)
 {
-    int     i, n, rc;
+    int     i, n;
     writer  w;
 
     n = s->width * s->height;
 
     memset(&w, 0, sizeof(w));
-    w.room = 64 + n / 8;
-    w.data = malloc((size_t) w.room);
-    if (w.data == NULL) {
-        return rn_fail(fault, RN_E_NOMEM, "out of memory");
-    }
-
-    /* a start code, and a reference of the lowest rank */
-
-    memcpy(w.data, "\0\0\0\1", 4);
-    w.data[4] = 1 << 5 | NAL_SLICE;
-    w.size = 5;
-
-    write_header(s, &w, k);
+    w.data = s->body;
+    w.room = sizeof(s->body);
+    w.bare = true;
 
     /* 9.3.1.1 with m 23, n 33 (Table 9-13, ctxIdx 11) at this QP: */
 
@@ -444,13 +417,61 @@ rn_skips_write(const rn_skips *s, int64_t k, AVPacket *pkt, rn_fault *fault)
         put(&w, 1, 0);
     }
 
-    rc = w.overflow ? AVERROR_BUG : av_new_packet(pkt, w.size);
+    s->body_size = w.size;
 
-    if (rc >= 0) {
-        memcpy(pkt->data, w.data, (size_t) w.size);
+    return !w.overflow;
+}
+
+
+rn_status
+rn_skips_read(rn_skips *s, const uint8_t *extradata, int size, rn_fault *fault)
+{
+    reader  sps, pps;
+
+    memset(s, 0, sizeof(*s));
+
+    if (!find_nal(extradata, size, NAL_SPS, &sps) || !read_sps(s, &sps)
+        || !find_nal(extradata, size, NAL_PPS, &pps) || !read_pps(s, &pps)
+        || !code_body(s))
+    {
+        return rn_fail(fault, RN_E_UNSUPPORTED, "parameter sets for which "
+                       "skipped pictures are not written");
     }
 
-    free(w.data);
+    return RN_OK;
+}
 
-    return rc < 0 ? rn_fail_av(fault, rc, "a repeated picture") : RN_OK;
+
+rn_status
+rn_skips_write(const rn_skips *s, int64_t k, AVPacket *pkt, rn_fault *fault)
+{
+    int      i, rc;
+    writer   w;
+    uint8_t  data[64 + 2 * sizeof(s->body)];
+
+    memset(&w, 0, sizeof(w));
+    w.data = data;
+    w.room = sizeof(data);
+
+    /* a start code, and a reference of the lowest rank */
+
+    memcpy(w.data, "\0\0\0\1", 4);
+    w.data[4] = 1 << 5 | NAL_SLICE;
+    w.size = 5;
+
+    write_header(s, &w, k);
+
+    for (i = 0; i < s->body_size; i++) {
+        put_byte(&w, s->body[i]);
+    }
+
+    rc = w.overflow ? AVERROR_BUG : av_new_packet(pkt, w.size);
+
+    if (rc < 0) {
+        return rn_fail_av(fault, rc, "a repeated picture");
+    }
+
+    memcpy(pkt->data, w.data, (size_t) w.size);
+
+    return RN_OK;
 }

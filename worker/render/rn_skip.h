@@ -20,6 +20,10 @@ typedef struct {
     bool    weighted;
     bool    deblocking;                 /* its control is in the slice header */
     bool    redundant;
+    uint8_t  body[2048];                /* the slice behind its header, which is
+                                           the same for all: 0.04 bits for each
+                                           macroblock */
+    int     body_size;
 } rn_skips;
 
 
