@@ -187,7 +187,7 @@ rn_add_ref(rn_reader *r, const char *src, rn_asset_type type)
     doc->refs[i].src = src;
     doc->refs[i].type = type;
     (void) snprintf(doc->refs[i].pointer, sizeof(doc->refs[i].pointer),
-                    "%.80s/src", r->path);
+                    "%.80s/src", r->at.text);
     doc->n_refs++;
 
     return (int) i;

@@ -172,12 +172,12 @@ complete_renditions(rn_reader *r, const rn_doc *doc, rn_output *o, bool named)
         set_ladder(doc, o);
     }
 
-    len = named ? rn_enter(r, "renditions") : r->len;
+    len = named ? rn_enter(r, "renditions") : r->at.len;
 
     for (i = 0; i < o->n_renditions; i++) {
         v = &o->renditions[i];
 
-        at = named ? rn_enter_index(r, i) : r->len;
+        at = named ? rn_enter_index(r, i) : r->at.len;
         complete_size(r, doc, &v->width, &v->height, true);
         rn_leave(r, at);
 

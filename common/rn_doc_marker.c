@@ -86,7 +86,7 @@ rn_read_markers(rn_reader *r, json_t *value, void *out)
     json_array_foreach(value, i, item) {
         len = rn_enter_index(r, i);
         (void) snprintf(doc->markers[i].pointer,
-                        sizeof(doc->markers[i].pointer), "%.63s", r->path);
+                        sizeof(doc->markers[i].pointer), "%.63s", r->at.text);
         read_marker(r, item, &doc->markers[i]);
         rn_leave(r, len);
     }

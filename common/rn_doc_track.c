@@ -42,7 +42,7 @@ read_clips(rn_reader *r, json_t *value, void *out)
     json_array_foreach(value, i, item) {
         c = &track->clips[i];
         len = rn_enter_index(r, i);
-        (void) snprintf(c->pointer, sizeof(c->pointer), "%.95s", r->path);
+        (void) snprintf(c->pointer, sizeof(c->pointer), "%.95s", r->at.text);
 
         type = json_object_get(item, "type");
 

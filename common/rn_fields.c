@@ -20,51 +20,21 @@
 size_t
 rn_enter(rn_reader *r, const char *name)
 {
-    size_t  len;
-
-    len = r->len;
-
-    if (r->len < sizeof(r->path) - 3) {
-        r->path[r->len++] = '/';
-    }
-
-    for ( /* void */ ; *name && r->len < sizeof(r->path) - 3; name++) {
-        switch (*name) {                /* RFC 6901, section 3 */
-        case '~':
-            r->path[r->len++] = '~';
-            r->path[r->len++] = '0';
-            break;
-        case '/':
-            r->path[r->len++] = '~';
-            r->path[r->len++] = '1';
-            break;
-        default:
-            r->path[r->len++] = *name;
-        }
-    }
-
-    r->path[r->len] = '\0';
-
-    return len;
+    return rn_pointer_enter(&r->at, name);
 }
 
 
 size_t
 rn_enter_index(rn_reader *r, size_t i)
 {
-    char  digits[24];
-
-    (void) snprintf(digits, sizeof(digits), "%zu", i);
-
-    return rn_enter(r, digits);
+    return rn_pointer_enter_index(&r->at, i);
 }
 
 
 void
 rn_leave(rn_reader *r, size_t len)
 {
-    r->len = len;
-    r->path[len] = '\0';
+    rn_pointer_leave(&r->at, len);
 }
 
 
@@ -78,7 +48,7 @@ rn_report(rn_reader *r, const char *fmt, ...)
     (void) vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
 
-    rn_problem_add(r->problems, r->path, "%s", detail);
+    rn_problem_add(r->problems, r->at.text, "%s", detail);
 }
 
 

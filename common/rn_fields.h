@@ -8,6 +8,7 @@
 #define RN_FIELDS_H
 
 #include "rn_doc.h"
+#include "rn_pointer.h"
 
 
 typedef struct {
@@ -15,8 +16,7 @@ typedef struct {
     const rn_limits    *limits;
     rn_doc             *doc;
     bool                allow_paths;
-    char                path[512];      /* JSON pointer of where we are */
-    size_t              len;
+    rn_pointer          at;             /* where we are */
 } rn_reader;
 
 typedef void (*rn_field_pt)(rn_reader *r, json_t *value, void *out);

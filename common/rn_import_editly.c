@@ -305,8 +305,7 @@ rn_import_editly(rn_importer *im, json_t *root)
         weigh(&e, root);
         rn_ed_sounds(&e, root);
         rn_ed_place(&e);
-        im->len = 0;
-        im->path[0] = '\0';
+        rn_pointer_leave(&im->at, 0);
 
         if (e.random && e.n > 1) {
             rn_im_note_at(im, "clips", "transitions without a name, which "

@@ -80,7 +80,7 @@ read_change(spec *e, part *p, json_t *change, bool own)
         return;
     }
 
-    len = im->len;
+    len = im->at.len;
     if (own) {
         (void) rn_im_enter(im, "transition");
     }
@@ -116,7 +116,7 @@ push(rn_importer *im, part *p, json_t *layer, const char *type)
 {
     p->layers[p->n] = layer;
     p->types[p->n] = type;
-    p->pointers[p->n++] = json_string(im->path);
+    p->pointers[p->n++] = json_string(im->at.text);
 }
 
 

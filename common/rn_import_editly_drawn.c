@@ -133,10 +133,9 @@ rn_ed_fill(view *v)
 static void
 read_own_font(view *v, json_t *font)
 {
-    char         path[sizeof(v->e->im->path)];
-    size_t       len;
-    json_t      *o;
-    rn_importer *im = v->e->im;
+    json_t       *o;
+    rn_importer  *im = v->e->im;
+    rn_pointer    was = im->at;
 
     o = rn_ed_owner(v, "fontPath");
     if (json_is_null(json_object_get(o, "fontPath"))
@@ -145,11 +144,8 @@ read_own_font(view *v, json_t *font)
         return;
     }
 
-    len = im->len;
-    memcpy(path, im->path, sizeof(path));
-
     if (o != v->layer) {
-        im->len = 0;
+        rn_pointer_leave(&im->at, 0);
         (void) rn_im_enter(im, "defaults");
         (void) rn_im_enter(im, o == v->e->layer ? "layer" : "layerType");
         if (o != v->e->layer) {
@@ -159,8 +155,7 @@ read_own_font(view *v, json_t *font)
 
     (void) rn_im_font(im, o, "fontPath", font);
 
-    memcpy(im->path, path, sizeof(path));
-    im->len = len;
+    im->at = was;
 }
 
 

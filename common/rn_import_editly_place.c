@@ -42,10 +42,11 @@ static void
 enter_layer(spec *e, const part *p, size_t i)
 {
     const char  *pointer;
+    rn_pointer  *at = &e->im->at;
 
     pointer = json_string_value(p->pointers[i]);
-    e->im->len = (size_t) snprintf(e->im->path, sizeof(e->im->path), "%s",
-                                   pointer != NULL ? pointer : "");
+    at->len = (size_t) snprintf(at->text, sizeof(at->text), "%s",
+                                pointer != NULL ? pointer : "");
 }
 
 
@@ -199,8 +200,7 @@ rn_ed_place(spec *e)
         start = json_number_value(json_object_get(clip, "start"));
 
         if (start >= at - 1 / im->fps) {
-            im->len = 0;
-            im->path[0] = '\0';
+            rn_pointer_leave(&im->at, 0);
             rn_im_note(im, "a sound begins at %.3f s, at or behind the end of "
                        "the film, and is left out", start);
             continue;

@@ -8,6 +8,7 @@
 #define RN_IMPORT_PARTS_H
 
 #include "rn_import.h"
+#include "rn_pointer.h"
 
 
 typedef struct {
@@ -23,8 +24,7 @@ typedef struct {
     double                    fps;          /* of the canvas */
     int                       width, height;
     bool                      quiet;        /* notes are not wanted */
-    char                      path[512];    /* pointer of where we are */
-    size_t                    len;
+    rn_pointer                at;           /* where we are */
 } rn_importer;
 
 /* Numbers between which a value moves; see rn_im_keys. */

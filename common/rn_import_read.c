@@ -19,45 +19,21 @@
 size_t
 rn_im_enter(rn_importer *im, const char *name)
 {
-    size_t  len;
-
-    len = im->len;
-
-    if (im->len < sizeof(im->path) - 3) {
-        im->path[im->len++] = '/';
-    }
-
-    for ( /* void */ ; *name && im->len < sizeof(im->path) - 3; name++) {
-        if (*name == '~' || *name == '/') {         /* RFC 6901, section 3 */
-            im->path[im->len++] = '~';
-            im->path[im->len++] = *name == '~' ? '0' : '1';
-        } else {
-            im->path[im->len++] = *name;
-        }
-    }
-
-    im->path[im->len] = '\0';
-
-    return len;
+    return rn_pointer_enter(&im->at, name);
 }
 
 
 size_t
 rn_im_enter_index(rn_importer *im, size_t i)
 {
-    char  digits[24];
-
-    (void) snprintf(digits, sizeof(digits), "%zu", i);
-
-    return rn_im_enter(im, digits);
+    return rn_pointer_enter_index(&im->at, i);
 }
 
 
 void
 rn_im_leave(rn_importer *im, size_t len)
 {
-    im->len = len;
-    im->path[len] = '\0';
+    rn_pointer_leave(&im->at, len);
 }
 
 
@@ -87,7 +63,7 @@ text_of(char *s)
 static void
 add_note(rn_importer *im, const char *fmt, va_list ap)
 {
-    char    detail[400], pointer[sizeof(im->path)];
+    char    detail[400], pointer[sizeof(im->at.text)];
     char    both[sizeof(detail) + sizeof(pointer) + 8];
     size_t  n;
 
@@ -107,7 +83,7 @@ add_note(rn_importer *im, const char *fmt, va_list ap)
     }
 
     (void) vsnprintf(detail, sizeof(detail), fmt, ap);
-    memcpy(pointer, im->path, sizeof(pointer));
+    memcpy(pointer, im->at.text, sizeof(pointer));
 
     /* what is read twice is told once */
 
@@ -159,7 +135,7 @@ rn_im_wrong(rn_importer *im, const char *fmt, ...)
     (void) vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
 
-    rn_problem_add(im->problems, im->path, "%s", detail);
+    rn_problem_add(im->problems, im->at.text, "%s", detail);
 }
 
 
@@ -175,7 +151,7 @@ rn_im_wrong_at(rn_importer *im, const char *name, const char *fmt, ...)
     va_end(ap);
 
     len = rn_im_enter(im, name);
-    rn_problem_add(im->problems, im->path, "%s", detail);
+    rn_problem_add(im->problems, im->at.text, "%s", detail);
     rn_im_leave(im, len);
 }
 
@@ -570,7 +546,6 @@ look_for_unread(rn_importer *im, json_t *value, int depth)
 void
 rn_im_unread(rn_importer *im, json_t *root)
 {
-    im->len = 0;
-    im->path[0] = '\0';
+    rn_pointer_leave(&im->at, 0);
     look_for_unread(im, root, 0);
 }

@@ -166,7 +166,7 @@ read_track(edit *e, size_t from, size_t to)
         }
     }
 
-    e->im->len = 0;
+    rn_pointer_leave(&e->im->at, 0);
     free(lanes);
 }
 

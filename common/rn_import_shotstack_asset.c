@@ -171,7 +171,7 @@ read_media(shot *s, const char *type)
     rn_im_leave(im, len);
 
     if (s->kind != IMAGE) {
-        len = im->len;
+        len = im->at.len;
         read_part(s, src);
         rn_im_leave(im, len);
     }

@@ -127,7 +127,7 @@ rn_ss_outline(shot *s, json_t *object)
 
     memcpy(color, "#000000ff", 10);
     width = beside ? 1 : 0;
-    len = im->len;
+    len = im->at.len;
 
     if (!beside) {
         (void) rn_im_enter(im, "stroke");

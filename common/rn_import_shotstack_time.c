@@ -225,7 +225,7 @@ rn_ss_enter(edit *e, const entry *c)
 {
     rn_importer  *im = e->im;
 
-    im->len = 0;
+    rn_pointer_leave(&im->at, 0);
     (void) rn_im_enter(im, "timeline");
     (void) rn_im_enter(im, "tracks");
     (void) rn_im_enter_index(im, c->track);
@@ -290,7 +290,7 @@ rn_ss_settle(edit *e)
         }
     }
 
-    im->len = 0;
+    rn_pointer_leave(&im->at, 0);
 }
 
 

@@ -13,6 +13,7 @@ use Test::More;
 
 use Render::Test;
 use Render::Test::Problem;
+use Render::Test::Files;
 
 # No worker: what is posted stays as it is.
 my $s = Render::Test->start(worker => 0, http_conf => <<'CONF');
@@ -25,7 +26,7 @@ my $other = $s->signup;
 my $id    = $me->{account}{id};
 my $port  = $s->port;
 
-my $key = read_file($s->home . '/secrets/jwt.key');
+my $key = slurp($s->home . '/secrets/jwt.key');
 $key =~ s/\s+\z//;
 
 
@@ -165,8 +166,8 @@ $s->psql("UPDATE render.account SET active = true WHERE id = '$other->{account}{
 
 my $www = $s->home . '/www';
 mkdir $www or die "mkdir: $!";
-write_file("$www/index.html", 'home');
-write_file("$www/a.txt", 'a secret');
+spew("$www/index.html", 'home');
+spew("$www/a.txt", 'a secret');
 $s->conf(extra => <<"CONF");
 location /private/ {
     render_auth user;
@@ -189,7 +190,7 @@ location /proxied/ {
 }
 location /echo/ { default_type text/plain; return 200 "user=\$http_x_user role=\$http_x_role path=\$uri"; }
 CONF
-write_file("$www/who.log", '');
+spew("$www/who.log", '');
 chmod 0666, "$www/who.log";
 $s->reload;
 my $token = $me->{token};
@@ -225,7 +226,7 @@ is $s->req(GET => '/open/a.txt', token => $forged{'another key'})->{headers}{'x-
 is $s->req(GET => '/proxied/x', token => $token)->{body}, "user=$id role=user path=/echo/x", 'what is behind is told who asks';
 is $s->req(GET => '/proxied/x', token => $token, headers => { 'X-User' => 'root' })->{body}, "user=$id role=user path=/echo/x",
     'whatever he says himself';
-my $log = wait_until(sub { my $l = read_file("$www/who.log"); $l =~ /open/ && $l }, 5, 'the log');
+my $log = wait_until(sub { my $l = slurp("$www/who.log"); $l =~ /open/ && $l }, 5, 'the log');
 like $log, qr{^/private/a\.txt is for - \(-\)$}m, 'the log knows nobody';
 like $log, qr{^/private/a\.txt is for $id \(user\)$}m, 'and somebody';
 
@@ -348,16 +349,4 @@ done_testing;
 
 sub color {
     return { timeline => { tracks => [{ clips => [{ asset => { type => 'color', color => '#abc' }, duration => 1 }] }] } };
-}
-
-sub read_file {
-    open my $in, '<:raw', $_[0] or die "$_[0]: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub write_file {
-    open my $out, '>:raw', $_[0] or die "$_[0]: $!";
-    print {$out} $_[1];
-    close $out or die "$_[0]: $!";
 }

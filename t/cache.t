@@ -12,20 +12,13 @@ use JSON::PP;
 use Test::More;
 
 use Render::Test;
+use Render::Test::Files;
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
 my $json  = JSON::PP->new->utf8->canonical;
 my $cache = "$dir/cache";
 mkdir $cache or die $!;
-
-sub spew {
-    my ($file, $bytes) = @_;
-    open my $out, '>:raw', $file or die "$file: $!";
-    print {$out} $bytes;
-    close $out or die "$file: $!";
-    return;
-}
 
 sub digest { Digest::SHA->new(256)->addfile("$dir/a.wav", 'b')->hexdigest }
 

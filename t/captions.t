@@ -14,17 +14,11 @@ use Test::More;
 use Render::Test;
 use Render::Test::Faults qw(submit);
 use Render::Test::Problem;
+use Render::Test::Files qw(slurp);
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
 my $json  = JSON::PP->new->utf8->canonical;
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
 
 sub spew {
     my ($name, $bytes) = @_;

@@ -12,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Render::Test;
+use Render::Test::Files;
 
 my $dir = tempdir(CLEANUP => 1);
 my $clip = make_media('clients.mp4', qw(-f lavfi -i testsrc2=size=320x240:rate=25:duration=2
@@ -202,18 +203,4 @@ sub form {
         push @pairs, "$name=$value";
     }
     return join '&', @pairs;
-}
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub spew {
-    my ($file, $bytes) = @_;
-    open my $out, '>:raw', $file or die "$file: $!";
-    print {$out} $bytes;
-    close $out or die "$file: $!";
 }

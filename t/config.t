@@ -12,6 +12,7 @@ use Test::More;
 
 use Render::Test;
 use Render::Test::Problem;
+use Render::Test::Files;
 
 my $build  = abs_path($ENV{RENDER_BUILD} || 'build');
 my $module = "$build/ngx_http_render_module.so";
@@ -19,16 +20,16 @@ my $dir    = tempdir(CLEANUP => 1);
 my $nginx  = (grep { -x } map {"$_/nginx"} split(/:/, $ENV{PATH}), qw(/usr/sbin /sbin))[0] or BAIL_OUT('no nginx');
 
 mkdir "$dir/$_" or die "mkdir: $!" for qw(storage logs);
-write_file("$dir/jwt.key",   'j' x 32);
-write_file("$dir/link.key",  'l' x 16);
-write_file("$dir/link2.key", 'm' x 16);
-write_file("$dir/link3.key", 'n' x 16);
-write_file("$dir/copy.key",  'l' x 16 . "\n");
-write_file("$dir/short.key", 's' x 31 . "\n\n");
-write_file("$dir/tiny.key",  's' x 15);
-write_file("$dir/empty.key", '');
-write_file("$dir/long.key",  's' x 4097);
-write_file("$dir/pem.key",   "-----BEGIN PRIVATE KEY-----\n" . 'A' x 64 . "\n-----END PRIVATE KEY-----\n");
+spew("$dir/jwt.key",   'j' x 32);
+spew("$dir/link.key",  'l' x 16);
+spew("$dir/link2.key", 'm' x 16);
+spew("$dir/link3.key", 'n' x 16);
+spew("$dir/copy.key",  'l' x 16 . "\n");
+spew("$dir/short.key", 's' x 31 . "\n\n");
+spew("$dir/tiny.key",  's' x 15);
+spew("$dir/empty.key", '');
+spew("$dir/long.key",  's' x 4097);
+spew("$dir/pem.key",   "-----BEGIN PRIVATE KEY-----\n" . 'A' x 64 . "\n-----END PRIVATE KEY-----\n");
 
 # What a configuration needs, each by its name.
 my %need = (
@@ -47,7 +48,7 @@ sub test {
     $location = 'render_api all;' unless defined $location;
     my $server = defined $opt{server} ? $opt{server} : '';
     my $main   = defined $opt{main}   ? $opt{main}   : '';
-    write_file("$dir/nginx.conf", <<"CONF");
+    spew("$dir/nginx.conf", <<"CONF");
 load_module "$module";
 pid "$dir/nginx.pid";
 $main
@@ -116,9 +117,9 @@ accepted("storage as $_", "render_storage $_;", undef, without => 'render_storag
 
 # A file each: the message in its first line, "# here" behind the line that it must name.
 for my $name (sort keys %need) {
-    write_file("$dir/but_" . substr($name, 7) . '.conf', basics() . join "\n", map { $need{$_} } grep { $_ ne $name } sort keys %need);
+    spew("$dir/but_" . substr($name, 7) . '.conf', basics() . join "\n", map { $need{$_} } grep { $_ ne $name } sort keys %need);
 }
-write_file("$dir/needed.conf", basics() . join "\n", map { $need{$_} } sort keys %need);
+spew("$dir/needed.conf", basics() . join "\n", map { $need{$_} } sort keys %need);
 
 my %there;
 for my $file (sort glob 't/config/*.conf') {
@@ -128,7 +129,7 @@ for my $file (sort glob 't/config/*.conf') {
     $message =~ s/\{dir\}/$dir/;
     my ($line) = grep { $lines[$_ - 1] =~ /# here$/ } 1 .. @lines;
     $message .= ' in ' . abs_path($file) . ":$line" if $line;
-    write_file("$dir/nginx.conf", qq{load_module "$module";\npid "$dir/nginx.pid";\nevents { }\ninclude "} . abs_path($file) . qq{";\n});
+    spew("$dir/nginx.conf", qq{load_module "$module";\npid "$dir/nginx.pid";\nevents { }\ninclude "} . abs_path($file) . qq{";\n});
     my ($status, $out) = nginx_t();
     my ($said) = $out =~ /\[emerg\] (.*)$/m;
     $said = '' unless defined $said;
@@ -237,10 +238,3 @@ is $s->req(GET => '/users/me', token => $token)->{status}, 200, 'but beside it';
 
 $s->stop;
 done_testing;
-
-
-sub write_file {
-    open my $out, '>:raw', $_[0] or die "$_[0]: $!";
-    print {$out} $_[1];
-    close $out or die "$_[0]: $!";
-}

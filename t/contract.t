@@ -15,6 +15,7 @@ use Test::More;
 
 use Render::Test;
 use Render::Test::Problem;
+use Render::Test::Files;
 
 my $top  = abs_path(dirname(__FILE__) . '/..');
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
@@ -238,18 +239,4 @@ sub copy_of {
     spew("$dir/openapi.json", $json->encode($spec));
     spew("$dir/composition.schema.json", slurp("$top/docs/composition.schema.json"));
     spew("$dir/event.schema.json", $event ? $json->encode($event) : slurp("$top/docs/event.schema.json"));
-}
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub spew {
-    my ($file, $bytes) = @_;
-    open my $out, '>:raw', $file or die "$file: $!";
-    print {$out} $bytes;
-    close $out or die "$file: $!";
 }

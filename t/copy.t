@@ -10,17 +10,11 @@ use JSON::PP;
 use Test::More;
 
 use Render::Test;
+use Render::Test::Files;
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
 my $json  = JSON::PP->new->utf8->canonical;
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
 
 # source($name, what is drawn, more options): H.264 in MP4, a key frame a second
 my %made;

@@ -10,6 +10,7 @@ use List::Util qw(max min);
 use Test::More;
 
 use Render::Test;
+use Render::Test::Files;
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
@@ -55,7 +56,6 @@ sub planned {
     return $json->decode($plan);
 }
 
-sub slurp { local (@ARGV, $/) = @_; <> }
 sub samples { return unpack 's<*', `ffmpeg -nostdin -v error $_[0] -vn -f s16le -` }
 sub packets { return map { (split /,/)[5] } grep { !/^#/ } split /\n/, `ffmpeg -nostdin -v error -i $_[0] -map 0:a -c copy -f framemd5 -` }
 

@@ -6,9 +6,11 @@ use warnings;
 
 use lib 't/lib';
 use Cwd qw(abs_path);
+use Encode qw(decode_utf8);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use Render::Test;
+use Render::Test::Files;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -16,20 +18,6 @@ my $top   = abs_path(dirname(__FILE__) . '/..');
 my $build = abs_path($ENV{RENDER_BUILD} // "$top/build");
 my $nginx = (grep { -x } map {"$_/nginx"} split(/:/, $ENV{PATH}), qw(/usr/sbin /sbin))[0] or BAIL_OUT('no nginx');
 my $dir   = tempdir(CLEANUP => 1);
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:encoding(UTF-8)', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub spew {
-    my ($file, $text) = @_;
-    open my $out, '>', $file or die "$file: $!";
-    print {$out} $text;
-    close $out or die "$file: $!";
-}
 
 # ---------------------------------------------------------------- what is there
 
@@ -73,7 +61,7 @@ sub arguments {
     return [$least, $most];
 }
 
-my $doc = slurp("$top/docs/directives.md");
+my $doc = decode_utf8(slurp("$top/docs/directives.md"));
 my ($part) = $doc =~ /^## Directives\n(.*?)^## /ms;
 my %told;
 my @names;

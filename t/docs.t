@@ -19,25 +19,12 @@ use JSON::PP;
 use Test::More;
 
 use Render::Test;
+use Render::Test::Files;
 
 my $top = abs_path(dirname(__FILE__) . '/..');
 my $build = $ENV{RENDER_BUILD} // "$top/build";
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
-
-sub slurp {
-    my ($file) = @_;
-    open my $f, '<', $file or die "$file: $!";
-    local $/;
-    return scalar <$f>;
-}
-
-sub spew {
-    my ($file, $text) = @_;
-    open my $f, '>', $file or die "$file: $!";
-    print {$f} $text;
-    close $f;
-}
 
 my $readme = slurp("$top/README.md");
 

@@ -16,6 +16,7 @@ use Test::More;
 
 use Render::Test;
 use Render::Test::Faults;
+use Render::Test::Files;
 
 my $build = abs_path($ENV{RENDER_BUILD} // 'build');
 my $dir   = tempdir(CLEANUP => 1);
@@ -26,21 +27,6 @@ chmod 0755, $dir or die $!;     # workers are somebody else
 my $hardware = -e '/dev/nvidiactl' || (() = glob '/dev/dri/renderD*');
 
 # ---------------------------------------------------------------- small things
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub spew {
-    my ($file, $bytes) = @_;
-    open my $out, '>:raw', $file or die "$file: $!";
-    print {$out} $bytes;
-    close $out or die "$file: $!";
-    return $file;
-}
 
 # run(\%env, @command): its status, what it printed, and what it said
 sub run {

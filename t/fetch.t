@@ -14,6 +14,7 @@ use Render::Test;
 use Render::Test::Faults;
 use Render::Test::Problem;
 use Render::Test::Site;
+use Render::Test::Files;
 
 my $dir = $ENV{RENDER_FETCH_TEST};
 if (!defined $dir) {
@@ -41,9 +42,6 @@ if (!defined $dir) {
 my $png = make_media('fetch.png', qw(-f lavfi -i testsrc2=size=64x48 -frames:v 1));
 my $mp4 = make_media('fetch.mp4', qw(-f lavfi -i testsrc2=size=64x48:rate=10:duration=2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p));
 my %bytes = (png => slurp($png), mp4 => slurp($mp4));
-
-sub slurp { my ($f) = @_; open my $in, '<:raw', $f or die "$f: $!"; local $/; return scalar <$in> }
-sub spew { my ($f, $text) = @_; open my $out, '>:raw', $f or die "$f: $!"; print {$out} $text; close $out or die "$f: $!" }
 
 # Counts the calls with a name, over processes.
 sub nth { my ($name) = @_; open my $out, '>>', "$dir/nth-$name" or die $!; syswrite $out, '.'; return -s $out }
@@ -180,7 +178,6 @@ sub fails {
     return $job;
 }
 
-
 # ---------------------------------------------------------------- what is fetched
 
 subtest 'a film of two URLs' => sub {
@@ -285,7 +282,6 @@ subtest 'https' => sub {
     fails('https://media.test/down', qr{leads from https:// to http://\z}, name => 'down to http');
 };
 
-
 # ---------------------------------------------------------------- what is not
 
 # One text for all, and quick: what is inside is nobody's business, nor whether there is something.
@@ -378,7 +374,6 @@ subtest 'no room' => sub {
     like made($v, 'http://media.test/a.png')->{error}{detail}, qr/the account has no room left/, 'at all';
     is scalar(assets($v)), 0, 'nothing is stored';
 };
-
 
 # ---------------------------------------------------------------- what else may happen
 
@@ -486,7 +481,6 @@ subtest 'a validation' => sub {
     is $r->{json}{duration}, 1, 'it is known';
     is_deeply $r->{json}{warnings}, [], 'all of it';
 };
-
 
 # ---------------------------------------------------------------- what operators say
 

@@ -12,6 +12,7 @@ use POSIX qw(floor);
 use Test::More;
 
 use Render::Test qw(make_media);
+use Render::Test::Files;
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
@@ -26,13 +27,6 @@ sub say_to {
     my $said = `$command 2>&1`;
     die "$command: $said" if $?;
     return $said;
-}
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
 }
 
 # ---------------------------------------------------------------- films

@@ -21,25 +21,12 @@ use List::Util qw(max sum);
 use Test::More;
 
 use Render::Test qw(check_contract make_media);
+use Render::Test::Files;
 
 my $top   = abs_path(dirname(__FILE__) . '/..');
 my $build = $ENV{RENDER_BUILD} // "$top/build";
 my $dir   = tempdir(CLEANUP => 1);
 my $json  = JSON::PP->new->utf8->canonical;
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub spew {
-    my ($file, $text) = @_;
-    open my $out, '>:raw', $file or die "$file: $!";
-    print {$out} $text;
-    close $out or die "$file: $!";
-}
 
 # run(@arguments): { code, out, err } of the command, in the folder
 sub run {

@@ -10,6 +10,7 @@ use List::Util qw(max min);
 use Test::More;
 
 use Render::Test;
+use Render::Test::Files;
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
@@ -161,7 +162,5 @@ $plan = $json->decode(run_render('plan', $long));
 is scalar @{ $plan->{sound} }, 1, 'two minutes are one piece';
 compose('two minutes', $long, $_) for 'one.m4a', 'two.m4a';
 is slurp("$dir/one.m4a"), slurp("$dir/two.m4a"), 'rendered twice it has the same bytes';
-
-sub slurp { local (@ARGV, $/) = @_; <> }
 
 done_testing;

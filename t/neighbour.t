@@ -14,12 +14,13 @@ use Test::More;
 use Render::Test;
 use Render::Test::Faults qw(active_connections children nginx_descriptors);
 use Render::Test::Problem;
+use Render::Test::Files;
 
 my $pages = tempdir('render-pages-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $pages or die "chmod $pages: $!";
-write_file("$pages/page.txt", "words\n" x 100);
-write_file("$pages/sorry.html", "sorry\n");
-write_file("$pages/users", "me:{PLAIN}secret\n");
+spew("$pages/page.txt", "words\n" x 100);
+spew("$pages/sorry.html", "sorry\n");
+spew("$pages/users", "me:{PLAIN}secret\n");
 
 my $s = Render::Test->start(worker => 0, nginx_workers => 1, http_conf => <<"HTTP", extra_conf => <<"CONF", env => { RENDER_ERROR_LOG => 'info' });
 render_bcrypt_cost 5;
@@ -281,10 +282,3 @@ is nginx_descriptors($s), $before, 'nor a descriptor';
 
 $s->stop;
 done_testing;
-
-
-sub write_file {
-    open my $out, '>:raw', $_[0] or die "$_[0]: $!";
-    print {$out} $_[1];
-    close $out or die "$_[0]: $!";
-}

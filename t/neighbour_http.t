@@ -19,6 +19,7 @@ use Time::HiRes qw(time);
 use Render::Test;
 use Render::Test::Faults qw(active_connections nginx_descriptors nginx_workers);
 use Render::Test::Problem;
+use Render::Test::Files;
 
 my $dir = tempdir('render-http-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir or die "chmod $dir: $!";
@@ -82,7 +83,7 @@ my $auth  = "Authorization: Bearer $token\r\n";
 my %login = (email => $email, password => $user->{password});
 srand 11;
 my $film  = join '', map { pack 'N*', map { int rand 2**32 } 1 .. 1000 } 1 .. 100;      # 400000 bytes
-write_file("$dir/film.bin", $film);
+spew("$dir/film.bin", $film);
 
 sub ask {
     my ($method, $path, %opt) = @_;
@@ -211,7 +212,7 @@ like $s->raw("POST /auth/login HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nCo
 
 # Every route that GET has, as GET answers it without the body.
 make_path(my $at = $s->home . '/storage/outputs/x/1');
-write_file("$at/final.mp4", 'film');
+spew("$at/final.mp4", 'film');
 $s->psql("UPDATE render.job SET status = 'completed', results = '{\"final\": {\"key\": \"outputs/x/1/final.mp4\"}}' WHERE id = '$job'");
 my $contract = decode_json(do { local (@ARGV, $/) = ('docs/openapi.json'); <> });
 my $link = ask(GET => "/results/$job/final", token => $token)->{headers}{location};
@@ -310,10 +311,3 @@ is nginx_descriptors($s), $before, 'nor a descriptor' or diag `ls -l /proc/${\ (
 
 $s->stop;
 done_testing;
-
-
-sub write_file {
-    open my $out, '>:raw', $_[0] or die "$_[0]: $!";
-    print {$out} $_[1];
-    close $out or die "$_[0]: $!";
-}

@@ -14,17 +14,11 @@ use Test::More;
 
 use Render::Test qw(ffprobe);
 use Render::Test::Numbers;
+use Render::Test::Files;
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
 my $json  = JSON::PP->new->utf8->canonical;
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
 
 # ---------------------------------------------------------------- sources and films
 

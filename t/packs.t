@@ -13,6 +13,7 @@ use Test::More;
 
 use Render::Test qw(ffprobe);
 use Render::Test::Numbers;
+use Render::Test::Files;
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
@@ -21,20 +22,6 @@ my $json  = JSON::PP->new->utf8->canonical;
 symlink numbered(30), "$dir/count.mov" or die $!;
 mkdir "$dir/tmp" or die $!;
 $ENV{TMPDIR} = "$dir/tmp";      # so that one sees what is left
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub spew {
-    my ($file, $bytes) = @_;
-    open my $out, '>:raw', $file or die "$file: $!";
-    print {$out} $bytes;
-    close $out or die "$file: $!";
-}
 
 # o($format, ...): an output
 sub o { return { format => @_ } }

@@ -14,6 +14,7 @@ use Time::Local qw(timegm);
 
 use Render::Test;
 use Render::Test::Problem;
+use Render::Test::Files;
 
 my $uuid = qr/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 my $time = qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/;
@@ -77,7 +78,7 @@ my $sound = $s->upload($token, $voice);
 is $film->{src}, "asset:$film->{id}", 'an upload can be named';
 is $film->{status}, 'probing', 'it is looked at';
 is $film->{bytes}, -s $clip, 'it is as long as the file';
-is $film->{sha256}, sha256_hex(read_file($clip)), 'and the same';
+is $film->{sha256}, sha256_hex(slurp($clip)), 'and the same';
 is $film->{content_type}, 'video/mp4', 'its type is what it is, not what it is called';
 is $film->{filename}, "\x{dc}nser Film.mp4", 'its name is kept';
 is $sound->{kind}, 'audio', 'a sound is a sound';
@@ -212,7 +213,7 @@ is $s->req(GET => $link, headers => { Range => 'bytes=0-9', 'If-Range' => '"othe
 
 my $dir  = tempdir(CLEANUP => 1);
 my $file = "$dir/final.mp4";
-write_file($file, $bytes);
+spew($file, $bytes);
 my $probe = ffprobe($file, args => ['-count_frames']);
 my ($video) = grep { $_->{codec_type} eq 'video' } @{ $probe->{streams} };
 my ($audio) = grep { $_->{codec_type} eq 'audio' } @{ $probe->{streams} };
@@ -233,7 +234,7 @@ ok abs($expiry - time - 900) < 60, 'a link lives for a quarter of an hour';
 # A link of our own making, by the server's key.
 sub signed {
     my ($until, $prefix, $rest) = @_;
-    my $key = read_file($s->home . '/secrets/link.key');
+    my $key = slurp($s->home . '/secrets/link.key');
     $key =~ s/\s+\z//;
     return "/d/$until." . substr(hmac_sha256_hex("$until\n$prefix", $key), 0, 32) . "/$prefix/$rest";
 }
@@ -389,16 +390,4 @@ sub film {
 sub seconds {
     my @t = $_[0] =~ /(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/;
     return timegm($t[5], $t[4], $t[3], $t[2], $t[1] - 1, $t[0]);
-}
-
-sub read_file {
-    open my $in, '<:raw', $_[0] or die "$_[0]: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub write_file {
-    open my $out, '>:raw', $_[0] or die "$_[0]: $!";
-    print {$out} $_[1];
-    close $out or die "$_[0]: $!";
 }

@@ -13,6 +13,7 @@ use Render::Test;
 use Render::Test::Faults;
 use Render::Test::Numbers;
 use Render::Test::Problem;
+use Render::Test::Files;
 use Test::More;
 
 my $s = Render::Test->start(workers => 1, slots => 2, http_conf => 'render_bcrypt_cost 5;');
@@ -20,21 +21,6 @@ my $u = $s->signup;
 my $dir = tempdir(CLEANUP => 1);
 
 sub get { $s->req(GET => $_[0], token => $u->{token}) }
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub spew {
-    my ($file, $bytes) = @_;
-    open my $out, '>:raw', $file or die "$file: $!";
-    print {$out} $bytes;
-    close $out or die "$file: $!";
-    return $file;
-}
 
 my $asset = $s->upload($u->{token}, numbered(30), name => 'numbers.mov');
 wait_until(sub { get("/videos/$asset->{id}")->{json}{status} eq 'ready' }, 20, 'the probe');

@@ -17,25 +17,12 @@ use Test::More;
 use Render::Test;
 use Render::Test::Faults;
 use Render::Test::Problem;
+use Render::Test::Files;
 
 my $build  = abs_path($ENV{RENDER_BUILD} // 'build');
 my $worker = "$build/render-worker";
 my $dir    = tempdir(CLEANUP => 1);
 my $json   = JSON::PP->new->utf8->canonical;
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or die "$file: $!";
-    local $/;
-    return scalar <$in>;
-}
-
-sub spew {
-    my ($file, $bytes) = @_;
-    open my $out, '>:raw', $file or die "$file: $!";
-    print {$out} $bytes;
-    close $out or die "$file: $!";
-}
 
 # ---------------------------------------------------------------- a kernel without something
 

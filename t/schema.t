@@ -14,6 +14,7 @@ use JSON::PP;
 use Test::More;
 
 use Render::Test;
+use Render::Test::Files;
 
 my $top   = abs_path(dirname(__FILE__) . '/..');
 my $build = $ENV{RENDER_BUILD} // "$top/build";
@@ -444,18 +445,4 @@ sub parsed {
         else { fail($_) }
     }
     return %told;
-}
-
-sub slurp {
-    my ($file) = @_;
-    open my $f, '<', $file or die "$file: $!";
-    local $/;
-    return scalar <$f>;
-}
-
-sub spew {
-    my ($file, $bytes) = @_;
-    open my $f, '>:raw', $file or die "$file: $!";
-    print {$f} $bytes;
-    close $f or die "$file: $!";
 }

@@ -2,34 +2,17 @@
 
 #include "rw_zygote.h"
 #include "rn_log.h"
-#include "rw_proto.h"
+#include "rw_servant.h"
 #include "sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 
-#define CHILDREN_MAX  1024
-
-
 typedef struct {
-    pid_t  pid;
-    char   task[40];
-} child;
-
-typedef struct {
-    int          sock;
-    child        children[CHILDREN_MAX];
     char         task[40], kind[32];    /* being told */
     size_t       expected;
     stage_task   order;
@@ -62,48 +45,22 @@ close_order(zygote *z)
 
 
 static void
-start(zygote *z)
+start(rw_servant *s, zygote *z)
 {
-    int    i, pidfd;
-    pid_t  pid;
-
-    for (i = 0; i < CHILDREN_MAX && z->children[i].pid != 0; i++) { /* void */ }
-
     z->order.kind = z->kind;
     z->order.files = z->files;
 
-    pid = i < CHILDREN_MAX ? stage_fork(&z->order) : -1;
-
-    if (pid < 0) {
-        (void) rw_send(z->sock, json_pack("{s:s, s:s, s:i, s:i}", "op",
-                       "exited", "task", z->task, "code", 127, "signal", 0),
-                       NULL, 0);
-        close_order(z);
-        return;
-    }
-
-    z->children[i].pid = pid;
-    (void) snprintf(z->children[i].task, sizeof(z->children[i].task), "%s",
-                    z->task);
-
-    /* with a pidfd the supervisor can kill it and never a stranger */
-
-    pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
-    (void) rw_send(z->sock, json_pack("{s:s, s:s, s:i}", "op", "started",
-                   "task", z->task, "pid", (int) pid), &pidfd, pidfd >= 0);
-
-    if (pidfd >= 0) {
-        (void) close(pidfd);
-    }
-
+    rw_servant_child(s, z->task, rw_servant_room(s) ? stage_fork(&z->order)
+                                                    : -1);
     close_order(z);
 }
 
 
 static void
-serve(zygote *z, json_t *msg, int *fds, size_t n)
+serve(rw_servant *s, json_t *msg, const int *fds, size_t n)
 {
     size_t       i, k;
+    zygote      *z = s->data;
     const char  *op;
 
     op = rw_str(msg, "op");
@@ -143,29 +100,7 @@ serve(zygote *z, json_t *msg, int *fds, size_t n)
     }
 
     if (z->order.n_files == z->expected) {
-        start(z);
-    }
-}
-
-
-static void
-reap(zygote *z)
-{
-    int    i, status;
-    pid_t  pid;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        for (i = 0; i < CHILDREN_MAX; i++) {
-            if (z->children[i].pid == pid) {
-                z->children[i].pid = 0;
-                (void) rw_send(z->sock, json_pack("{s:s, s:s, s:i, s:i}",
-                    "op", "exited", "task", z->children[i].task,
-                    "code", WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-                    "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
-                    NULL, 0);
-                break;
-            }
-        }
+        start(s, z);
     }
 }
 
@@ -193,55 +128,20 @@ make_ready(int sock, unsigned layers)
 static void
 run(int sock)
 {
-    int                       fds[RW_FDS_MAX], i, sfd;
-    size_t                    n;
-    json_t                   *msg;
-    zygote                   *z;
-    sigset_t                  set;
-    struct pollfd             p[2];
-    struct signalfd_siginfo   info;
+    zygote      *z;
+    rw_servant  *s;
 
     z = calloc(1, sizeof(zygote));
-    if (z == NULL) {
+    s = calloc(1, sizeof(rw_servant));
+
+    if (z == NULL || s == NULL) {
         _exit(1);
     }
 
-    z->sock = sock;
-
-    (void) sigemptyset(&set);
-    (void) sigaddset(&set, SIGCHLD);
-    (void) sigprocmask(SIG_BLOCK, &set, NULL);
-    sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-
-    p[0].fd = sock;
-    p[1].fd = sfd;
-    p[0].events = p[1].events = POLLIN;
-
-    for ( ;; ) {
-        if (poll(p, 2, -1) < 0 && errno != EINTR) {
-            break;
-        }
-
-        if (p[1].revents & POLLIN) {
-            while (read(sfd, &info, sizeof(info)) > 0) { /* void */ }
-            reap(z);
-        }
-
-        if (p[0].revents != 0) {
-            msg = rw_recv(sock, fds, &n);
-            if (msg == NULL) {
-                break;                      /* the supervisor is gone */
-            }
-            serve(z, msg, fds, n);
-            json_decref(msg);
-        }
-    }
-
-    for (i = 0; i < CHILDREN_MAX; i++) {
-        if (z->children[i].pid > 0) {
-            (void) kill(z->children[i].pid, SIGKILL);
-        }
-    }
+    s->sock = sock;
+    s->serve = serve;
+    s->data = z;
+    rw_servant_run(s);
 
     _exit(0);
 }
@@ -288,33 +188,25 @@ is_ready(int sock)
 pid_t
 rw_zygote_start(int *sock, unsigned layers)
 {
-    int    pair[2];
+    int    own;
     pid_t  pid;
 
-    if (!rw_pair(pair)) {
-        return -1;
-    }
-
-    pid = fork();
+    pid = rw_servant_fork(&own);
 
     if (pid == 0) {
-        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void) signal(SIGTERM, SIG_IGN);
-        (void) signal(SIGINT, SIG_IGN);
-        (void) close(pair[0]);
         forget_environment();
-        make_ready(pair[1], layers);
-        run(pair[1]);
+        make_ready(own, layers);
+        run(own);
     }
 
-    (void) close(pair[1]);
-
-    if (pid < 0 || !is_ready(pair[0])) {
-        (void) close(pair[0]);
-        return -1;
+    if (pid > 0 && !is_ready(own)) {
+        (void) close(own);
+        pid = -1;
     }
 
-    *sock = pair[0];
+    if (pid > 0) {
+        *sock = own;
+    }
 
     return pid;
 }

@@ -202,7 +202,7 @@ BEGIN
             at := at + s.frames;
             input := input || jsonb_build_object('to', s.number, 'count',
                                   (input->>'count')::int + 1);
-            most := CASE x.track WHEN 'sound' THEN 1
+            most := CASE x.track WHEN 'sound' THEN least(4, 1 << least(n, 2))
                     ELSE least(8, 1 << least(n, 3)) END;
 
             IF s.next IS NULL OR (input->>'count')::int >= most THEN
@@ -294,7 +294,8 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Missing pieces in runs: a new run where the track or the neighbourhood
--- breaks, and about every max(2 s, an even share for the slots there are).  What
+-- breaks, and about every max(2 s, an even share for the slots there are); a
+-- track's first piece is one by itself, for whoever waits to see something.  What
 -- outputs show at one place of the film is of one run: it is drawn once.  With
 -- keys, of those pieces alone.
 CREATE OR REPLACE FUNCTION render.render_runs(j render.job,
@@ -324,7 +325,7 @@ BEGIN
               ORDER BY js.track, js.number
     LOOP
         IF track IS NOT NULL AND (s.track <> track OR cost >= share
-           OR s.number <> prev + 1)
+           OR s.number <> prev + 1 OR prev = 0)
         THEN
             RETURN NEXT;
             track := NULL;

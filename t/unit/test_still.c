@@ -13,6 +13,10 @@
     "{\"asset\":{\"type\":\"color\",\"color\":\"" c "\"}" members "}"
 #define SHAPE(members)                                                        \
     "{\"asset\":{\"type\":\"shape\",\"shape\":\"star\"}" members "}"
+#define MOVING(seconds)                                                       \
+    ",\"duration\":" seconds ",\"width\":20,\"height\":20,"                   \
+    "\"keyframes\":{\"rotate\":[{\"time\":0,\"value\":0},"                    \
+    "{\"time\":\"end\",\"value\":90}]}"
 #define DOC(head, tracks)  "{\"timeline\":{" head "\"tracks\":[" tracks "]}}"
 #define TRACK(clips)       "{\"clips\":[" clips "]}"
 #define SMALL              "\"width\":64,\"height\":48,\"fps\":25,"
@@ -53,6 +57,37 @@ modes_are(const char *text, const char *expected)
 
     json_decref(plan);
     assert_string_equal(got, expected);
+}
+
+
+/* The first piece of a stream is short, if it is one that takes its time. */
+
+static void
+test_first_of_stream(void **state)
+{
+    char    text[800];
+    size_t  i, k;
+
+#define FORMAT(f)  "[{\"name\":\"a\",\"format\":\"" f "\"}]"
+
+    static const struct { const char *clip, *outputs, *modes; } films[] = {
+        { SHAPE(MOVING("12")), FORMAT("mp4"),
+          "render 125, render 125, render 50" },
+        { SHAPE(MOVING("12")), FORMAT("hls"),
+          "render 75, render 50, render 125, render 50" },
+        { SHAPE(MOVING("3.5")), FORMAT("hls"), "render 88" },
+        { COLOR("#123456", ",\"duration\":8"), FORMAT("hls"), "still 200" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(films) / sizeof(films[0]); i++) {
+        k = (size_t) snprintf(text, sizeof(text), "{\"timeline\":{" SMALL
+                              "\"tracks\":[" TRACK("%s") "]},\"outputs\":%s}",
+                              films[i].clip, films[i].outputs);
+        assert_true(k < sizeof(text));
+        modes_are(text, films[i].modes);
+    }
 }
 
 
@@ -277,6 +312,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_first_of_stream),
         cmocka_unit_test(test_which),
         cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_between),

@@ -14,7 +14,8 @@
 #include <libavutil/opt.h>
 
 
-#define SOUND_FRAGMENT  281             /* packets of AAC: 5.995 s */
+#define SOUND_FRAGMENT  235             /* packets of AAC: 5.013 s, a third of
+                                           a piece */
 
 
 /*
@@ -139,8 +140,9 @@ delay_of(const package *p, AVRational tick)
 
 
 /*
- * A piece of pictures is a fragment.  The first packet of the sound is the
- * coder's delay, which a stream has no edit list to hide: it is left out.
+ * A piece of pictures is a fragment, one of sound is some.  The first packet of
+ * the sound is the coder's delay, which a stream has no edit list to hide: it
+ * is left out.
  */
 
 static rn_status
@@ -161,7 +163,8 @@ copy_packets(package *p, int fd, const rn_env *env, rn_fault *fault)
             break;
         }
 
-        if (n > 0 && (p->sound ? n == SOUND_FRAGMENT : p->reel.i != piece)) {
+        if (n > 0 && (p->reel.i != piece || (p->sound && n == SOUND_FRAGMENT)))
+        {
             if (end_fragment(p, fault) != RN_OK) {
                 break;
             }

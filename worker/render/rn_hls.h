@@ -1,7 +1,7 @@
 /*
  * Streams (HLS, RFC 8216) as fragmented MP4: the packets of stored pieces with
  * their times in the film, a fragment for each piece of pictures, and for each
- * six seconds of sound.  A stream begins RN_DTS_DELAY pictures after 0.
+ * five seconds of sound.  A stream begins RN_DTS_DELAY pictures after 0.
  */
 
 #ifndef RN_HLS_H

@@ -10,12 +10,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 
 #define SEGMENT_MIN   1.0               /* seconds */
 #define SEGMENT_MAX   10.0
 #define SEGMENT_LONG  6.0               /* longer stretches are cut */
 #define SEGMENT_GRID  5.0               /* on this grid of the source */
+#define STREAM_FIRST  3.0
 #define STILL_WORTH   2.0               /* a still that is worth cuts */
 #define STILL_GRID    10.0
 
@@ -400,6 +402,38 @@ join_short(finder *f)
 }
 
 
+/*
+ * Who watches a stream while it renders waits for its first piece, so that one
+ * is short; of much less Chromium's player makes nothing, and asks no more.
+ */
+
+static void
+cut_first(finder *f)
+{
+    size_t    i;
+    int64_t   first, *at = f->cuts->at;
+    rn_cuts  *cuts = f->cuts;
+
+    for (i = 0; i < f->doc->n_outputs; i++) {
+        if (f->doc->outputs[i].format == RN_FORMAT_HLS) {
+            break;
+        }
+    }
+
+    first = at[0] + rn_ticks(STREAM_FIRST, f->doc->fps);
+
+    if (i == f->doc->n_outputs || rn_plan_is_still(cuts, at[0], at[1])
+        || at[1] - first < rn_ticks(SEGMENT_MIN, f->doc->fps))
+    {
+        return;
+    }
+
+    memmove(at + 2, at + 1, (cuts->n - 1) * sizeof(int64_t));
+    at[1] = first;
+    cuts->n++;
+}
+
+
 rn_status
 rn_plan_cuts(const rn_doc *doc, const rn_timeline *tl, rn_cuts *cuts,
     rn_fault *fault)
@@ -422,6 +456,7 @@ rn_plan_cuts(const rn_doc *doc, const rn_timeline *tl, rn_cuts *cuts,
     max = 2 + 2 * tl->n + 2 * cuts->n_still
           + (size_t) (tl->frames / rn_ticks(SEGMENT_GRID, doc->fps));
     max += tl->n + cuts->n_still + 2;       /* a grid's first in each */
+    max++;                                  /* a stream's first piece */
 
     cuts->at = malloc(max * sizeof(int64_t));
     if (cuts->at == NULL) {
@@ -454,6 +489,7 @@ rn_plan_cuts(const rn_doc *doc, const rn_timeline *tl, rn_cuts *cuts,
 
     cuts->n = cut_long(&f, unique(cuts->at, n), max);
     join_short(&f);
+    cut_first(&f);
 
 done:
 

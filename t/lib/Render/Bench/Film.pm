@@ -2,8 +2,8 @@ package Render::Bench::Film;
 
 # What the parts of `make bench` that make films share: sources that are made when a row first
 # wants them, documents, whole processes held side by side, the table, and the plan of each
-# scenario. What takes half a minute is run once. Nothing fails: a row has our figure, the other one, their ratio, the limit that was
-# set for it, and a word where that is not met.
+# scenario. What takes half a minute is run once. Nothing fails: a row has our figure, the other
+# one, their ratio, the limit that was set for it, and a word where that is not met.
 
 use strict;
 use warnings;
