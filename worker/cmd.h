@@ -18,12 +18,21 @@ int cmd_export(int argc, char **argv);
 /* What a media file is, a new reference; NULL with a sentence in err. */
 json_t *cmd_probe_path(const char *path, char *err, size_t err_len);
 
+/* A file that a document names. */
+
+typedef struct {
+    char        path[8300];
+    char        hex[65];                /* its digest */
+    json_t     *facts;                  /* what its probe tells, owned; NULL: */
+    char        err[512];               /* why there is none */
+    local_task  task;
+} cmd_source;
+
 /*
- * The digest of a source and what its probe tells, kept in the cache (NULL:
- * there is none).  A new reference; NULL with a sentence in err.
+ * Digests and facts of n sources, kept in the cache (NULL: there is none); as
+ * many are probed at a time as there are processors.
  */
-json_t *cmd_source(const char *cache, const char *path, char hex[65],
-    char *err, size_t err_len);
+void cmd_sources(const char *cache, cmd_source *list, size_t n);
 
 
 /* A document on this machine, its sources and its plan. */

@@ -21,7 +21,7 @@
 
 
 #define RUN_SECONDS  2.0                /* CPU seconds a task is worth */
-#define RUN_LEAST    0.2                /* and at the least */
+#define RUN_LEAST    0.4                /* and at the least */
 #define RUN_PARTS    4                  /* of a list, for each that renders */
 
 

@@ -81,56 +81,92 @@ print_problems(const char *file, json_t *problems)
 }
 
 
+/*
+ * The sources of a document that can be looked at, each once, with its name in
+ * srcs; the plan reports what is missing.
+ */
+
+static size_t
+list_sources(cmd_film *f, const rn_doc *doc, cmd_source *list,
+    const char **srcs)
+{
+    size_t       i, n;
+    const char  *src;
+
+    for (i = 0, n = 0; i < doc->n_refs; i++) {
+        src = doc->refs[i].src;
+
+        if (strstr(src, "://") != NULL) {
+            (void) json_object_set_new(f->assets, src,
+                json_pack("{s:s}", "error", "only a server fetches from other "
+                          "hosts; download it, and name the file"));
+            continue;
+        }
+
+        (void) snprintf(list[n].path, sizeof(list[n].path), "%s/%s", f->dir,
+                        src);
+
+        if (json_object_get(f->assets, src) == NULL
+            && access(list[n].path, F_OK) == 0)
+        {
+            (void) json_object_set_new(f->assets, src, json_null());
+            srcs[n++] = src;
+        }
+    }
+
+    return n;
+}
+
+
 /* Digest and facts of every source the document names. */
 
 static bool
 read_assets(cmd_film *f, const char *text, size_t len)
 {
-    char         path[8300], hex[65], err[512];
-    size_t       i;
-    json_t      *probe, *list;
-    rn_doc      *doc;
-    rn_problems  problems;
+    size_t        i, n;
+    json_t       *problem;
+    rn_doc       *doc;
+    cmd_source   *list, *s;
+    const char  **srcs;
+    rn_problems   problems;
 
     memset(&problems, 0, sizeof(problems));
 
     if (rn_doc_parse(text, len, &rn_limits_default, true, &problems, &doc)
         != RN_OK)
     {
-        list = rn_problems_json(&problems);
-        print_problems(f->file, list);
-        json_decref(list);
+        problem = rn_problems_json(&problems);
+        print_problems(f->file, problem);
+        json_decref(problem);
         rn_problems_free(&problems);
         return false;
     }
 
-    for (i = 0; i < doc->n_refs; i++) {
-        if (strstr(doc->refs[i].src, "://") != NULL) {
-            (void) json_object_set_new(f->assets, doc->refs[i].src,
-                json_pack("{s:s}", "error", "only a server fetches from other "
-                          "hosts; download it, and name the file"));
-            continue;
-        }
+    list = calloc(doc->n_refs + 1, sizeof(cmd_source));
+    srcs = calloc(doc->n_refs + 1, sizeof(char *));
 
-        (void) snprintf(path, sizeof(path), "%s/%s", f->dir, doc->refs[i].src);
-
-        if (json_object_get(f->assets, doc->refs[i].src) != NULL
-            || access(path, F_OK) != 0)
-        {
-            continue;                   /* the plan reports what is missing */
-        }
-
-        err[0] = '\0';
-        probe = cmd_source(f->cache, path, hex, err, sizeof(err));
-
-        (void) json_object_set_new(f->assets, doc->refs[i].src,
-                                   probe != NULL
-                                   ? json_pack("{s:s, s:o, s:s}", "sha256",
-                                               hex, "probe", probe, "path",
-                                               path)
-                                   : json_pack("{s:s}", "error", err));
+    if (list == NULL || srcs == NULL) {
+        fprintf(stderr, "render: out of memory\n");
+        free(list);
+        free(srcs);
+        rn_doc_free(doc);
+        return false;
     }
 
+    n = list_sources(f, doc, list, srcs);
+    cmd_sources(f->cache, list, n);
+
+    for (i = 0; i < n; i++) {
+        s = &list[i];
+        (void) json_object_set_new(f->assets, srcs[i], s->facts != NULL
+                                   ? json_pack("{s:s, s:o, s:s}", "sha256",
+                                               s->hex, "probe", s->facts,
+                                               "path", s->path)
+                                   : json_pack("{s:s}", "error", s->err));
+    }
+
+    free(list);
+    free(srcs);
     rn_doc_free(doc);
 
     return true;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <openssl/evp.h>
 
@@ -50,7 +51,7 @@ read_digest(int fd, char hex[65])
 
 
 /*
- * Under which name the digest of a file is kept: by what any write to it changes
+ * Under which name the digest of a file is kept: by what any write changes
  * (its ctime can be set by nobody).
  */
 
@@ -157,55 +158,131 @@ digest_of(const char *cache, const char *path, char hex[65])
 }
 
 
-/*
- * Facts of a source, from the cache where it holds them: they follow from the
- * bytes and the engine alone.
- */
-
-static json_t *
-facts_of(const char *cache, const char *path, const char *sha256, char *err,
-    size_t err_len)
+static void
+facts_name(const char *cache, const char *hex, char *name, size_t len)
 {
-    char     kept[4400], fresh[4500];
-    json_t  *probe;
-
-    if (cache == NULL) {
-        return cmd_probe_path(path, err, err_len);
-    }
-
-    (void) snprintf(kept, sizeof(kept), "%s/%s.%d.facts", cache, sha256,
-                    RN_ENGINE);
-
-    probe = json_load_file(kept, JSON_REJECT_DUPLICATES, NULL);
-    if (json_is_string(json_object_get(probe, "kind"))) {
-        return probe;
-    }
-
-    json_decref(probe);
-    probe = cmd_probe_path(path, err, err_len);
-
-    if (probe != NULL) {
-        (void) snprintf(fresh, sizeof(fresh), "%s.%ld", kept, (long) getpid());
-
-        if (json_dump_file(probe, fresh, JSON_COMPACT) != 0
-            || rename(fresh, kept) != 0)
-        {
-            (void) unlink(fresh);           /* then it is probed again */
-        }
-    }
-
-    return probe;
+    (void) snprintf(name, len, "%s/%s.%d.facts", cache, hex, RN_ENGINE);
 }
 
 
-json_t *
-cmd_source(const char *cache, const char *path, char hex[65], char *err,
-    size_t err_len)
+/* Facts from the cache: they follow from the bytes and the engine alone. */
+
+static json_t *
+kept_facts(const char *cache, const char *hex)
 {
-    if (!digest_of(cache, path, hex)) {
-        (void) snprintf(err, err_len, "%s", strerror(errno));
+    char     name[4400];
+    json_t  *facts;
+
+    if (cache == NULL) {
         return NULL;
     }
 
-    return facts_of(cache, path, hex, err, err_len);
+    facts_name(cache, hex, name, sizeof(name));
+
+    facts = json_load_file(name, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_string(json_object_get(facts, "kind"))) {
+        return facts;
+    }
+
+    json_decref(facts);
+
+    return NULL;
+}
+
+
+static void
+keep_facts(const char *cache, const cmd_source *s)
+{
+    char  kept[4400], fresh[4500];
+
+    facts_name(cache, s->hex, kept, sizeof(kept));
+    (void) snprintf(fresh, sizeof(fresh), "%s.%ld", kept, (long) getpid());
+
+    if (json_dump_file(s->facts, fresh, JSON_COMPACT) != 0
+        || rename(fresh, kept) != 0)
+    {
+        (void) unlink(fresh);               /* then it is probed again */
+    }
+}
+
+
+static bool
+start_probe(local_task *t, const char *path)
+{
+    memset(t, 0, sizeof(*t));
+    t->kind = "probe";
+    t->spec = json_pack("{s:s}", "input", "input");
+
+    return local_lend(t, "input", path, O_RDONLY) && local_start(t);
+}
+
+
+/* Waits for one of the children; false when there was none. */
+
+static bool
+wait_for_one(const char *cache, cmd_source *list, size_t n)
+{
+    int          status;
+    pid_t        pid;
+    cmd_source  *s;
+
+    do {
+        pid = waitpid(-1, &status, 0);
+    } while (pid < 0 && errno == EINTR);
+
+    for (s = list; pid > 0 && s < list + n; s++) {
+        if (s->task.pid != pid) {
+            continue;
+        }
+
+        if (local_finish(&s->task, status, s->err, sizeof(s->err)) == RN_OK) {
+            s->facts = json_incref(json_object_get(s->task.answer, "result"));
+            if (cache != NULL) {
+                keep_facts(cache, s);
+            }
+        }
+
+        local_free(&s->task);
+        break;
+    }
+
+    return pid > 0;
+}
+
+
+void
+cmd_sources(const char *cache, cmd_source *list, size_t n)
+{
+    long         slots, running;
+    cmd_source  *s;
+
+    slots = sysconf(_SC_NPROCESSORS_ONLN);
+    running = 0;
+
+    for (s = list; s < list + n; s++) {
+        if (!digest_of(cache, s->path, s->hex)) {
+            (void) snprintf(s->err, sizeof(s->err), "%s", strerror(errno));
+            continue;
+        }
+
+        s->facts = kept_facts(cache, s->hex);
+        if (s->facts != NULL) {
+            continue;
+        }
+
+        if (running >= slots && wait_for_one(cache, list, n)) {
+            running--;
+        }
+
+        if (start_probe(&s->task, s->path)) {
+            running++;
+        } else {
+            local_free(&s->task);
+            (void) snprintf(s->err, sizeof(s->err), "cannot be probed");
+        }
+    }
+
+    while (running > 0 && wait_for_one(cache, list, n)) {
+        running--;
+    }
 }
