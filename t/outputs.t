@@ -125,6 +125,21 @@ for my $file (sort keys %codecs) {
 is ffprobe("$out/mov.mov")->{streams}[0]{codec_tag_string}, 'apch', 'ProRes 422 HQ is named so';
 is_deeply [numbers("$out/gif.gif")], [numbers_of(0, 40, 3)], 'gif.gif: each third picture';
 like boxes_of("$out/$_"), qr/\Aftyp (?:\w+ )*moov (?:\w+ )*mdat/, "$_: its index is in front" for qw(final.mp4 mov.mov m4a.m4a);
+
+# noise, so that there is much beside the index: it has its place, and nothing is moved
+my $made = system "ffmpeg -nostdin -v error -y -f lavfi -i 'nullsrc=s=640x360:r=30:d=4,geq=random(1)*255:128:128' -f lavfi -i "
+    . "sine=d=4 -c:v libx264 -preset ultrafast -crf 12 -g 30 -c:a aac $dir/noise.mp4";
+is $made, 0, 'noise';
+for my $how ({ opacity => 0.9 }, {}) {
+    my $what = %$how ? 'coded' : 'copied';
+    my $large = compose("large-$what", { title => 'x' x 150, timeline => { width => 640, height => 360, fps => 30, tracks => [
+        { clips => [{ %{ clip('noise.mp4', 0, 4) }, %$how }] } ], markers => [map +{ time => $_ / 10, name => "at $_" }, 1 .. 30] },
+        outputs => [o('mp4', quality => 'high')] });
+    cmp_ok -s $large, '>', 5e6, "a large film, $what";
+    is boxes_of($large), 'ftyp moov free free mdat', '  its index has a place in front, with some room';
+    is scalar(shown_at($large)), 120, '  and names all pictures';
+    is scalar(() = `ffprobe -v error -show_chapters -of csv $large`), 30, '  and chapters';
+}
 my $webm = slurp("$out/webm.webm");
 cmp_ok rindex($webm, "\x1c\x53\xbb\x6b"), '<', index($webm, "\x1f\x43\xb6\x75"), 'webm.webm: its index is in front';
 

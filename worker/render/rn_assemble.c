@@ -11,6 +11,7 @@
 
 #include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
 #include <libavutil/dict.h>
 #include <libavutil/mathematics.h>
 
@@ -151,6 +152,55 @@ static const struct {
 };
 
 
+/* Packets of a track, and to *bytes what their pieces have. */
+
+static int64_t
+packets_of(const rn_reel *t, const rn_env *env, int64_t *bytes)
+{
+    size_t        i;
+    json_t       *p;
+    int64_t       n;
+    struct stat   sb;
+
+    n = 0;
+
+    json_array_foreach(t->pieces, i, p) {
+        n += json_integer_value(json_object_get(p, "frames"));
+        *bytes += fstat(file_of(env, p), &sb) == 0 ? sb.st_size : 0;
+    }
+
+    return n;
+}
+
+
+/*
+ * What an MP4's index takes at the most (ISO/IEC 14496-12, 8.6 and 8.7), where
+ * that is nothing beside the film; else 0.  Each packet has a size and two runs
+ * of times, one of pictures may be a key frame; a chunk, which has an offset
+ * and a run, ends where the other track goes on, or is full (1 MiB).
+ */
+
+static int64_t
+index_room(const rn_reel *v, const rn_reel *a, json_t *spec,
+    const rn_env *env)
+{
+    size_t    chapters, title;
+    int64_t   pictures, sounds, chunks, bytes, room;
+
+    bytes = 0;
+    pictures = packets_of(v, env, &bytes);
+    sounds = packets_of(a, env, &bytes);
+    chunks = 2 * (pictures < sounds ? pictures : sounds) + bytes / (1 << 20)
+             + 4;
+    chapters = json_array_size(json_object_get(spec, "chapters"));
+    title = json_string_length(json_object_get(spec, "title"));
+    room = 24 * pictures + 20 * sounds + 20 * chunks
+           + (int64_t) (1024 * chapters + 2 * title) + 16384;
+
+    return room < bytes / 200 ? room : 0;
+}
+
+
 static rn_status
 join(rn_reel *v, rn_reel *a, json_t *spec, const char *muxer,
     const rn_env *env, int out_fd, int64_t *bytes, rn_fault *fault)
@@ -170,7 +220,7 @@ join(rn_reel *v, rn_reel *a, json_t *spec, const char *muxer,
         return fault->status;
     }
 
-    rn_mux_index_first(&mux);
+    rn_mux_index_first(&mux, index_room(v, a, spec, env));
 
     if (!v->ended) {
         v->index = rn_mux_stream(&mux, v->par, v->tb, fault);

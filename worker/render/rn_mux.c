@@ -86,11 +86,16 @@ rn_mux_open(rn_mux *m, int fd, const char *format, rn_fault *fault)
 
 
 void
-rn_mux_index_first(rn_mux *m)
+rn_mux_index_first(rn_mux *m, int64_t room)
 {
     /* each muxer knows one of them, or needs none */
 
-    (void) av_opt_set(m->fmt->priv_data, "movflags", "+faststart", 0);
+    if (room > 0) {
+        (void) av_opt_set_int(m->fmt->priv_data, "moov_size", room, 0);
+    } else {
+        (void) av_opt_set(m->fmt->priv_data, "movflags", "+faststart", 0);
+    }
+
     (void) av_opt_set(m->fmt->priv_data, "cues_to_front", "1", 0);
 }
 

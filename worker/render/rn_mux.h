@@ -23,8 +23,12 @@ typedef struct {
 /* Begins a file of libavformat's format ("mp4"). */
 rn_status rn_mux_open(rn_mux *m, int fd, const char *format, rn_fault *fault);
 
-/* Puts its index in front when it is closed: for what is watched from afar. */
-void rn_mux_index_first(rn_mux *m);
+/*
+ * Puts its index in front, for what is watched from afar: into so many bytes
+ * that are left for it, which must be enough, or, where `room` is 0, by moving
+ * all that is behind it when the file is closed.
+ */
+void rn_mux_index_first(rn_mux *m, int64_t room);
 
 /*
  * Adds chapters before the first packet: [[first sample at 48 kHz, one behind
