@@ -260,6 +260,12 @@ cmd_sources(const char *cache, cmd_source *list, size_t n)
     running = 0;
 
     for (s = list; s < list + n; s++) {
+        /* no wait between digest and probe: both are of the same bytes */
+
+        if (running >= slots && wait_for_one(cache, list, n)) {
+            running--;
+        }
+
         if (!digest_of(cache, s->path, s->hex)) {
             (void) snprintf(s->err, sizeof(s->err), "%s", strerror(errno));
             continue;
@@ -268,10 +274,6 @@ cmd_sources(const char *cache, cmd_source *list, size_t n)
         s->facts = kept_facts(cache, s->hex);
         if (s->facts != NULL) {
             continue;
-        }
-
-        if (running >= slots && wait_for_one(cache, list, n)) {
-            running--;
         }
 
         if (start_probe(&s->task, s->path)) {

@@ -92,6 +92,10 @@ serve(rw_servant *s, json_t *msg, const int *fds, size_t n)
                                 json_object_get(msg, "names"), i)) ?: "");
         }
 
+        for ( /* void */ ; i < n; i++) {    /* more than were told of */
+            (void) close(fds[i]);
+        }
+
     } else {
         for (i = 0; i < n; i++) {
             (void) close(fds[i]);

@@ -34,7 +34,14 @@ static const char *const recipes[] = {
         "\"select='lt(t,2)+not(mod(n,90))',setpts='if(gt(T,9),T/4+7,T)/TB'\" "
         "-fps_mode vfr " X264 "slow.mkv",
     FF "-f lavfi -i testsrc2=s=160x96:r=50:d=8 -vf tinterlace=4 "
-        "-c:v mpeg2video -flags +ilme+ildct -top 1 -bf 2 -g 75 -q:v 4 fields.ts",
+        "-c:v mpeg2video -flags +ilme+ildct -top 1 -bf 2 -g 75 -q:v 4 "
+        "fields.ts",
+    FF "-f lavfi -i testsrc2=s=160x96:r=30:d=8 -c:v libx265 -preset ultrafast "
+        "-x265-params keyint=90:min-keyint=90:scenecut=0:bframes=3:log-level="
+        "none:pools=1 h265.ts",
+    FF "-f lavfi -i testsrc2=s=160x96:r=30:d=8 -c:v mpeg4 -bf 2 -g 90 -q:v 4 "
+        "m4.ts",
+    FF "-f lavfi -i testsrc2=s=160x96:r=30:d=8 " X264 "h264.ts",
     FF "-f lavfi -i testsrc2=s=160x96:r=30:d=4 -c:v libvpx -b:v 300k -deadline "
         "realtime -g 120 even.webm",
 };
@@ -171,6 +178,19 @@ test_places(void **state)
 
     same_by_place("even.mp4", 240, 7);
     same_by_place("even.webm", 110, 9);
+}
+
+
+/* Without an index a search leads to any picture. */
+
+static void
+test_unindexed_places(void **state)
+{
+    (void) state;
+
+    same_by_place("h265.ts", 230, 6);
+    same_by_place("m4.ts", 230, 6);
+    same_by_place("h264.ts", 230, 6);
 }
 
 
@@ -331,6 +351,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_slow_places),
+        cmocka_unit_test(test_unindexed_places),
         cmocka_unit_test(test_interlaced_places),
         cmocka_unit_test(test_recolour),
         cmocka_unit_test(test_recolour_nothing),

@@ -282,6 +282,25 @@ fail:
 }
 
 
+/*
+ * Whether a packet would be decoded from pictures that were not read: decoders
+ * of HEVC and MPEG-4 put those out grey.
+ */
+
+static bool
+is_blind(rn_input *in, const AVCodecContext *dec, const AVPacket *pkt)
+{
+    if (in->blind && (pkt->flags & AV_PKT_FLAG_KEY
+                      || dec->codec_type != AVMEDIA_TYPE_VIDEO
+                      || dec->codec_id == AV_CODEC_ID_H264))
+    {
+        in->blind = false;
+    }
+
+    return in->blind;
+}
+
+
 /* What the decoder may pass over of a packet: see rn_input_hurry. */
 
 static void
@@ -338,7 +357,7 @@ rn_input_frame(rn_input *in, AVStream *st, AVCodecContext *dec, AVPacket *pkt,
             continue;
         }
 
-        if (pkt->stream_index == st->index) {
+        if (pkt->stream_index == st->index && !is_blind(in, dec, pkt)) {
             pace(in, dec, pkt);
             rc = avcodec_send_packet(dec, pkt);
             if (rc < 0 && rc != AVERROR(EAGAIN) && ++damaged > DAMAGED_MAX) {
@@ -406,6 +425,8 @@ rn_input_seek(rn_input *in, AVStream *st, AVCodecContext *dec, double seconds,
         return rn_fail_av(fault, rc, "the file cannot be sought in");
     }
 
+    in->blind = (in->fmt->iformat->flags & AVFMT_TS_DISCONT) != 0;
     avcodec_flush_buffers(dec);
+
     return RN_OK;
 }

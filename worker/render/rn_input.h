@@ -20,6 +20,7 @@ typedef struct {
     bool              image;            /* a picture file, not a film */
     int64_t           zero;             /* the file's time 0, AV_TIME_BASE */
     int64_t           size;             /* bytes */
+    bool              blind;            /* at any frame, see rn_input_seek */
     int64_t           hurry;            /* see rn_input_hurry; AV_NOPTS_VALUE
                                            but on the way to a place */
     int64_t           hurried;          /* the latest packet that was perhaps
@@ -51,7 +52,12 @@ rn_status rn_input_frame(rn_input *in, AVStream *st, AVCodecContext *dec,
 double rn_input_time(const rn_input *in, const AVStream *st,
     const AVFrame *frame);
 
-/* Seeks so that decoding `st` yields frames at or before `seconds`. */
+/*
+ * Seeks so that decoding `st` yields frames at or before `seconds`.  Streams
+ * without an index are sought in by guessing, which leads to any frame; what
+ * comes before the next key frame is left out, but of H.264, whose decoder
+ * waits for itself, and whose streams may be refreshed without key frames.
+ */
 rn_status rn_input_seek(rn_input *in, AVStream *st, AVCodecContext *dec,
     double seconds, rn_fault *fault);
 

@@ -142,6 +142,7 @@ start_over(rn_picture *p, rn_fault *fault)
         return rn_fail(fault, RN_E_INPUT, "the file cannot be sought in");
     }
 
+    p->in.blind = false;
     avcodec_flush_buffers(p->dec);
 
     return RN_OK;

@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <string.h>
 
 
 #define SEGMENT_MIN   1.0               /* seconds */
