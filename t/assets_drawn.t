@@ -16,20 +16,13 @@ use Time::HiRes qw(time);
 use Render::Test;
 use Render::Test::Faults;
 use Render::Test::Problem;
-use Render::Test::Files qw(spew);
+use Render::Test::Files;
 
 my $build = $ENV{RENDER_BUILD} // 'build';
 my $dir   = tempdir(CLEANUP => 1);
 my $json  = JSON::PP->new->utf8->canonical;
 my $count = 0;
 my $NS    = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"';
-
-sub slurp {
-    my ($file) = @_;
-    open my $in, '<:raw', $file or return '';
-    local $/;
-    return scalar <$in>;
-}
 
 sub say_to {
     my ($command) = @_;

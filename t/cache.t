@@ -67,6 +67,31 @@ isnt digest(), $right, 'is another';
 settle();
 is planned(), digest(), 'and is known as that';
 
+# Many sources, which are looked at side by side: each has its own digest and length.
+my @many = map {"m$_.wav"} 1 .. 9;
+for my $n (1 .. 9) {
+    system('ffmpeg', qw(-nostdin -v error -y -f lavfi -i), "sine=f=${n}00:d=$n", "$dir/m$n.wav") == 0 or die;
+}
+sub of_many {
+    return $json->encode({ timeline => { tracks => [ map +{ kind => 'audio', clips => [ { asset => { type => 'audio', src => $_ } } ] }, @_ ] },
+        outputs => [ { format => 'wav' } ] });
+}
+spew("$dir/many.json", of_many(@many, $many[0]));
+for my $how ('', "--cache $cache", "--cache $cache") {
+    my $plan = $json->decode(scalar `$build/render plan $how $dir/many.json`);
+    is_deeply [map { [@$_{qw(input len)}] } @{ $plan->{sound}[0]{spec}{clips} }],
+        [map { [Digest::SHA->new(256)->addfile("$dir/m$_.wav", 'b')->hexdigest, 48000 * $_] } 1 .. 9, 1], "ten of nine files $how";
+}
+spew("$dir/text.wav", 'nothing to hear');
+mkdir "$dir/folder.wav" or die $!;
+spew("$dir/bad.json", of_many(@many[0 .. 3], 'text.wav', @many[4 .. 6], 'folder.wav', 'none.wav', $many[7]));
+my @said = `$build/render plan --cache $cache $dir/bad.json 2>&1`;
+is $? >> 8, 1, 'and where some are none';
+is scalar @said, 3, 'just those are told' or diag @said;
+like $said[0], qr{/tracks/4/clips/0/asset/src.*not a media file}, 'a text';
+like $said[1], qr{/tracks/8/clips/0/asset/src.*directory}i, 'a folder';
+like $said[2], qr{/tracks/9/clips/0/asset/src.*does not exist}, 'nothing at all';
+
 # Where nothing can be kept.
 chmod 0555, $cache;
 is planned(), digest(), 'a cache that is not to be written';

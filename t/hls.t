@@ -220,6 +220,20 @@ is_problem $s->req(GET => beside($at, 'other.m3u8')), 404, 'another name';
 is_problem $s->req(GET => $at =~ s{outputs/[^/]+}{outputs/$again}r), 403, 'a job that the link is not for';
 is_problem $s->req(GET => $link =~ s{final\.mp4}{live.m3u8}r), 404, 'a playlist where the film lies';
 
+# of two seconds at the least: a player of less shows nothing, and asks no more
+sub packed {
+    my ($id) = @_;
+    return $s->psql("SELECT string_agg(input->>'count', ' ' ORDER BY number) FROM render.task
+        WHERE job = '$id' AND kind = 'package' AND input->>'track' = 'video'");
+}
+my @turning = map +{ asset => { type => 'shape', shape => 'star' }, width => 60, height => 60, duration => $_,
+    keyframes => { rotate => [ { time => 0, value => 0 }, { time => 'end', value => 90 } ] } }, 1.2, 1.6, 10;
+my $short = submit($s, $u, { timeline => { width => 128, height => 72, fps => 25, tracks => [ { clips => \@turning } ] },
+    outputs => [ { format => 'hls', renditions => [ {} ] } ] });
+is $s->wait_job($u->{token}, $short)->{status}, 'completed', 'a stream that begins with short clips';
+is packed($short), '2 2', 'its first part has two of them';
+like packed($again), qr/\A1 2 /, 'one long piece is a first part by itself';
+
 # cancelled: what is there stays watchable, and ends
 system(qw(ffmpeg -nostdin -v error -y -f lavfi -i testsrc2=s=320x180:r=25:d=60:rate=25 -c:v libx264 -preset ultrafast -pix_fmt
     yuv420p), "$dir/long.mp4") == 0 or die 'ffmpeg';

@@ -1,6 +1,6 @@
 # How good pictures are: films against what a slow graph of FFmpeg's filters makes
 # of the same sources, kept without loss; and that a film rendered anew, with
-# nothing kept from before, has the same bytes.
+# nothing kept from before, has the same bytes, whatever was in memory before.
 
 use strict;
 use warnings;
@@ -63,14 +63,27 @@ sub compose {
 
 sub bytes { my ($file) = @_; open my $in, '<:raw', $file or die "$file: $!"; local $/; return scalar <$in> }
 
+# The second time malloc's memory is full of something: nobody may look at it.
+sub same_again {
+    my ($name, $document) = @_;
+    compose($name, $document, 'ours');
+    local $ENV{MALLOC_PERTURB_} = 165;
+    compose("$name, again,", $document, 'again');
+    is sha256_hex(bytes("$dir/again.mp4")), sha256_hex(bytes("$dir/ours.mp4")), "$name: the same bytes again";
+    return;
+}
+
+# With AVX-512 x264 does not make the same of these sizes, if it may choose.
+for my $size ([720, 404], [976, 540]) {
+    same_again("@$size", { timeline => { width => $size->[0], height => $size->[1], fps => 25, tracks => [ { clips => [ clip('a') ] } ] },
+        outputs => [ { format => 'mp4' } ] });
+}
+
 for my $name (sort keys %films) {
     my ($tracks, $inputs, $graph, $enough) = @{ $films{$name} };
     my $doc = { timeline => { width => 640, height => 360, fps => 25, tracks => [ map { { clips => $_ } } @$tracks ] },
         outputs => [ { format => 'mp4', quality => 'high' } ] };
-    compose($name, $doc, 'ours');
-    my $first = sha256_hex(bytes("$dir/ours.mp4"));
-    compose("$name, again,", $doc, 'again');
-    is sha256_hex(bytes("$dir/again.mp4")), $first, "$name: the same bytes again";
+    same_again($name, $doc);
     next if !defined $graph;
     my $in = join ' ', map {"-i $dir/$_.mp4"} @$inputs;
     my $told = `ffmpeg -nostdin -v error -y $in -filter_complex '$graph,format=yuv420p' -c:v ffv1 $dir/theirs.mkv 2>&1`;

@@ -22,7 +22,7 @@
 
 #define RUN_SECONDS  2.0                /* CPU seconds a task is worth */
 #define RUN_LEAST    0.4                /* and at the least */
-#define RUN_PARTS    4                  /* of a list, for each that renders */
+#define RUN_PARTS    4                  /* of all, for each that renders */
 
 
 static const char *
@@ -85,22 +85,6 @@ lend_inputs(const compose *c, local_task *t, json_t *spec)
 }
 
 
-static double
-cost_of_pieces(json_t *pieces)
-{
-    size_t   i;
-    double   cost;
-    json_t  *p;
-
-    cost = 0;
-    json_array_foreach(pieces, i, p) {
-        cost += json_real_value(json_object_get(p, "cost"));
-    }
-
-    return cost;
-}
-
-
 /*
  * Takes the next run of neighbouring pieces worth a task, so that nobody is
  * without one while others have much; *next moves behind it.  Returns an empty
@@ -118,7 +102,7 @@ next_run(compose *c, json_t *pieces, size_t *next)
     run = json_array();
     cost = 0;
     enough = c->jobs == 1 ? RUN_SECONDS
-             : fmin(RUN_SECONDS, fmax(RUN_LEAST, cost_of_pieces(pieces)
+             : fmin(RUN_SECONDS, fmax(RUN_LEAST, c->cost
                                                  / (RUN_PARTS * c->jobs)));
 
     for ( /* void */ ; *next < json_array_size(pieces); (*next)++) {
@@ -201,6 +185,22 @@ keep_run(compose *c, local_task *t)
     }
 
     return true;
+}
+
+
+static double
+cost_of_pieces(json_t *pieces)
+{
+    size_t   i;
+    double   cost;
+    json_t  *p;
+
+    cost = 0;
+    json_array_foreach(pieces, i, p) {
+        cost += json_real_value(json_object_get(p, "cost"));
+    }
+
+    return cost;
 }
 
 

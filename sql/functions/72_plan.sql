@@ -158,8 +158,9 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- A stream's tasks: each makes a file of some neighbouring pieces of one of its
--- tracks; the first ones of few, for somebody waits to see something.  Returns
--- their weight.
+-- tracks; the first ones of few, for somebody waits to see something, but of two
+-- seconds, for with less Chromium's player shows nothing, and asks no more.
+-- Returns their weight.
 CREATE OR REPLACE FUNCTION render.add_packages(j render.job, plan jsonb,
     i int, o jsonb) RETURNS float8
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
@@ -200,12 +201,16 @@ BEGIN
             END IF;
 
             at := at + s.frames;
+            frames := frames + s.frames;
             input := input || jsonb_build_object('to', s.number, 'count',
                                   (input->>'count')::int + 1);
             most := CASE x.track WHEN 'sound' THEN least(4, 1 << least(n, 2))
                     ELSE least(8, 1 << least(n, 3)) END;
 
-            IF s.next IS NULL OR (input->>'count')::int >= most THEN
+            IF s.next IS NULL OR (input->>'count')::int >= most
+               AND (x.track = 'sound' OR frames * (x.canvas->>3)::int
+                                         >= 2 * (x.canvas->>2)::int)
+            THEN
                 t := add_task(j, 'package', i * 1000000 + x.nth * 100000 + n,
                               1, 0.02, input, 'high',
                               (plan->>'engine')::int);

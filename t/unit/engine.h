@@ -56,31 +56,4 @@
         FF "-i sync.mov -c:v copy -af apad=pad_dur=1 -c:a aac sync.mp4"
 
 
-/* Makes the folder and its media, four at a time. */
-
-HELPER int
-make_all(void **state, const char *const *recipes, size_t count)
-{
-    int     n;
-    char    script[8000];
-    size_t  i;
-
-    if (make_folder(state) != 0) {
-        return -1;
-    }
-
-    n = 0;
-    for (i = 0; i < count; i++) {
-        n += snprintf(script + n, sizeof(script) - n, "%s{ { %s ; } || touch "
-                      "failed; } & %s", i ? "" : ": ; ", recipes[i],
-                      i % 4 == 3 ? "wait; " : "");
-        assert_in_range(n, 0, sizeof(script) - 1);
-    }
-
-    (void) snprintf(script + n, sizeof(script) - n, "wait; test ! -e failed");
-
-    return sh("%s", script) ? 0 : -1;
-}
-
-
 #endif /* ENGINE_H */

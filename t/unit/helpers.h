@@ -180,6 +180,33 @@ sh(const char *fmt, ...)
 }
 
 
+/* Makes the folder and media in it by these commands, four at a time. */
+
+HELPER int
+make_all(void **state, const char *const *recipes, size_t count)
+{
+    int     n;
+    char    script[8000];
+    size_t  i;
+
+    if (make_folder(state) != 0) {
+        return -1;
+    }
+
+    n = 0;
+    for (i = 0; i < count; i++) {
+        n += snprintf(script + n, sizeof(script) - n, "%s{ { %s ; } || touch "
+                      "failed; } & %s", i ? "" : ": ; ", recipes[i],
+                      i % 4 == 3 ? "wait; " : "");
+        assert_in_range(n, 0, sizeof(script) - 1);
+    }
+
+    (void) snprintf(script + n, sizeof(script) - n, "wait; test ! -e failed");
+
+    return sh("%s", script) ? 0 : -1;
+}
+
+
 HELPER const char *
 in_folder(const char *name)
 {
@@ -414,6 +441,22 @@ HELPER void
 lent_progress(void *opaque, int64_t units)
 {
     ((lending *) opaque)->told += units;
+}
+
+
+HELPER AVFrame *
+new_frame(int format, int w, int h)
+{
+    AVFrame  *f;
+
+    f = av_frame_alloc();
+    assert_non_null(f);
+    f->format = format;
+    f->width = w;
+    f->height = h;
+    assert_true(av_frame_get_buffer(f, 0) >= 0);
+
+    return f;
 }
 
 

@@ -237,22 +237,6 @@ test_gradient(void **state)
 /* Frames */
 
 
-static AVFrame *
-new_frame(int format, int w, int h)
-{
-    AVFrame  *f;
-
-    f = av_frame_alloc();
-    assert_non_null(f);
-    f->format = format;
-    f->width = w;
-    f->height = h;
-    assert_true(av_frame_get_buffer(f, 0) >= 0);
-
-    return f;
-}
-
-
 static void
 hash_of(const AVFrame *f, const char *matrix, bool full, int quarters,
     bool mirrored, rn_blurhash *out)

@@ -56,12 +56,7 @@ colours(enum AVPixelFormat format)
     int       x, y, p;
     AVFrame  *f;
 
-    f = av_frame_alloc();
-    assert_non_null(f);
-    f->format = format;
-    f->width = W;
-    f->height = H;
-    assert_int_equal(av_frame_get_buffer(f, 0), 0);
+    f = new_frame(format, W, H);
     srand(7);
 
     for (p = 0; p < (format == AV_PIX_FMT_GBRAP ? 4 : 3); p++) {

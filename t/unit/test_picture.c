@@ -220,12 +220,7 @@ flat(int w, int h, int y, int cb, int cr)
     int       i;
     AVFrame  *f;
 
-    f = av_frame_alloc();
-    assert_non_null(f);
-    f->format = AV_PIX_FMT_YUV420P;
-    f->width = w;
-    f->height = h;
-    assert_int_equal(av_frame_get_buffer(f, 0), 0);
+    f = new_frame(AV_PIX_FMT_YUV420P, w, h);
 
     for (i = 0; i < h; i++) {
         memset(f->data[0] + (ptrdiff_t) i * f->linesize[0], y, (size_t) w);
@@ -290,8 +285,7 @@ test_recolour(void **state)
                    (int) fmin(255, lround(was[2])));
         dst = flat(w, h, 1, 1, 1);
 
-        assert_true(rn_recolour_can(from, to));
-        rn_recolour(src, from, dst, to);
+        assert_true(rn_recolour(src, from, dst, to));
 
         for (plane = 0; plane < 3; plane++) {
             for (y = 0; y < (plane ? (h + 1) / 2 : h); y++) {
@@ -325,13 +319,24 @@ test_recolour_nothing(void **state)
 
     (void) state;
 
-    assert_false(rn_recolour_can(c, wide));
-    assert_false(rn_recolour_can(wide, c));
+    src = flat(8, 4, 9, 9, 9);
+    dst = flat(8, 4, 1, 1, 1);
+    assert_false(rn_recolour(src, c, dst, wide));
+    assert_false(rn_recolour(src, wide, dst, c));
+    assert_false(rn_recolour(src, c, dst, (rn_colour) { NULL, true }));
+    dst->width = 6;
+    assert_false(rn_recolour(src, c, dst, c));
+    dst->width = 8;
+    dst->format = AV_PIX_FMT_YUV422P;
+    assert_false(rn_recolour(src, c, dst, c));
+    assert_int_equal(dst->data[0][0], 1);
+    av_frame_free(&src);
+    av_frame_free(&dst);
 
     for (v = 0; v < 256; v++) {
         src = flat(7, 3, v, 255 - v, v);
         dst = flat(7, 3, 1, 1, 1);
-        rn_recolour(src, c, dst, c);
+        assert_true(rn_recolour(src, c, dst, c));
 
         for (x = 0; x < 7; x++) {
             assert_int_equal(dst->data[0][x], v);

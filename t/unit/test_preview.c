@@ -35,13 +35,7 @@ picture(int w, int h, int y, int cb, int cr)
 {
     AVFrame  *f;
 
-    f = av_frame_alloc();
-    assert_non_null(f);
-    f->format = AV_PIX_FMT_YUV420P;
-    f->width = w;
-    f->height = h;
-    assert_true(av_frame_get_buffer(f, 0) >= 0);
-
+    f = new_frame(AV_PIX_FMT_YUV420P, w, h);
     memset(f->data[0], y, (size_t) f->linesize[0] * (size_t) h);
     memset(f->data[1], cb, (size_t) f->linesize[1] * (size_t) (h / 2));
     memset(f->data[2], cr, (size_t) f->linesize[2] * (size_t) (h / 2));

@@ -70,27 +70,7 @@ static const char *const  recipes[] = {
 static int
 make_media(void **state)
 {
-    int     n;
-    char    script[8000];
-    size_t  i;
-
-    if (make_folder(state) != 0) {
-        return -1;
-    }
-
-    /* two at a time; none may fail */
-
-    n = 0;
-    for (i = 0; i < sizeof(recipes) / sizeof(recipes[0]); i++) {
-        n += snprintf(script + n, sizeof(script) - n, "%s{ { %s ; } || touch "
-                      "failed; } & %s", i ? "" : ": ; ", recipes[i],
-                      i % 4 == 3 ? "wait; " : "");
-        assert_in_range(n, 0, sizeof(script) - 1);
-    }
-
-    (void) snprintf(script + n, sizeof(script) - n, "wait; test ! -e failed");
-
-    return sh("%s", script) ? 0 : -1;
+    return make_all(state, recipes, sizeof(recipes) / sizeof(recipes[0]));
 }
 
 

@@ -403,7 +403,7 @@ join_short(finder *f)
 
 /*
  * Who watches a stream while it renders waits for its first piece, so that one
- * is short; of much less Chromium's player makes nothing, and asks no more.
+ * is short.
  */
 
 static void

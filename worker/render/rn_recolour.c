@@ -20,7 +20,7 @@ typedef struct {
 static bool
 weights(const char *matrix, double *kr, double *kb)
 {
-    if (strcmp(matrix, "bt709") == 0) {
+    if (matrix != NULL && strcmp(matrix, "bt709") == 0) {
         *kr = 0.2126;
         *kb = 0.0722;
         return true;
@@ -29,16 +29,7 @@ weights(const char *matrix, double *kr, double *kb)
     *kr = 0.299;
     *kb = 0.114;
 
-    return strcmp(matrix, "bt601") == 0;
-}
-
-
-bool
-rn_recolour_can(rn_colour from, rn_colour to)
-{
-    double  kr, kb;
-
-    return weights(from.matrix, &kr, &kb) && weights(to.matrix, &kr, &kb);
+    return matrix != NULL && strcmp(matrix, "bt601") == 0;
 }
 
 
@@ -49,17 +40,22 @@ fixed(double v)
 }
 
 
-/* What the three planes are made of: sums[0] is of luma. */
+/*
+ * What the three planes are made of: sums[0] is of luma.  False: of a matrix
+ * that is not known here.
+ */
 
-static void
+static bool
 find_sums(rn_colour from, rn_colour to, sum sums[3])
 {
     int     i;
     double  kr, kb, kg, r, b, lr, lb, lg, luma, chroma, y[2];
     double  c[3][3];                    /* plane, of y, cb, cr: all 0 to 1 */
 
-    (void) weights(from.matrix, &kr, &kb);
-    (void) weights(to.matrix, &lr, &lb);
+    if (!weights(from.matrix, &kr, &kb) || !weights(to.matrix, &lr, &lb)) {
+        return false;
+    }
+
     kg = 1 - kr - kb;
     lg = 1 - lr - lb;
     r = 2 * (1 - kr);                   /* R = y + r * cr, B = y + b * cb */
@@ -90,6 +86,8 @@ find_sums(rn_colour from, rn_colour to, sum sums[3])
         sums[i].add = fixed(zero + 0.5) - (from.full ? 0 : 16) * sums[i].y
                       - 128 * (sums[i].cb + sums[i].cr);
     }
+
+    return true;
 }
 
 
@@ -136,14 +134,20 @@ luma_row(uint8_t *restrict out, const uint8_t *restrict y,
 }
 
 
-void
+bool
 rn_recolour(const AVFrame *src, rn_colour from, AVFrame *dst, rn_colour to)
 {
     int             i, y, w, h;
     sum             sums[3];
     const uint8_t  *cb, *cr;
 
-    find_sums(from, to, sums);
+    if (src->format != AV_PIX_FMT_YUV420P || dst->format != src->format
+        || src->width != dst->width || src->height != dst->height
+        || !find_sums(from, to, sums))
+    {
+        return false;
+    }
+
     w = (src->width + 1) / 2;
     h = (src->height + 1) / 2;
 
@@ -164,4 +168,6 @@ rn_recolour(const AVFrame *src, rn_colour from, AVFrame *dst, rn_colour to)
                        &sums[i], w);
         }
     }
+
+    return true;
 }

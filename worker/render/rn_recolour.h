@@ -10,11 +10,11 @@
 #include "rn_scale.h"
 
 
-/* Whether rn_recolour can: both are bt.709 or bt.601. */
-bool rn_recolour_can(rn_colour from, rn_colour to);
-
-/* Both are yuv420p of one size, with buffers. */
-void rn_recolour(const AVFrame *src, rn_colour from, AVFrame *dst,
+/*
+ * From src to dst, which has buffers; false, with nothing done, where they are
+ * not both yuv420p of one size, in bt.709 or bt.601.
+ */
+bool rn_recolour(const AVFrame *src, rn_colour from, AVFrame *dst,
     rn_colour to);
 
 

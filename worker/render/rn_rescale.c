@@ -81,21 +81,7 @@ rn_rescale_do(rn_rescale *r, const AVFrame *src, AVFrame *dst,
     rn_fault *fault)
 {
     int        rc;
-    bool       recolour;
     rn_colour  from = { "bt709", false }, to = { r->matrix, r->full };
-
-    recolour = src->width == r->w && src->height == r->h
-               && src->format == AV_PIX_FMT_YUV420P
-               && r->format == AV_PIX_FMT_YUV420P && r->matrix != NULL
-               && rn_recolour_can(from, to);
-
-    if (!recolour
-        && (r->sws == NULL || r->src_w != src->width
-            || r->src_h != src->height || r->src_format != src->format)
-        && set_up(r, src, fault) != RN_OK)
-    {
-        return fault->status;
-    }
 
     dst->width = r->w;
     dst->height = r->h;
@@ -104,14 +90,23 @@ rn_rescale_do(rn_rescale *r, const AVFrame *src, AVFrame *dst,
 
     rc = av_frame_get_buffer(dst, 0);
 
-    if (rc >= 0 && recolour) {
-        rn_recolour(src, from, dst, to);
-
-    } else if (rc >= 0) {
-        rc = sws_scale(r->sws, (const uint8_t *const *) src->data,
-                       src->linesize, 0, src->height, dst->data,
-                       dst->linesize);
+    if (rc < 0) {
+        return rn_fail_av(fault, rc, "a picture cannot be scaled");
     }
+
+    if (rn_recolour(src, from, dst, to)) {
+        return RN_OK;
+    }
+
+    if ((r->sws == NULL || r->src_w != src->width || r->src_h != src->height
+         || r->src_format != src->format)
+        && set_up(r, src, fault) != RN_OK)
+    {
+        return fault->status;
+    }
+
+    rc = sws_scale(r->sws, (const uint8_t *const *) src->data, src->linesize,
+                   0, src->height, dst->data, dst->linesize);
 
     return rc < 0 ? rn_fail_av(fault, rc, "a picture cannot be scaled") : RN_OK;
 }

@@ -69,11 +69,7 @@ rn_scale(const AVFrame *src, rn_colour from, AVFrame *dst, rn_colour to,
                           dst->height);
     }
 
-    if (src->width == dst->width && src->height == dst->height
-        && src->format == AV_PIX_FMT_YUV420P
-        && dst->format == AV_PIX_FMT_YUV420P && rn_recolour_can(from, to))
-    {
-        rn_recolour(src, from, dst, to);
+    if (rn_recolour(src, from, dst, to)) {
         return RN_OK;
     }
 
