@@ -92,6 +92,14 @@ like $said[0], qr{/tracks/4/clips/0/asset/src.*not a media file}, 'a text';
 like $said[1], qr{/tracks/8/clips/0/asset/src.*directory}i, 'a folder';
 like $said[2], qr{/tracks/9/clips/0/asset/src.*does not exist}, 'nothing at all';
 
+# A folder's name is bytes, not text.
+my $odd = "$dir/f\xfcr";
+mkdir $odd or die $!;
+system('cp', "$dir/a.wav", "$dir/film.json", $odd) == 0 or die;
+my $told = `$build/render compose $odd/film.json -o $odd/out.wav 2>&1`;
+is $?, 0, 'a folder whose name is no UTF-8' or diag $told;
+ok -s "$odd/out.wav", 'has a film';
+
 # Where nothing can be kept.
 chmod 0555, $cache;
 is planned(), digest(), 'a cache that is not to be written';

@@ -23,6 +23,9 @@ my %source = (
     b    => make_media('quality-b.mp4', '-f', 'lavfi', '-i', 'mandelbrot=s=640x360:r=25:start_scale=0.5:end_scale=0.1:end_pts=60:start_x=-0.16:start_y=1.04,format=yuv420p', qw(-t 1), @x264),
     old  => make_media('quality-old.mp4', '-f', 'lavfi', '-i', 'mandelbrot=s=480x360:r=25:start_scale=2:end_scale=0.2:end_pts=120,format=yuv420p', qw(-t 1), @x264),
     tall => make_media('quality-tall.mp4', '-f', 'lavfi', '-i', 'mandelbrot=s=202x360:r=25:start_scale=2:end_scale=0.2:end_pts=120,format=yuv420p', qw(-t 1), @x264),
+    hdr  => make_media('quality-hdr.mp4', '-f', 'lavfi', '-i', "nullsrc=s=640x360:r=25,format=rgb24,geq=r='128+100*sin(X/61)+27*sin(Y/17)'"
+        . ":g='128+90*sin(Y/53+X/97)':b='160+80*cos((X-Y)/71)',format=yuv420p10le,lutyuv=y=64+(val-64)*0.62:u=512+(val-512)*0.62:v=512+(val-512)*0.62",
+        qw(-t 0.4 -c:v libx265 -preset fast -x265-params log-level=0:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc)),
     fast => make_media('quality-fast.mp4', '-f', 'lavfi', '-i', 'mandelbrot=s=640x360:r=50:start_scale=1:end_scale=0.05:end_pts=240,format=yuv420p', qw(-t 1), @x264),
 );
 symlink $source{$_}, "$dir/$_.mp4" for keys %source;
@@ -49,6 +52,8 @@ my %films = (
         . ',format=yuva444p,rotate=20*PI/180:ow=364:oh=280:c=none[s];[0][s]overlay=138:40', 0.97 ],
     'twice as fast' => [ [ [ clip('a', speed => 2) ] ], ['a'], '[0]setpts=PTS/2,fps=25' ],
     'half the rate' => [ [ [ clip('fast') ] ], ['fast'], '[0]fps=25:round=near' ],
+    'of high dynamic range' => [ [ [ clip('hdr') ] ], ['hdr'], 'zscale=matrixin=bt2020nc:primariesin=bt2020:transferin=smpte2084:transfer=linear:npl=100:agamma=0'
+        . ',format=gbrpf32le,zscale=primaries=bt709,tonemap=hable:desat=0,zscale=transfer=bt709:matrix=bt709:range=limited:agamma=0' ],
     'a blurred fill' => [ [ [ clip('tall', fit => 'contain-blur') ] ], ['tall'], undef ],
 );
 

@@ -45,13 +45,19 @@ typedef struct {
     const char  *encoder;               /* of H.264: --encoder, or NULL */
     hardware_choice  choice;            /* what became of that */
     json_t      *config;                /* its text, owned */
-    json_t      *assets;                /* {src: {"sha256", "probe", "path"}},
+    json_t      *assets;                /* {src: {"sha256", "probe"}},
                                            owned, also after a failure */
     json_t      *plan;                  /* owned */
 } cmd_film;
 
 /* Reads film->file, probes its sources and plans it; false with messages. */
 bool cmd_make_plan(cmd_film *film);
+
+/*
+ * Lends the task the source of a digest, by that name; false with a message, or
+ * where the film has none of it.
+ */
+bool cmd_lend_source(const cmd_film *film, local_task *t, const char *sha256);
 
 /*
  * Plans it anew, without copies of the sources whose digests are in the list.

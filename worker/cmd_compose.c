@@ -25,23 +25,6 @@
 #define RUN_PARTS    4                  /* of all, for each that renders */
 
 
-static const char *
-path_of_digest(const compose *c, const char *sha256)
-{
-    json_t      *a;
-    const char  *src, *s;
-
-    json_object_foreach(c->film.assets, src, a) {
-        s = json_string_value(json_object_get(a, "sha256"));
-        if (s != NULL && strcmp(s, sha256) == 0) {
-            return json_string_value(json_object_get(a, "path"));
-        }
-    }
-
-    return NULL;
-}
-
-
 /* Lends every "input" that a specification names, at any depth. */
 
 static bool
@@ -49,7 +32,7 @@ lend_inputs(const compose *c, local_task *t, json_t *spec)
 {
     size_t       i;
     json_t      *v;
-    const char  *name, *path;
+    const char  *name;
 
     json_array_foreach(spec, i, v) {
         if (!lend_inputs(c, t, v)) {
@@ -71,13 +54,10 @@ lend_inputs(const compose *c, local_task *t, json_t *spec)
             }
         }
 
-        if (i == t->n_files) {
-            path = path_of_digest(c, json_string_value(v));
-            if (path == NULL
-                || !local_lend(t, json_string_value(v), path, O_RDONLY))
-            {
-                return false;
-            }
+        if (i == t->n_files
+            && !cmd_lend_source(&c->film, t, json_string_value(v)))
+        {
+            return false;
         }
     }
 

@@ -159,9 +159,8 @@ read_assets(cmd_film *f, const char *text, size_t len)
     for (i = 0; i < n; i++) {
         s = &list[i];
         (void) json_object_set_new(f->assets, srcs[i], s->facts != NULL
-                                   ? json_pack("{s:s, s:o, s:s}", "sha256",
-                                               s->hex, "probe", s->facts,
-                                               "path", s->path)
+                                   ? json_pack("{s:s, s:o}", "sha256",
+                                               s->hex, "probe", s->facts)
                                    : json_pack("{s:s}", "error", s->err));
     }
 
@@ -170,6 +169,26 @@ read_assets(cmd_film *f, const char *text, size_t len)
     rn_doc_free(doc);
 
     return true;
+}
+
+
+bool
+cmd_lend_source(const cmd_film *f, local_task *t, const char *sha256)
+{
+    char         path[8300];
+    json_t      *a;
+    const char  *src, *s;
+
+    json_object_foreach(f->assets, src, a) {
+        s = json_string_value(json_object_get(a, "sha256"));
+
+        if (s != NULL && strcmp(s, sha256) == 0) {
+            (void) snprintf(path, sizeof(path), "%s/%s", f->dir, src);
+            return local_lend(t, sha256, path, O_RDONLY);
+        }
+    }
+
+    return false;
 }
 
 
@@ -186,9 +205,8 @@ lend_fonts(const cmd_film *f, local_task *t)
                                                  "kind"));
 
         if (kind != NULL && strcmp(kind, "font") == 0
-            && !local_lend(t, json_string_value(json_object_get(a, "sha256")),
-                           json_string_value(json_object_get(a, "path")),
-                           O_RDONLY))
+            && !cmd_lend_source(f, t, json_string_value(
+                                          json_object_get(a, "sha256"))))
         {
             return false;
         }

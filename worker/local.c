@@ -154,6 +154,16 @@ local_prepare(bool *confined)
 }
 
 
+static void
+close_own(local_task *t)
+{
+    (void) close(t->spec_fd);
+    (void) close(t->result_fd);
+    (void) close(t->status_fd);
+    t->spec_fd = t->result_fd = t->status_fd = t->pid = -1;
+}
+
+
 bool
 local_start(local_task *t)
 {
@@ -181,6 +191,7 @@ local_start(local_task *t)
         fprintf(stderr, "render: a task cannot be started: %s\n",
                 strerror(errno));
         free(text);
+        close_own(t);
         return false;
     }
 
@@ -199,6 +210,7 @@ local_start(local_task *t)
 
     if (t->pid < 0) {
         fprintf(stderr, "render: fork: %s\n", strerror(errno));
+        close_own(t);
         return false;
     }
 
@@ -265,10 +277,7 @@ local_finish(local_task *t, int wstatus, char *err, size_t err_len)
     }
 
     t->n_files = 0;
-    (void) close(t->spec_fd);
-    (void) close(t->result_fd);
-    (void) close(t->status_fd);
-    t->pid = -1;
+    close_own(t);
 
     return rc;
 }

@@ -6,6 +6,7 @@
  */
 
 #include "rn_plan_cuts.h"
+#include "rn_plan_output.h"
 #include "rn_plan_text.h"
 
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define SEGMENT_LONG  6.0               /* longer stretches are cut */
 #define SEGMENT_GRID  5.0               /* on this grid of the source */
 #define STREAM_FIRST  3.0
+#define STREAM_LEAST  2.0               /* shorter pieces have company */
 #define STILL_WORTH   2.0               /* a still that is worth cuts */
 #define STILL_GRID    10.0
 
@@ -402,33 +404,32 @@ join_short(finder *f)
 
 
 /*
- * Who watches a stream while it renders waits for its first piece, so that one
- * is short.
+ * Who watches a stream while it renders waits for its first part, so that is
+ * short: where the stream begins, for it may be of a part of the film.
  */
 
 static void
-cut_first(finder *f)
+cut_first(finder *f, const rn_output *o)
 {
     size_t    i;
-    int64_t   first, *at = f->cuts->at;
+    int64_t   from, least, to, *at = f->cuts->at;
     rn_cuts  *cuts = f->cuts;
 
-    for (i = 0; i < f->doc->n_outputs; i++) {
-        if (f->doc->outputs[i].format == RN_FORMAT_HLS) {
-            break;
-        }
-    }
+    from = rn_moment(&o->from, f->doc->fps);
+    to = from + rn_ticks(STREAM_FIRST, f->doc->fps);
 
-    first = at[0] + rn_ticks(STREAM_FIRST, f->doc->fps);
+    least = from + rn_ticks(STREAM_LEAST, f->doc->fps);
 
-    if (i == f->doc->n_outputs || rn_plan_is_still(cuts, at[0], at[1])
-        || at[1] - first < rn_ticks(SEGMENT_MIN, f->doc->fps))
+    for (i = 1; i < cuts->n && at[i] < least; i++) { /* void */ }
+
+    if (i == cuts->n || at[i] - to < rn_ticks(SEGMENT_MIN, f->doc->fps)
+        || rn_plan_is_still(cuts, at[i - 1], at[i]))
     {
         return;
     }
 
-    memmove(at + 2, at + 1, (cuts->n - 1) * sizeof(int64_t));
-    at[1] = first;
+    memmove(at + i + 1, at + i, (cuts->n - i) * sizeof(int64_t));
+    at[i] = to;
     cuts->n++;
 }
 
@@ -455,7 +456,7 @@ rn_plan_cuts(const rn_doc *doc, const rn_timeline *tl, rn_cuts *cuts,
     max = 2 + 2 * tl->n + 2 * cuts->n_still
           + (size_t) (tl->frames / rn_ticks(SEGMENT_GRID, doc->fps));
     max += tl->n + cuts->n_still + 2;       /* a grid's first in each */
-    max++;                                  /* a stream's first piece */
+    max += doc->n_outputs;                  /* a stream's first piece */
 
     cuts->at = malloc(max * sizeof(int64_t));
     if (cuts->at == NULL) {
@@ -488,7 +489,12 @@ rn_plan_cuts(const rn_doc *doc, const rn_timeline *tl, rn_cuts *cuts,
 
     cuts->n = cut_long(&f, unique(cuts->at, n), max);
     join_short(&f);
-    cut_first(&f);
+
+    for (i = 0; i < doc->n_outputs; i++) {
+        if (doc->outputs[i].format == RN_FORMAT_HLS) {
+            cut_first(&f, &doc->outputs[i]);
+        }
+    }
 
 done:
 
