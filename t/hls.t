@@ -238,6 +238,18 @@ my $short = submit($s, $u, { timeline => { width => 128, height => 72, fps => 25
     outputs => [ { format => 'hls', renditions => [ {} ] } ] });
 is $s->wait_job($u->{token}, $short)->{status}, 'completed', 'a stream that begins with short clips';
 is packed($short), '2 2', 'its first part has two of them';
+
+# What is in a stream's first part is rendered by itself, and before the rest.
+sub first_runs {
+    my ($id) = @_;
+    return $s->psql("SELECT string_agg(m.number || ': ' || (m.input->>'numbers'), '; ' ORDER BY m.number)
+        FROM render.task p JOIN render.task_edge e ON e.waiting = p.id JOIN render.task m ON m.id = e.task
+        WHERE p.job = '$id' AND p.kind = 'package' AND p.input->>'track' = 'video' AND p.input->>'at' = '0'");
+}
+is first_runs($short), '0: [0, 1]', 'which one task renders, the first';
+my $part = submit($s, $u, document("asset:$asset->{id}", { format => 'mp4' }, { name => 'part', format => 'hls', range => { start => 12.2, duration => 12 }, renditions => [ {} ] }));
+is $s->wait_job($u->{token}, $part)->{status}, 'completed', 'a film, and a stream of a part of it';
+is first_runs($part), '1: [2]', 'whose first part is rendered after that of its sound, and nothing else';
 like packed($again), qr/\A1 2 /, 'one long piece is a first part by itself';
 
 # cancelled: what is there stays watchable, and ends

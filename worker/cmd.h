@@ -53,10 +53,7 @@ typedef struct {
 /* Reads film->file, probes its sources and plans it; false with messages. */
 bool cmd_make_plan(cmd_film *film);
 
-/*
- * Lends the task the source of a digest, by that name; false with a message, or
- * where the film has none of it.
- */
+/* Lends the task the source of a digest, by that name; false with a message. */
 bool cmd_lend_source(const cmd_film *film, local_task *t, const char *sha256);
 
 /*

@@ -188,6 +188,8 @@ cmd_lend_source(const cmd_film *f, local_task *t, const char *sha256)
         }
     }
 
+    fprintf(stderr, "render: the film has no source \"%s\"\n", sha256);
+
     return false;
 }
 

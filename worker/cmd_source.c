@@ -260,7 +260,7 @@ cmd_sources(const char *cache, cmd_source *list, size_t n)
     running = 0;
 
     for (s = list; s < list + n; s++) {
-        /* no wait between digest and probe: both are of the same bytes */
+        /* no wait between digest and probe: both should be of the same bytes */
 
         if (running >= slots && wait_for_one(cache, list, n)) {
             running--;

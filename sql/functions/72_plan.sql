@@ -109,7 +109,16 @@ BEGIN
         weight := weight + t.weight;
     END IF;
 
-    FOR r IN SELECT * FROM render_runs(j) LOOP
+    -- what is waited for to see a stream, before the rest
+
+    FOR r IN SELECT u.track, u.numbers, u.cost
+               FROM render_runs(j) WITH ORDINALITY
+                    AS u(track, numbers, cost, nth)
+              ORDER BY NOT EXISTS (SELECT FROM first_parts(j) f
+                                    WHERE f.track = u.track
+                                      AND f.first = (u.numbers->>0)::int),
+                       u.nth
+    LOOP
         t := add_task(j, CASE r.track WHEN 'sound' THEN 'audio'
                          ELSE 'render_segment' END, n, 0, r.cost,
                       jsonb_build_object('numbers', r.numbers),
@@ -158,9 +167,9 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- A stream's tasks: each makes a file of some neighbouring pieces of one of its
--- tracks; the first ones of few, for somebody waits to see something, but of two
--- seconds, for with less Chromium's player shows nothing, and asks no more.
--- Returns their weight.
+-- tracks; the first ones of few, for somebody waits to see something, but the very
+-- first of two seconds, for with less Chromium's player shows nothing, and asks no
+-- more.  Returns their weight.
 CREATE OR REPLACE FUNCTION render.add_packages(j render.job, plan jsonb,
     i int, o jsonb) RETURNS float8
 LANGUAGE plpgsql SET search_path = render, pg_temp AS $$
@@ -170,7 +179,6 @@ DECLARE
     t       task;
     n       int;
     at      bigint;
-    frames  bigint;
     most    int;
     input   jsonb;
     weight  float8 := 0;
@@ -184,7 +192,6 @@ BEGIN
     LOOP
         n := 0;
         at := 0;
-        frames := 0;
         input := NULL;
 
         FOR s IN SELECT js.number, js.frames,
@@ -201,14 +208,13 @@ BEGIN
             END IF;
 
             at := at + s.frames;
-            frames := frames + s.frames;
             input := input || jsonb_build_object('to', s.number, 'count',
                                   (input->>'count')::int + 1);
             most := CASE x.track WHEN 'sound' THEN least(4, 1 << least(n, 2))
                     ELSE least(8, 1 << least(n, 3)) END;
 
             IF s.next IS NULL OR (input->>'count')::int >= most
-               AND (x.track = 'sound' OR frames * (x.canvas->>3)::int
+               AND (x.track = 'sound' OR at * (x.canvas->>3)::int
                                          >= 2 * (x.canvas->>2)::int)
             THEN
                 t := add_task(j, 'package', i * 1000000 + x.nth * 100000 + n,
@@ -298,9 +304,19 @@ LANGUAGE sql STABLE AS $$
       FROM pieces
 $$;
 
+-- The pieces, by number, of the first part of each stream of a job.
+CREATE OR REPLACE FUNCTION render.first_parts(j render.job)
+RETURNS TABLE (track text, first int, last int)
+LANGUAGE sql STABLE SET search_path = render, pg_temp AS $$
+    SELECT DISTINCT input->>'track', (input->>'from')::int, (input->>'to')::int
+      FROM task
+     WHERE job = j.id AND run = j.run AND kind = 'package'
+       AND input->>'at' = '0'
+$$;
+
 -- Missing pieces in runs: a new run where the track or the neighbourhood
 -- breaks, and about every max(2 s, an even share for the slots there are); a
--- track's first piece is one by itself, for whoever waits to see something.  What
+-- stream's first part is one by itself, for whoever waits to see something.  What
 -- outputs show at one place of the film is of one run: it is drawn once.  With
 -- keys, of those pieces alone.
 CREATE OR REPLACE FUNCTION render.render_runs(j render.job,
@@ -312,7 +328,12 @@ DECLARE
     slots  int;
     s      record;
     prev   int;
+    edges  text[];
 BEGIN
+    SELECT array_agg(f.track || f.first) || array_agg(f.track || f.last + 1)
+      INTO edges
+      FROM first_parts(j) f;
+
     SELECT coalesce(sum(w.slots), 1) INTO slots FROM worker w
      WHERE w.alive_until > now() AND NOT w.draining;
     SELECT greatest(2, sum(js.cost) / (4 * slots)) INTO share
@@ -330,7 +351,7 @@ BEGIN
               ORDER BY js.track, js.number
     LOOP
         IF track IS NOT NULL AND (s.track <> track OR cost >= share
-           OR s.number <> prev + 1 OR prev = 0)
+           OR s.number <> prev + 1 OR s.track || s.number = ANY (edges))
         THEN
             RETURN NEXT;
             track := NULL;
