@@ -105,10 +105,15 @@ cmp_ok abs($start{video} - 2 / 25), '<', 0.001, 'two pictures from 0';
 is scalar(() = $master =~ /^#EXT-X-MEDIA:/mg), 1, 'with one sound';
 
 # of a part of the film
-spew("$dir/part.json", $json->encode(document('clip.mp4', { name => 'part', format => 'hls', range => { start => 4.2, duration => 12 } })));
-my @pieces = map { $_->{output} eq 'part' ? $_->{frames} : () } @{ $json->decode(scalar `$build/render plan $dir/part.json`)->{segments} };
+sub pieces_of {
+    my ($start, $length) = @_;
+    spew("$dir/part.json", $json->encode(document('clip.mp4', { name => 'part', format => 'hls', range => { start => $start, duration => $length } })));
+    return map { $_->{output} eq 'part' ? $_->{frames} : () } @{ $json->decode(scalar `$build/render plan $dir/part.json`)->{segments} };
+}
+my @pieces = pieces_of(4.2, 12);
 is sum(@pieces), 12 * 25, 'a stream of a part has its pictures';
 is $pieces[0] + $pieces[1], 3 * 25, 'and is soon to be watched: its first part is short, too' or diag "@pieces";
+is join(' ', pieces_of(10, 3.2)), 80, 'a part that ends there is not cut for it';
 
 spew("$dir/silent.json", $json->encode({ timeline => { width => 64, height => 48, fps => 25, tracks => [ { clips => [
     { asset => { type => 'color', color => '#204060' }, duration => 3 } ] } ] }, outputs => [ { format => 'hls' } ] }));

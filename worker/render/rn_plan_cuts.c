@@ -412,17 +412,19 @@ static void
 cut_first(finder *f, const rn_output *o)
 {
     size_t    i;
-    int64_t   from, least, to, *at = f->cuts->at;
+    int64_t   from, end, least, to, min, *at = f->cuts->at;
     rn_cuts  *cuts = f->cuts;
 
     from = rn_moment(&o->from, f->doc->fps);
-    to = from + rn_ticks(STREAM_FIRST, f->doc->fps);
-
+    end = o->len.kind == RN_TIME_AUTO ? f->tl->frames
+                                      : from + rn_moment(&o->len, f->doc->fps);
     least = from + rn_ticks(STREAM_LEAST, f->doc->fps);
+    to = from + rn_ticks(STREAM_FIRST, f->doc->fps);
+    min = rn_ticks(SEGMENT_MIN, f->doc->fps);
 
     for (i = 1; i < cuts->n && at[i] < least; i++) { /* void */ }
 
-    if (i == cuts->n || at[i] - to < rn_ticks(SEGMENT_MIN, f->doc->fps)
+    if (i == cuts->n || at[i] - to < min || end - to < min
         || rn_plan_is_still(cuts, at[i - 1], at[i]))
     {
         return;
