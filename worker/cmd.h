@@ -6,6 +6,8 @@
 #include "hardware.h"
 #include "local.h"
 
+#include <sys/stat.h>
+
 
 /* What each returns is the exit code: 0, 1 (failed), 2 (usage). */
 int cmd_compose(int argc, char **argv);
@@ -21,16 +23,17 @@ json_t *cmd_probe_path(const char *path, char *err, size_t err_len);
 /* A file that a document names. */
 
 typedef struct {
-    char        path[8300];
-    char        hex[65];                /* its digest */
-    json_t     *facts;                  /* what its probe tells, owned; NULL: */
-    char        err[512];               /* why there is none */
-    local_task  task;
+    char         path[8300];
+    char         hex[65];               /* its digest */
+    struct stat  seen;                  /* as it was before that was made */
+    json_t      *facts;                 /* what its probe tells, owned; NULL: */
+    char         err[512];              /* why there is none */
 } cmd_source;
 
 /*
- * Digests and facts of n sources, kept in the cache (NULL: there is none); as
- * many are probed at a time as there are processors.
+ * Digests and facts of n sources, kept in the cache (NULL: there is none).  As
+ * many children as there are processors look at some each; where one comes to
+ * nothing, at each of them by itself.
  */
 void cmd_sources(const char *cache, cmd_source *list, size_t n);
 

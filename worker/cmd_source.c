@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <sys/stat.h>
@@ -21,6 +22,22 @@
 #define SETTLED  2                      /* s: a file that was changed later may
                                            change again within one tick of its
                                            clock */
+#define GROUP    16
+
+
+/* Sources that one child looks at, since starting one takes as long. */
+
+typedef struct {
+    cmd_source  *sources[GROUP];
+    size_t       n;                     /* 0: there is none */
+    local_task   task;
+} group;
+
+typedef struct {
+    const char  *cache;
+    group       *groups;
+    long         slots, running;
+} pool;
 
 
 static bool
@@ -116,24 +133,38 @@ keep(const char *name, const char *hex)
 }
 
 
+/* Whether nothing was written to a file between two looks at it. */
+
 static bool
-digest_of(const char *cache, const char *path, char hex[65])
+same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino
+           && a->st_size == b->st_size
+           && a->st_ctim.tv_sec == b->st_ctim.tv_sec
+           && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+
+/* *sb is how it was before it was read. */
+
+static bool
+digest_of(const char *cache, const char *path, struct stat *sb, char hex[65])
 {
     int          fd;
     bool         ok, settled;
     char         name[4400];
-    struct stat  sb, after;
+    struct stat  after;
 
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return false;
     }
 
-    settled = cache != NULL && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode)
-              && time(NULL) - sb.st_ctim.tv_sec > SETTLED;
+    settled = fstat(fd, sb) == 0 && S_ISREG(sb->st_mode) && cache != NULL
+              && time(NULL) - sb->st_ctim.tv_sec > SETTLED;
 
     if (settled) {
-        kept_name(cache, &sb, name, sizeof(name));
+        kept_name(cache, sb, name, sizeof(name));
 
         if (read_kept(name, hex)) {
             (void) close(fd);
@@ -145,10 +176,7 @@ digest_of(const char *cache, const char *path, char hex[65])
 
     /* if it was written to meanwhile, it is none that it has */
 
-    if (ok && settled && fstat(fd, &after) == 0
-        && after.st_ctim.tv_sec == sb.st_ctim.tv_sec
-        && after.st_ctim.tv_nsec == sb.st_ctim.tv_nsec)
-    {
+    if (ok && settled && fstat(fd, &after) == 0 && same_file(&after, sb)) {
         keep(name, hex);
     }
 
@@ -206,85 +234,191 @@ keep_facts(const char *cache, const cmd_source *s)
 }
 
 
-static bool
-start_probe(local_task *t, const char *path)
-{
-    memset(t, 0, sizeof(*t));
-    t->kind = "probe";
-    t->spec = json_pack("{s:s}", "input", "input");
+/*
+ * Lends the group's sources to a child, and starts that; it names them by their
+ * place.
+ */
 
-    return local_lend(t, "input", path, O_RDONLY) && local_start(t);
+static bool
+start_group(group *g)
+{
+    char     name[16];
+    size_t   i;
+    json_t  *names;
+
+    names = json_array();
+    g->task.kind = "probe";
+    g->task.spec = json_pack("{s:o}", "inputs", names);
+
+    for (i = 0; i < g->n; i++) {
+        (void) snprintf(name, sizeof(name), "%zu", i);
+        (void) json_array_append_new(names, json_string(name));
+
+        if (!local_lend(&g->task, name, g->sources[i]->path, O_RDONLY)) {
+            return false;
+        }
+    }
+
+    return local_start(&g->task);
 }
 
 
-/* Waits for one of the children; false when there was none. */
+/* What a child found out, or why it did not. */
 
-static bool
-wait_for_one(const char *cache, cmd_source *list, size_t n)
+static void
+finish_group(pool *p, group *g, int status)
 {
-    int          status;
-    pid_t        pid;
+    char        *err;
+    size_t       i;
+    json_t      *found, *all;
+    rn_status    rc;
     cmd_source  *s;
+    struct stat  now;
+
+    err = g->sources[0]->err;
+    rc = local_finish(&g->task, status, err, sizeof(g->sources[0]->err));
+    all = json_object_get(g->task.answer, "result");
+
+    for (i = 0; i < g->n; i++) {
+        s = g->sources[i];
+        found = json_array_get(all, i);
+
+        if (rc == RN_OK && json_object_get(found, "facts") != NULL) {
+            s->facts = json_incref(json_object_get(found, "facts"));
+
+            if (p->cache != NULL && stat(s->path, &now) == 0
+                && same_file(&now, &s->seen))
+            {
+                keep_facts(p->cache, s);
+            }
+        } else if (rc == RN_OK) {
+            (void) snprintf(s->err, sizeof(s->err), "%s", json_string_value(
+                            json_object_get(found, "error")) ?: "");
+        } else if (g->n > 1) {
+            s->err[0] = '\0';               /* one of them: each by itself */
+        }
+    }
+
+    local_free(&g->task);
+    g->n = 0;
+}
+
+
+/* Waits for one of the children. */
+
+static void
+wait_for_one(pool *p)
+{
+    int     status;
+    long    i;
+    pid_t   pid;
+
+    status = 0;
 
     do {
         pid = waitpid(-1, &status, 0);
     } while (pid < 0 && errno == EINTR);
 
-    for (s = list; pid > 0 && s < list + n; s++) {
-        if (s->task.pid != pid) {
+    for (i = 0; i < p->slots; i++) {
+        if (p->groups[i].n > 0 && (p->groups[i].task.pid == pid || pid < 0)) {
+            finish_group(p, &p->groups[i], status);
+            p->running--;
+            break;
+        }
+    }
+}
+
+
+static group *
+free_group(pool *p)
+{
+    group  *g;
+
+    if (p->running == p->slots) {
+        wait_for_one(p);
+    }
+
+    for (g = p->groups; g->n > 0; g++) { /* void */ }
+
+    return g;
+}
+
+
+/* Probes those of the list that are not known, so many in a child. */
+
+static void
+probe_all(pool *p, cmd_source *list, size_t n, size_t many)
+{
+    size_t   i, k;
+    group    next, *g;
+
+    memset(&next, 0, sizeof(next));
+
+    for (i = 0; i <= n; i++) {
+        if (i < n && list[i].facts == NULL && list[i].err[0] == '\0') {
+            next.sources[next.n++] = &list[i];
+        }
+
+        if (next.n < (i < n ? many : 1)) {
             continue;
         }
 
-        if (local_finish(&s->task, status, s->err, sizeof(s->err)) == RN_OK) {
-            s->facts = json_incref(json_object_get(s->task.answer, "result"));
-            if (cache != NULL) {
-                keep_facts(cache, s);
-            }
+        g = free_group(p);
+        *g = next;
+        next.n = 0;
+
+        if (start_group(g)) {
+            p->running++;
+            continue;
         }
 
-        local_free(&s->task);
-        break;
+        for (k = 0; k < g->n; k++) {
+            (void) snprintf(g->sources[k]->err, sizeof(list->err),
+                            "cannot be probed");
+        }
+
+        local_free(&g->task);
+        g->n = 0;
     }
 
-    return pid > 0;
+    while (p->running > 0) {
+        wait_for_one(p);
+    }
 }
 
 
 void
 cmd_sources(const char *cache, cmd_source *list, size_t n)
 {
-    long         slots, running;
+    pool         p;
+    size_t       many;
     cmd_source  *s;
 
-    slots = sysconf(_SC_NPROCESSORS_ONLN);
-    running = 0;
+    p.cache = cache;
+    p.running = 0;
+    p.slots = sysconf(_SC_NPROCESSORS_ONLN);
+    p.slots = p.slots > 0 ? p.slots : 1;
+    p.groups = calloc((size_t) p.slots, sizeof(group));
+
+    if (p.groups == NULL) {
+        fprintf(stderr, "render: out of memory\n");
+    }
 
     for (s = list; s < list + n; s++) {
-        /* no wait between digest and probe: both should be of the same bytes */
-
-        if (running >= slots && wait_for_one(cache, list, n)) {
-            running--;
-        }
-
-        if (!digest_of(cache, s->path, s->hex)) {
-            (void) snprintf(s->err, sizeof(s->err), "%s", strerror(errno));
-            continue;
-        }
-
-        s->facts = kept_facts(cache, s->hex);
-        if (s->facts != NULL) {
-            continue;
-        }
-
-        if (start_probe(&s->task, s->path)) {
-            running++;
-        } else {
-            local_free(&s->task);
+        if (p.groups == NULL) {
             (void) snprintf(s->err, sizeof(s->err), "cannot be probed");
+        } else if (!digest_of(cache, s->path, &s->seen, s->hex)) {
+            (void) snprintf(s->err, sizeof(s->err), "%s", strerror(errno));
+        } else {
+            s->facts = kept_facts(cache, s->hex);
         }
     }
 
-    while (running > 0 && wait_for_one(cache, list, n)) {
-        running--;
-    }
+    many = n / (2 * (size_t) p.slots);
+    many = many < 1 ? 1 : many > GROUP ? GROUP : many;
+
+    probe_all(&p, list, n, many);
+    probe_all(&p, list, n, 1);
+
+    free(p.groups);
 }

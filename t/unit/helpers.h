@@ -529,7 +529,7 @@ facts_of(const rn_doc *doc, lending *l)
         }
 
         memset(&fault, 0, sizeof(fault));
-        if (rn_probe(fd, &probe, &fault) != RN_OK) {
+        if (rn_probe(fd, false, &probe, &fault) != RN_OK) {
             fail_msg("%s: %s", doc->refs[i].src, fault.text);
         }
 

@@ -99,7 +99,7 @@ probe_fd(int fd, json_t **out, rn_fault *fault)
     memset(fault, 0, sizeof(*fault));
     before = open_descriptors();
 
-    rc = rn_probe(fd, out, fault);
+    rc = rn_probe(fd, true, out, fault);
 
     assert_int_equal(open_descriptors(), before);
     assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
@@ -656,12 +656,12 @@ test_not_a_file(void **state)
     memset(&fault, 0, sizeof(fault));
     fd = open(folder, O_RDONLY | O_DIRECTORY);
     assert_true(fd >= 0);
-    assert_int_not_equal(rn_probe(fd, &j, &fault), RN_OK);
+    assert_int_not_equal(rn_probe(fd, true, &j, &fault), RN_OK);
     assert_null(j);
     (void) close(fd);
 
     memset(&fault, 0, sizeof(fault));
-    assert_int_not_equal(rn_probe(-1, &j, &fault), RN_OK);
+    assert_int_not_equal(rn_probe(-1, true, &j, &fault), RN_OK);
     assert_null(j);
 }
 

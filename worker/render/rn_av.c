@@ -213,6 +213,42 @@ rn_io_free(AVIOContext **io)
 }
 
 
+const AVInputFormat *
+rn_io_format(AVIOContext *io)
+{
+    int      n;
+    size_t   i;
+    uint8_t  head[12];
+
+    static const struct {
+        int          at, len;
+        const char  *magic, *name;
+    } formats[] = {
+        { 4, 4, "ftyp", "mov" },
+        { 8, 4, "WAVE", "wav" },
+        { 0, 8, "\x89PNG\r\n\x1a\n", "png_pipe" },
+        { 0, 4, "\x1a\x45\xdf\xa3", "matroska" },
+    };
+
+    n = avio_read(io, head, sizeof(head));
+
+    if (avio_seek(io, 0, SEEK_SET) != 0 || n != sizeof(head)) {
+        return NULL;
+    }
+
+    for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (memcmp(head + formats[i].at, formats[i].magic,
+                   (size_t) formats[i].len) == 0
+            && (formats[i].at != 8 || memcmp(head, "RIFF", 4) == 0))
+        {
+            return av_find_input_format(formats[i].name);
+        }
+    }
+
+    return NULL;
+}
+
+
 const int32_t *
 rn_display_matrix(const AVStream *st)
 {

@@ -42,6 +42,13 @@ AVIOContext *rn_io_open(int fd, bool writable);
 /* Frees the stream and sets *io to NULL; unwritten bytes are not flushed. */
 void rn_io_free(AVIOContext **io);
 
+/*
+ * The format of a file that begins as only one of those that libav reads does,
+ * or NULL: then libav is to find out, which asks all its hundreds.  The stream
+ * is at its beginning before and after.
+ */
+const AVInputFormat *rn_io_format(AVIOContext *io);
+
 
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
 typedef const uint8_t  rn_io_byte;          /* write callbacks, since 7.0 */

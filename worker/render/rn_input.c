@@ -148,7 +148,7 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     in->fmt->max_analyze_duration = 5 * AV_TIME_BASE;
     in->fmt->max_streams = STREAMS_MAX;
 
-    rc = avformat_open_input(&in->fmt, NULL, NULL, NULL);
+    rc = avformat_open_input(&in->fmt, NULL, rn_io_format(in->io), NULL);
     if (rc < 0) {
         if (rc == AVERROR(ENOMEM)) {        /* also said of too many streams */
             rn_fail(fault, RN_E_INPUT, "the file holds more than %d streams, "

@@ -253,7 +253,7 @@ rn_demux_open(rn_demux *d, int fd, rn_fault *fault)
     /* our own file: packets as they are, whatever its edit list says */
     (void) av_dict_set(&opts, "ignore_editlist", "1", 0);
 
-    rc = avformat_open_input(&d->fmt, NULL, NULL, &opts);
+    rc = avformat_open_input(&d->fmt, NULL, rn_io_format(d->io), &opts);
     av_dict_free(&opts);
 
     if (rc < 0) {

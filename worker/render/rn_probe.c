@@ -365,7 +365,7 @@ blurhash_of(const AVStream *st, const AVFrame *frame)
 
 
 rn_status
-rn_probe(int fd, json_t **out, rn_fault *fault)
+rn_probe(int fd, bool hashed, json_t **out, rn_fault *fault)
 {
     double       duration;
     json_t      *video, *audio, *warnings, *blurhash, *copy, *sound;
@@ -429,7 +429,7 @@ rn_probe(int fd, json_t **out, rn_fault *fault)
             goto done;
         }
         video = video_facts(in.video, frame, warnings);
-        blurhash = blurhash_of(in.video, frame);
+        blurhash = hashed ? blurhash_of(in.video, frame) : NULL;
         copy = in.image ? NULL : rn_copy_facts(&in, frame);
         av_frame_unref(frame);
     }

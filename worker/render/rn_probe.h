@@ -17,10 +17,10 @@
  * Probes the file on the descriptor.  RN_OK: *out is a new object
  * {kind, format, duration, video {...}, audio {...}, blurhash, copy {...},
  * copy_sound {...}, warnings [...]}.  blurhash, of the first picture, is
- * missing where there is none, and the two where nothing can be copied
- * (rn_copy.h, rn_copy_sound.h).
+ * missing where there is none or it is not asked for, and the two where nothing
+ * can be copied (rn_copy.h, rn_copy_sound.h).
  */
-rn_status rn_probe(int fd, json_t **out, rn_fault *fault);
+rn_status rn_probe(int fd, bool blurhash, json_t **out, rn_fault *fault);
 
 
 /* How a picture is turned and mirrored before it is shown. */
