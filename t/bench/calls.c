@@ -84,7 +84,7 @@ probe(int fd)
     rn_fault   fault;
 
     memset(&fault, 0, sizeof(fault));
-    must(rn_probe(fd, &facts, &fault), &fault);
+    must(rn_probe(fd, true, &facts, &fault), &fault);
 
     return facts;
 }
