@@ -106,6 +106,17 @@ SKIP: {
     like $said[0], qr{/tracks/4/clips/0/asset/src.*ended by signal}, 'is told, and no other';
 }
 
+# What is said of one of them may be cut in the middle of a character, and it may have children that others left.
+my $long = "\xc3\xa9" x 300;
+spew("$dir/odd.svg", qq{<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect $long="1" $long="2"/></svg>});
+my $odd_film = $json->decode(of_many(@many));
+splice @{ $odd_film->{timeline}{tracks} }, 4, 0, { clips => [ { asset => { type => 'svg', src => 'odd.svg' }, duration => 1 } ] };
+spew("$dir/odd.json", $json->encode($odd_film));
+@said = `bash -c 'for i in \$(seq 9); do sleep 0.0\$i & done; exec $build/render plan $dir/odd.json' 2>&1`;
+is $? >> 8, 1, 'a source that is none, and children of others';
+is scalar @said, 1, 'only that is told' or diag @said;
+like $said[0], qr{/tracks/4/clips/0/asset/src.*XML}, 'and why';
+
 # A folder's name is bytes, not text.
 my $odd = "$dir/f\xfcr";
 mkdir $odd or die $!;

@@ -284,13 +284,18 @@ finish_group(pool *p, group *g, int status)
         found = json_array_get(all, i);
 
         if (rc == RN_OK && json_object_get(found, "facts") != NULL) {
+            if (stat(s->path, &now) != 0 || !same_file(&now, &s->seen)) {
+                (void) snprintf(s->err, sizeof(s->err), "it was changed while "
+                                "it was read");
+                continue;
+            }
+
             s->facts = json_incref(json_object_get(found, "facts"));
 
-            if (p->cache != NULL && stat(s->path, &now) == 0
-                && same_file(&now, &s->seen))
-            {
+            if (p->cache != NULL) {
                 keep_facts(p->cache, s);
             }
+
         } else if (rc == RN_OK) {
             (void) snprintf(s->err, sizeof(s->err), "%s", json_string_value(
                             json_object_get(found, "error")) ?: "");
@@ -334,7 +339,7 @@ free_group(pool *p)
 {
     group  *g;
 
-    if (p->running == p->slots) {
+    while (p->running == p->slots) {        /* it may have other children */
         wait_for_one(p);
     }
 
@@ -349,7 +354,7 @@ free_group(pool *p)
 static void
 probe_all(pool *p, cmd_source *list, size_t n, size_t many)
 {
-    size_t   i, k;
+    size_t   i;
     group    next, *g;
 
     memset(&next, 0, sizeof(next));
@@ -372,8 +377,8 @@ probe_all(pool *p, cmd_source *list, size_t n, size_t many)
             continue;
         }
 
-        for (k = 0; k < g->n; k++) {
-            (void) snprintf(g->sources[k]->err, sizeof(list->err),
+        if (g->n == 1) {                    /* else each by itself */
+            (void) snprintf(g->sources[0]->err, sizeof(list->err),
                             "cannot be probed");
         }
 

@@ -116,7 +116,8 @@ BEGIN
                     AS u(track, numbers, cost, nth)
               ORDER BY NOT EXISTS (SELECT FROM first_parts(j) f
                                     WHERE f.track = u.track
-                                      AND f.first = (u.numbers->>0)::int),
+                                      AND (u.numbers->>0)::int
+                                          BETWEEN f.first AND f.last),
                        u.nth
     LOOP
         t := add_task(j, CASE r.track WHEN 'sound' THEN 'audio'
@@ -316,7 +317,7 @@ $$;
 
 -- Missing pieces in runs: a new run where the track or the neighbourhood
 -- breaks, and about every max(2 s, an even share for the slots there are); a
--- stream's first part is one by itself, for whoever waits to see something.  What
+-- stream's first part has its own, for whoever waits to see something.  What
 -- outputs show at one place of the film is of one run: it is drawn once.  With
 -- keys, of those pieces alone.
 CREATE OR REPLACE FUNCTION render.render_runs(j render.job,

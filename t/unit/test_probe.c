@@ -54,6 +54,7 @@ static const char *const  recipes[] = {
     FF "-f lavfi -i \"testsrc2=s=64x64:r=10:d=1,format=yuva420p\" "
         "-c:v libvpx -auto-alt-ref 0 -cpu-used 8 al8.webm",
     FF "-f lavfi -i testsrc2=s=64x64:r=10:d=1 anim.gif",
+    FF "-f lavfi -i testsrc2=s=64x64:r=5:d=1 -f apng anim.png",
     FF "-f lavfi -i testsrc2=s=64x64 -frames:v 1 still.png",
     FF "-f lavfi -i testsrc2=s=64x64:r=5:d=1 -c:v libwebp_anim anim.webp",
     FF "-f lavfi -i testsrc2=s=64x64 -frames:v 1 -c:v libwebp still.webp",
@@ -300,6 +301,7 @@ test_not_media(void **state)
     }
 
     bad_bytes("ftypmp42", 8, RN_E_INPUT, "");
+    bad("anim.png", RN_E_INPUT, "not a media file of a kind");
 }
 
 

@@ -213,36 +213,48 @@ rn_io_free(AVIOContext **io)
 }
 
 
+/* An animated one says so before its picture. */
+
+static bool
+is_still(const uint8_t *head, size_t n)
+{
+    const uint8_t  *picture, *frames;
+
+    picture = memmem(head, n, "IDAT", 4);
+    frames = memmem(head, n, "acTL", 4);
+
+    return picture != NULL && (frames == NULL || picture < frames);
+}
+
+
 const AVInputFormat *
 rn_io_format(AVIOContext *io)
 {
     int      n;
-    size_t   i;
-    uint8_t  head[12];
-
-    static const struct {
-        int          at, len;
-        const char  *magic, *name;
-    } formats[] = {
-        { 4, 4, "ftyp", "mov" },
-        { 8, 4, "WAVE", "wav" },
-        { 0, 8, "\x89PNG\r\n\x1a\n", "png_pipe" },
-        { 0, 4, "\x1a\x45\xdf\xa3", "matroska" },
-    };
+    uint8_t  head[4096];
 
     n = avio_read(io, head, sizeof(head));
 
-    if (avio_seek(io, 0, SEEK_SET) != 0 || n != sizeof(head)) {
+    if (avio_seek(io, 0, SEEK_SET) != 0 || n < 12) {
         return NULL;
     }
 
-    for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        if (memcmp(head + formats[i].at, formats[i].magic,
-                   (size_t) formats[i].len) == 0
-            && (formats[i].at != 8 || memcmp(head, "RIFF", 4) == 0))
-        {
-            return av_find_input_format(formats[i].name);
-        }
+    if (memcmp(head + 4, "ftyp", 4) == 0) {
+        return av_find_input_format("mov");
+    }
+
+    if (memcmp(head, "RIFF", 4) == 0 && memcmp(head + 8, "WAVE", 4) == 0) {
+        return av_find_input_format("wav");
+    }
+
+    if (memcmp(head, "\x1a\x45\xdf\xa3", 4) == 0) {
+        return av_find_input_format("matroska");
+    }
+
+    if (memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0
+        && is_still(head, (size_t) n))
+    {
+        return av_find_input_format("png_pipe");
     }
 
     return NULL;

@@ -133,10 +133,8 @@ read_spec(int fd)
 }
 
 
-/* A sentence may quote bytes cut in the middle of a character. */
-
-static json_t *
-words(const rn_fault *fault)
+json_t *
+stage_words(const rn_fault *fault)
 {
     char     copy[sizeof(fault->text)], *p;
     json_t  *j;
@@ -167,7 +165,7 @@ write_result(int fd, const rn_fault *fault, json_t *result, json_t *detail)
     ssize_t  w;
 
     j = json_pack("{s:s, s:o, s:o*, s:o*}", "status",
-                  rn_status_name(fault->status), "text", words(fault),
+                  rn_status_name(fault->status), "text", stage_words(fault),
                   "result", result, "detail", detail);
     if (j == NULL) {
         j = json_pack("{s:s, s:s}", "status",

@@ -46,6 +46,12 @@ int stage_run(const stage_task *task);
  */
 int stage_fork(const stage_task *task);
 
+/*
+ * A fault's sentence as JSON, new: it may quote bytes that are cut in the
+ * middle of a character.
+ */
+json_t *stage_words(const rn_fault *fault);
+
 /* Whether there is a stage of this kind. */
 bool stage_known(const char *kind);
 

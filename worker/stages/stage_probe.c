@@ -58,7 +58,7 @@ probe_each(json_t *names, const rn_env *env, json_t **result, rn_fault *fault)
         if (json_array_append_new(*result,
                 probe(json_string_value(name), NULL, false, env, &facts, &own)
                 == RN_OK ? json_pack("{s:o}", "facts", facts)
-                         : json_pack("{s:s}", "error", own.text))
+                         : json_pack("{s:o}", "error", stage_words(&own)))
             != 0)
         {
             return rn_fail(fault, RN_E_NOMEM, "out of memory");
