@@ -242,7 +242,7 @@ keep_facts(const char *cache, const cmd_source *s)
 static bool
 start_group(group *g)
 {
-    char     name[16];
+    char     name[24];
     size_t   i;
     json_t  *names;
 
