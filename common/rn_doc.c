@@ -20,7 +20,7 @@ const rn_limits  rn_limits_default = {
     .max_clips = 5000,
     .max_tracks = 64,
     .max_text = 10000,
-    .max_outputs = 8,
+    .max_outputs = 16,
 };
 
 static const char *const type_names[] = {

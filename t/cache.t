@@ -117,11 +117,15 @@ is $? >> 8, 1, 'a source that is none, and children of others';
 is scalar @said, 1, 'only that is told' or diag @said;
 like $said[0], qr{/tracks/4/clips/0/asset/src.*XML}, 'and why';
 
+# Whoever starts it may take no notice of children.
+my $told = `perl -e '\$SIG{CHLD} = "IGNORE"; exec \@ARGV' $build/render compose $dir/film.json -o $dir/ignored.wav 2>&1`;
+is $?, 0, 'children are ignored by who starts it' or diag $told;
+
 # A folder's name is bytes, not text.
 my $odd = "$dir/f\xfcr";
 mkdir $odd or die $!;
 system('cp', "$dir/a.wav", "$dir/film.json", $odd) == 0 or die;
-my $told = `$build/render compose $odd/film.json -o $odd/out.wav 2>&1`;
+$told = `$build/render compose $odd/film.json -o $odd/out.wav 2>&1`;
 is $?, 0, 'a folder whose name is no UTF-8' or diag $told;
 ok -s "$odd/out.wav", 'has a film';
 

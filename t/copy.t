@@ -223,6 +223,77 @@ compose('smart-again', $smart, '--smart-cut');
 is slurp("$dir/smart-film.mp4"), slurp("$dir/smart-again-film.mp4"), 'and made again it is the same, byte by byte';
 is modes(planned($film, '--smart-cut')), 'copy 100 copy 50 copy 50', 'a film that can be copied whole is';
 
+# ---------------------------------------------------------------- parts of a film
+
+# parts($document, { name => [from, length] }...): a film, and parts of it beside
+sub parts {
+    my ($document, @parts) = @_;
+    return { %$document, outputs => [ { name => 'final', format => 'mp4' }, map { { name => $_->[0], format => 'mp4',
+        range => { start => $_->[1], duration => $_->[2] } } } @parts ] };
+}
+
+sub of_part {
+    my ($plan, $name) = @_;
+    return modes({ segments => [ grep { $_->{output} eq $name } @{ $plan->{segments} } ] });
+}
+
+sub why_of {
+    my ($plan, $name) = @_;
+    return join '; ', map { $_->{output} eq $name ? $_->{why} : () } @{ $plan->{segments} };
+}
+
+my $split = parts($film, [ one => 0, 2 ], [ two => 2, 3 ], [ rest => 5, 3 ], [ off => 0.48, 2 ], [ upto => 2, 1.52 ]);
+$plan = planned($split);
+is of_part($plan, 'one'), 'copy 50', 'a part: copied';
+is of_part($plan, 'two'), 'copy 50 copy 25', 'one of two sources, too';
+is of_part($plan, 'rest'), 'copy 25 copy 50', 'and one to the end of the film';
+unlike of_part($plan, $_), qr/copy/, "$_: not between key frames" for qw(off upto);
+like why_of($plan, 'off'), qr/does not begin and end with key frames/, 'and the plan says why';
+is of_part($plan, 'final'), 'copy 100 copy 50 copy 50', 'the film as it was without them';
+
+my $split_file = written('split', $split);
+is system("$build/render compose $split_file -o $dir/split 2>$dir/err"), 0, 'made' or diag slurp("$dir/err");
+my @whole = pictures(of('three-film'), '-c copy');
+for ([ one => 0, 50 ], [ two => 50, 125 ], [ rest => 125, 200 ]) {
+    my ($name, $from, $to) = @$_;
+    my $part = "$dir/split/$name.mp4";
+    is_deeply [pictures($part, '-c copy')], [@whole[$from .. $to - 1]], "$name: each packet is that of its source";
+    is `ffmpeg -nostdin -v warning -xerror -err_detect explode -i $part -f null - 2>&1`, '', "$name: decoded";
+    my ($v) = grep { $_->{codec_type} eq 'video' } @{ ffprobe($part)->{streams} };
+    is "$v->{nb_frames} $v->{start_time}", $to - $from . ' 0.000000', "$name: at their times";
+}
+is scalar(pictures("$dir/split/off.mp4")), 50, 'what is encoded has its pictures';
+is scalar(pictures("$dir/split/upto.mp4")), 38, 'and what ends where no key frame is';
+
+# what keeps the film from being copied need not keep its part
+my $mixed = parts({ timeline => { width => 320, height => 180, fps => 25, tracks => [
+    { clips => [ clip('a', transition => { in => 'fade' }), clip('coarse'), { type => 'transition',
+        transition_type => 'fade', duration => 1 }, clip('b'), { asset => { type => 'color', color => '#123' }, duration => 1 } ] },
+    { clips => [ { asset => { type => 'text', text => 'x' }, start => 4, duration => 1 } ] } ] } },
+    [ fade => 0, 3 ], [ behind => 1, 3 ], [ text => 4, 2 ], [ other => 5, 2 ], [ mix => 6, 2 ], [ clean => 8, 3 ],
+    [ colour => 9, 3 ]);
+$plan = planned($mixed);
+unlike of_part($plan, 'final'), qr/copy/, 'a film of all kinds';
+is of_part($plan, $_->[0]), $_->[1], "$_->[0]: copied" for [ behind => 'copy 75' ], [ other => 'copy 50' ], [ clean => 'copy 75' ];
+for ([ fade => 'its picture is changed' ], [ text => 'something lies over it' ], [ mix => 'it has transitions' ],
+    [ colour => 'not all of the film is video' ]) {
+    unlike of_part($plan, $_->[0]), qr/copy/, "$_->[0]: not copied";
+    like why_of($plan, $_->[0]), qr/$_->[1]/, "$_->[0]: and why";
+}
+is of_part(planned($mixed, '--smart-cut'), 'colour'), 'copy 50 still 25', 'or in part, by a smart cut';
+$plan = planned(parts(document({}, clip('a')), [ cut => 0.48, 3.2 ]), '--smart-cut');
+is of_part($plan, 'cut'), 'render 13 copy 50 render 17', 'a part between key frames: smart cut';
+is of_part($plan, 'final'), 'copy 100', 'beside a film that is copied';
+
+# as a stream, with the very same packets
+my $streamed = document({}, clip('a'));
+$streamed->{outputs} = [ map { { name => $_->[0], format => $_->[1], range => { start => 1, duration => 3 } } } [ final => 'mp4' ],
+    [ live => 'hls' ] ];
+is system("$build/render compose " . written('streamed', $streamed) . " -o $dir/streamed 2>$dir/err"), 0, 'as a stream'
+    or diag slurp("$dir/err");
+is_deeply [pictures("$dir/streamed/$_", '-c copy')], [(pictures(of('a'), '-c copy'))[25 .. 99]], "$_: packets of the source"
+    for qw(final.mp4 live-v0.mp4);
+
 # ---------------------------------------------------------------- other than its probe has told
 
 # its clocks are even as far as the index tells; the times at which pictures are shown are not

@@ -228,16 +228,25 @@ for my $format (sort keys %pieces) {
     }
 }
 
-# Of several, those before it are whole.
+# Of several, those before it are whole, and those beside it.
 system 'rm', '-rf', $cache, "$dir/out";
 my $two = film([1], o('wav'), o('gif'), o('png'));
 compose('out', $two, "--cache $cache");
 my ($gif) = grep { slurp($_) =~ /(?:IDAT.*){10}/s } pieces();
 spew($gif, '');
 unlink glob "$dir/out/*";
-isnt +(run('compose', $two, '-o', "$dir/out", "--cache $cache"))[0], 0, 'one of several fails';
+isnt +(run('compose', $two, '-o', "$dir/out", "--cache $cache --jobs 1"))[0], 0, 'one of several fails';
 is files_in("$dir/out"), 'final.wav', 'those before it are there';
 is length slurp("$dir/out/final.wav"), 44 + 2 * 48_000, 'and whole';
+isnt +(run('compose', $two, '-o', "$dir/out", "--cache $cache --jobs 3"))[0], 0, 'one of several that are written at once';
+is files_in("$dir/out"), 'final.wav png.png', 'those beside it are there';
+
+# As many are written at once as there are descriptors for.
+my $sixteen = film([1], map { o('wav', name => "w$_", range => { duration => $_ . 'f' }) } 1 .. 16);
+spew("$dir/film.json", $json->encode($sixteen));
+my $few = `ulimit -n 90; exec $build/render compose $dir/film.json -o $dir/sixteen --jobs 16 2>&1`;
+is $?, 0, 'sixteen outputs, ninety descriptors' or diag $few;
+is files_in("$dir/sixteen"), join(' ', sort map {"w$_.wav"} 1 .. 16), 'all are there';
 
 # Where nothing can be written.
 for (["$dir/nowhere/x", film([1], o('wav')), 'a folder that is not there'], ["$dir/nowhere/x", $two, 'nor the folder above'],
@@ -269,7 +278,7 @@ for (['a piece', 'wav'], ['a film', 'png-sequence']) {
 }
 
 mkdir "$dir/out/gif.gif" or die $!;
-isnt +(run('compose', $two, '-o', "$dir/out"))[0], 0, 'a folder where a file should be';
+isnt +(run('compose', $two, '-o', "$dir/out", '--jobs 1'))[0], 0, 'a folder where a file should be';
 is files_in("$dir/out"), 'final.wav gif.gif', 'nothing is left of it';
 is files_in("$dir/tmp"), '', 'nor of anything above in the folder for such';
 

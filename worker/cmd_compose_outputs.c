@@ -9,12 +9,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 
-#define PATH_SIZE  8300
+#define PATH_SIZE   8300
+#define OWN_FILES   64                  /* descriptors that are no task's */
+#define TASK_FILES  8                   /* of a task, beside its files */
 
 
 void
@@ -177,64 +182,187 @@ keep_files(const compose *c, json_t *files, bool made)
 }
 
 
+/* An output in the making. */
+
+typedef struct {
+    local_task   task;                  /* pid 0: none */
+    json_t      *output;                /* of the plan */
+} joining;
+
+
 static bool
-write_output(compose *c, json_t *output)
+start_output(compose *c, joining *j)
 {
     bool         ok;
-    char         part[PATH_SIZE], err[512];
+    char         part[PATH_SIZE];
     size_t       i;
-    rn_status    rc;
-    json_t      *spec, *f, *files, *result;
-    local_task   t;
+    json_t      *f, *files;
+    local_task  *t = &j->task;
 
-    spec = spec_of(c->film.plan, output);
+    files = json_object_get(j->output, "files");
 
-    memset(&t, 0, sizeof(t));
-    t.kind = "assemble";
-    t.spec = spec;
-
-    files = json_object_get(output, "files");
-    ok = lend_pieces(c, &t, json_object_get(spec, "segments"))
-         && lend_pieces(c, &t, json_object_get(spec, "sound"));
+    ok = lend_pieces(c, t, json_object_get(t->spec, "segments"))
+         && lend_pieces(c, t, json_object_get(t->spec, "sound"));
 
     json_array_foreach(files, i, f) {
         file_path(c, name_of(f), ".part", part);
-        ok = ok && local_lend(&t, name_of(f), part,
+        ok = ok && local_lend(t, name_of(f), part,
                               O_RDWR | O_CREAT | O_TRUNC);
     }
 
-    rc = ok ? local_run(&t, &result, err, sizeof(err)) : RN_OK;
+    if (ok && local_start(t)) {
+        return true;
+    }
+
+    (void) keep_files(c, files, false);
+    local_free(t);
+
+    return false;
+}
+
+
+static bool
+end_output(compose *c, joining *j, int wstatus)
+{
+    bool       ok;
+    char       err[512];
+    rn_status  rc;
+
+    rc = local_finish(&j->task, wstatus, err, sizeof(err));
 
     if (rc != RN_OK) {
         fprintf(stderr, "render: %s\n", err);
-        c->uncopied = compose_uncopied(&t);
         compose_failed(c, rc, err);
-        ok = false;
+
+        if (c->uncopied == NULL) {
+            c->uncopied = compose_uncopied(&j->task);
+        }
     }
 
-    ok = keep_files(c, files, ok);
-    local_free(&t);
+    ok = keep_files(c, json_object_get(j->output, "files"), rc == RN_OK);
+    local_free(&j->task);
 
     return ok;
+}
+
+
+/* Descriptors that it needs; of a film of many pieces these are many. */
+
+static size_t
+descriptors(json_t *spec)
+{
+    return json_array_size(json_object_get(spec, "segments"))
+           + json_array_size(json_object_get(spec, "sound"))
+           + json_array_size(json_object_get(spec, "files")) + TASK_FILES;
+}
+
+
+/* Starts the next ones, as far as there are places and descriptors. */
+
+static bool
+start_outputs(compose *c, joining *all, size_t n, json_t *outputs, size_t *next)
+{
+    size_t         i, used;
+    json_t        *spec;
+    struct rlimit  limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        limit.rlim_cur = 1024;
+    }
+
+    used = OWN_FILES;
+    for (i = 0; i < n; i++) {
+        used += all[i].task.pid > 0 ? descriptors(all[i].task.spec) : 0;
+    }
+
+    for (i = 0; i < n && *next < json_array_size(outputs); i++) {
+        if (all[i].task.pid > 0) {
+            continue;
+        }
+
+        spec = spec_of(c->film.plan, json_array_get(outputs, *next));
+
+        if (used > OWN_FILES && used + descriptors(spec) > limit.rlim_cur) {
+            json_decref(spec);
+            break;                      /* when one of them has ended */
+        }
+
+        used += descriptors(spec);
+
+        memset(&all[i], 0, sizeof(joining));
+        all[i].output = json_array_get(outputs, (*next)++);
+        all[i].task.kind = "assemble";
+        all[i].task.spec = spec;
+
+        if (!start_output(c, &all[i])) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/* As many at once as there are jobs; with one that failed no more begin. */
+
+static bool
+join_outputs(compose *c, joining *all, size_t n)
+{
+    int      wstatus;
+    bool     ok;
+    pid_t    pid;
+    size_t   i, next, running;
+    json_t  *outputs;
+
+    outputs = json_object_get(c->film.plan, "outputs");
+    ok = true;
+    next = 0;
+
+    for ( ;; ) {
+        ok = ok && start_outputs(c, all, n, outputs, &next);
+
+        for (i = 0, running = 0; i < n; i++) {
+            running += all[i].task.pid > 0;
+        }
+
+        if (running == 0) {
+            return ok;
+        }
+
+        pid = waitpid(-1, &wstatus, 0);
+
+        for (i = 0; pid > 0 && i < n; i++) {
+            if (all[i].task.pid == pid) {
+                ok = end_output(c, &all[i], wstatus) && ok;
+            }
+        }
+    }
 }
 
 
 bool
 compose_outputs(compose *c)
 {
-    size_t   i;
-    json_t  *o;
+    bool      ok;
+    size_t    n;
+    joining  *all;
 
     if (in_folder(c) && mkdir(c->out, 0777) != 0 && errno != EEXIST) {
         fprintf(stderr, "render: %s: %s\n", c->out, strerror(errno));
         return false;
     }
 
-    json_array_foreach(json_object_get(c->film.plan, "outputs"), i, o) {
-        if (!write_output(c, o)) {
-            return false;
-        }
+    n = json_array_size(json_object_get(c->film.plan, "outputs"));
+    n = n < (size_t) c->jobs ? n : (size_t) c->jobs;
+
+    all = calloc(n + 1, sizeof(joining));
+    if (all == NULL) {
+        fprintf(stderr, "render: out of memory\n");
+        return false;
     }
 
-    return true;
+    ok = join_outputs(c, all, n);
+    free(all);
+
+    return ok;
 }

@@ -7,6 +7,7 @@
 #include "rn_problem.h"
 
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,6 +64,9 @@ main(int argc, char **argv)
 
     /* numbers in documents are written with a point, everywhere */
     (void) setlocale(LC_CTYPE, "C.UTF-8");
+
+    /* whoever ignores its children may leave that to us, who wait for ours */
+    (void) signal(SIGCHLD, SIG_DFL);
 
     rn_log_init("render");
 

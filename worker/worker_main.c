@@ -331,6 +331,7 @@ block_signals(void)
     (void) sigaddset(&set, SIGCHLD);
     (void) sigprocmask(SIG_BLOCK, &set, NULL);
     (void) signal(SIGPIPE, SIG_IGN);
+    (void) signal(SIGCHLD, SIG_DFL);    /* whatever who starts us does */
 
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }

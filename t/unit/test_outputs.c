@@ -272,8 +272,11 @@ test_refusals(void **state)
           "/outputs/0/audio", "no meaning" },
         { "{\"name\":\"1\"},{\"name\":\"2\"},{\"name\":\"3\"},"
           "{\"name\":\"4\"},{\"name\":\"5\"},{\"name\":\"6\"},"
-          "{\"name\":\"7\"},{\"name\":\"8\"},{\"name\":\"9\"}",
-          "/outputs", "at most 8" },
+          "{\"name\":\"7\"},{\"name\":\"8\"},{\"name\":\"9\"},"
+          "{\"name\":\"10\"},{\"name\":\"11\"},{\"name\":\"12\"},"
+          "{\"name\":\"13\"},{\"name\":\"14\"},{\"name\":\"15\"},"
+          "{\"name\":\"16\"},{\"name\":\"17\"}",
+          "/outputs", "at most 16" },
         { "{\"width\":640,\"height\":360},{\"name\":\"b\",\"width\":640,"
           "\"height\":480}", "/outputs/1", "shape" },
         { "{\"width\":640,\"height\":360},{\"name\":\"b\",\"width\":16}",

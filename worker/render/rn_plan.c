@@ -77,7 +77,7 @@ plan_pictures(rn_planner *p, rn_outputs *outs, const rn_limits *limits,
     for (i = 0; ok && i < outs->n_pictures; i++) {
         v = &outs->pictures[i];
 
-        if (!v->as_canvas || !v->whole || v->cut) {
+        if (!v->as_canvas || v->cut) {
             rest[n++] = v;
             continue;
         }
@@ -85,8 +85,8 @@ plan_pictures(rn_planner *p, rn_outputs *outs, const rn_limits *limits,
         memset(&copies, 0, sizeof(copies));
 
         ok = rn_plan_cuts(p->doc, p->tl, &own, p->fault) == RN_OK
-             && rn_plan_copies(p->doc, p->tl, v->quality, limits, &own,
-                               &copies, p->fault) == RN_OK;
+             && rn_plan_copies(p->doc, p->tl, v, limits, &own, &copies,
+                               p->fault) == RN_OK;
         v->mixed = copies.mixed;
         v->why = copies.why != NULL ? copies.why : "";
 

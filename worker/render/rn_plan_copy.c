@@ -12,10 +12,25 @@
 #define COPY_MIN   2.0                  /* s that are worth cuts */
 
 
-static bool
-is_seen(const rn_doc *doc, const rn_place *c)
+static int64_t
+least(int64_t a, int64_t b)
 {
-    return doc->tracks[c->track].kind == RN_TRACK_VIDEO;
+    return a < b ? a : b;
+}
+
+
+static int64_t
+most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+
+static bool
+is_seen(const rn_doc *doc, const rn_place *c, int64_t from, int64_t to)
+{
+    return doc->tracks[c->track].kind == RN_TRACK_VIDEO && c->start < to
+           && c->end > from;
 }
 
 
@@ -158,69 +173,76 @@ unfit(const rn_doc *doc, const rn_place *c, const char *params, bool mixed)
 }
 
 
-/* Whether all of it can be. */
+/* Whether all of it can be, from tick a to b. */
 
 static const char *
-unfit_whole(const rn_doc *doc, const rn_place *c, const char *params)
+unfit_whole(const rn_doc *doc, const rn_place *c, int64_t a, int64_t b,
+    const char *params)
 {
-    int64_t      end;
+    int64_t      shift;
     const char  *why;
 
-    if (c->lead > 0 || c->tail > 0) {
+    if (a < c->start + c->lead || b > c->end - c->tail) {
         return "it has transitions";
     }
 
-    why = c->show_in > 0 || c->show_out > 0 ? "its picture is changed"
-                                            : unfit(doc, c, params, false);
+    why = a < c->start + c->show_in || b > c->end - c->show_out
+          ? "its picture is changed" : unfit(doc, c, params, false);
     if (why != NULL) {
         return why;
     }
 
-    end = c->in + c->end - c->start;
+    shift = c->in - c->start;
+    a += shift;
+    b += shift;
 
-    if (end > json_integer_value(json_object_get(c->facts->copy, "frames"))) {
+    if (b > json_integer_value(json_object_get(c->facts->copy, "frames"))) {
         return "it ends behind its source";
     }
 
-    return idr_at(c->facts->copy, c->in, false) != c->in
-           || idr_at(c->facts->copy, end, false) != end
+    return idr_at(c->facts->copy, a, false) != a
+           || idr_at(c->facts->copy, b, false) != b
            ? "it does not begin and end with key frames" : NULL;
 }
 
 
-/* Once through the pictures: one behind the other, and none above them. */
+/*
+ * Once through the pictures of a part of the film: one behind the other, and
+ * none above them.
+ */
 
 static const char *
-why_not_all(const rn_doc *doc, const rn_timeline *tl)
+why_not_all(const rn_doc *doc, const rn_timeline *tl, int64_t from, int64_t to)
 {
     size_t           i;
-    int64_t          at;
+    int64_t          at, end;
     const char      *why;
     const rn_place  *c, *first;
 
-    at = 0;
+    at = from;
     first = NULL;
 
     for (i = 0; i < tl->n; i++) {
         c = &tl->places[i];
 
-        if (!is_seen(doc, c)) {
+        if (!is_seen(doc, c, from, to)) {
             continue;
         }
 
         first = first == NULL ? c : first;
+        end = least(c->end, to);
         why = c->track != first->track ? "something lies over it"
-              : c->start != at ? "there are gaps"
-              : unfit_whole(doc, c, params_of(first));
+              : most(c->start, from) != at ? "there are gaps"
+              : unfit_whole(doc, c, at, end, params_of(first));
 
         if (why != NULL) {
             return why;
         }
 
-        at = c->end;
+        at = end;
     }
 
-    return at != tl->frames || first == NULL ? "there are gaps" : NULL;
+    return at != to ? "there are gaps" : NULL;
 }
 
 
@@ -278,15 +300,14 @@ by_start(const void *va, const void *vb)
 /* The clip without what fades, and without what others lie over. */
 
 static bool
-add_clip(rn_copies *out, const rn_doc *doc, const rn_timeline *tl,
+add_clip(rn_copies *out, const rn_doc *doc, const rn_picture_stream *v,
     const rn_place *c, const rn_place **above, size_t n)
 {
     size_t   i;
     int64_t  a, b;
 
-    a = c->start + (c->lead > c->show_in ? c->lead : c->show_in);
-    b = c->end - (c->tail > c->show_out ? c->tail : c->show_out);
-    b = b < tl->frames ? b : tl->frames;
+    a = most(c->start + most(c->lead, c->show_in), v->from);
+    b = least(c->end - most(c->tail, c->show_out), v->to);
 
     for (i = 0; i < n && above[i]->start < b; i++) {
         if (above[i]->end <= a) {
@@ -333,10 +354,11 @@ free_number(const rn_copies *out)
 }
 
 
-/* All that can be copied of the lowest track. */
+/* All that can be copied of the lowest track of what the stream shows. */
 
 static bool
-find_ranges(const rn_doc *doc, const rn_timeline *tl, rn_copies *out)
+find_ranges(const rn_doc *doc, const rn_timeline *tl,
+    const rn_picture_stream *v, rn_copies *out)
 {
     bool              ok;
     size_t            i, n;
@@ -356,7 +378,7 @@ find_ranges(const rn_doc *doc, const rn_timeline *tl, rn_copies *out)
     for (i = 0; i < tl->n; i++) {
         c = &tl->places[i];
 
-        if (is_seen(doc, c)) {
+        if (is_seen(doc, c, v->from, v->to)) {
             first = first == NULL ? c : first;
             if (c->track != first->track) {
                 above[n++] = c;
@@ -369,7 +391,7 @@ find_ranges(const rn_doc *doc, const rn_timeline *tl, rn_copies *out)
     for (i = 0; ok && first != NULL && i < tl->n; i++) {
         c = &tl->places[i];
 
-        if (c->track != first->track
+        if (c->track != first->track || !is_seen(doc, c, v->from, v->to)
             || unfit(doc, c, params != NULL ? params : params_of(c),
                      out->mixed) != NULL)
         {
@@ -377,7 +399,7 @@ find_ranges(const rn_doc *doc, const rn_timeline *tl, rn_copies *out)
         }
 
         params = params_of(c);
-        ok = add_clip(out, doc, tl, c, above, n);
+        ok = add_clip(out, doc, v, c, above, n);
     }
 
     free(above);
@@ -458,14 +480,15 @@ cut(const rn_doc *doc, rn_cuts *cuts, const rn_copies *copies)
 
 
 rn_status
-rn_plan_copies(const rn_doc *doc, const rn_timeline *tl, rn_quality quality,
-    const rn_limits *limits, rn_cuts *cuts, rn_copies *out, rn_fault *fault)
+rn_plan_copies(const rn_doc *doc, const rn_timeline *tl,
+    const rn_picture_stream *v, const rn_limits *limits, rn_cuts *cuts,
+    rn_copies *out, rn_fault *fault)
 {
     memset(out, 0, sizeof(*out));
 
-    out->why = why_not_all(doc, tl);
+    out->why = why_not_all(doc, tl, v->from, v->to);
 
-    if (quality == RN_QUALITY_LOW) {
+    if (v->quality == RN_QUALITY_LOW) {
         out->why = "a low quality was asked for";
         return RN_OK;
     }
@@ -476,7 +499,7 @@ rn_plan_copies(const rn_doc *doc, const rn_timeline *tl, rn_quality quality,
 
     out->mixed = out->why != NULL;
 
-    if (!find_ranges(doc, tl, out) || !cut(doc, cuts, out)) {
+    if (!find_ranges(doc, tl, v, out) || !cut(doc, cuts, out)) {
         return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 

@@ -11,6 +11,7 @@
 #define RN_PLAN_COPY_H
 
 #include "rn_plan_cuts.h"
+#include "rn_plan_output.h"
 
 #include <jansson.h>
 
@@ -31,11 +32,12 @@ typedef struct {
 
 
 /*
- * Finds them for an output of a quality, and puts their edges into *cuts.
+ * Finds them for a track, which may be of a part of the film only, and puts
+ * their edges into *cuts.
  * *out is freed with rn_copies_free, also after a fault.
  */
 rn_status rn_plan_copies(const rn_doc *doc, const rn_timeline *tl,
-    rn_quality quality, const rn_limits *limits, rn_cuts *cuts,
+    const rn_picture_stream *v, const rn_limits *limits, rn_cuts *cuts,
     rn_copies *out, rn_fault *fault);
 
 /*

@@ -355,7 +355,6 @@ find_tracks(const rn_doc *doc, const rn_timeline *tl, const rn_output *o,
         v.q /= n;
 
         v.as_canvas = is_canvas(doc, &v);
-        v.whole = v.from == 0 && v.to == tl->frames;
         v.why = "the output is of another kind than its source";
 
 

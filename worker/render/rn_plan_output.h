@@ -30,7 +30,6 @@ typedef struct {
     int64_t      from, to;              /* ticks of the film */
     int64_t      p, q;                  /* the canvas's rate through its own */
     bool         as_canvas;             /* size, rate and codec of segments */
-    bool         whole;                 /* all of the film */
     bool         cut;                   /* as all segments are: no copies */
 
     /* set when it is planned */
