@@ -281,9 +281,25 @@ for ([ fade => 'its picture is changed' ], [ text => 'something lies over it' ],
     like why_of($plan, $_->[0]), qr/$_->[1]/, "$_->[0]: and why";
 }
 is of_part(planned($mixed, '--smart-cut'), 'colour'), 'copy 50 still 25', 'or in part, by a smart cut';
-$plan = planned(parts(document({}, clip('a')), [ cut => 0.48, 3.2 ]), '--smart-cut');
+my $cut = parts(document({}, clip('a')), [ cut => 0.48, 3.2 ]);
+$plan = planned($cut, '--smart-cut');
 is of_part($plan, 'cut'), 'render 13 copy 50 render 17', 'a part between key frames: smart cut';
 is of_part($plan, 'final'), 'copy 100', 'beside a film that is copied';
+
+# what is encoded beside copies is told from them by its parameter sets, also where the part begins and ends
+for ([ $cut, 'a', 'cut', 12, 80, [ 25, 75 ] ], [ parts(document({}, { asset => { type => 'color', color => '#123' }, duration => 3 },
+    clip('coarse')), [ until => 0, 5.48 ]), 'coarse', 'until', -75, 137, [ 0, 50 ] ]) {
+    my ($document, $source, $name, $shift, $count, $copied) = @$_;
+    my $said = do { my $file = written($name, $document); `$build/render compose --smart-cut $file -o $dir/$name 2>&1` };
+    is $?, 0, "$name: made" or diag $said;
+    unlike $said, qr/cannot be copied/, "$name: as it was planned";
+    my @made = pictures("$dir/$name/$name.mp4");
+    my @of   = pictures(of($source));
+    is scalar @made, $count, "$name: its pictures";
+    is_deeply [@made[map { $_ - $shift } $copied->[0] .. $copied->[1] - 1]], [@of[$copied->[0] .. $copied->[1] - 1]],
+        "$name: what is copied is that of the source";
+    is `ffmpeg -nostdin -v warning -xerror -err_detect explode -i $dir/$name/$name.mp4 -f null - 2>&1`, '', "$name: decoded";
+}
 
 # as a stream, with the very same packets
 my $streamed = document({}, clip('a'));

@@ -80,6 +80,10 @@ subtest 'the self-test' => sub {
     is $code, 0, 'passes' or diag $said;
     is_deeply verdicts($said), { map { $_ => 'ok' } @refused, @possible }, 'each line is ok';
 
+    ($code, $said) = run({ RENDER_STORAGE => "file://$dir" }, undef, 'perl', '-e', '$SIG{CHLD} = "IGNORE"; exec @ARGV', $worker,
+        '--self-test');
+    is $code, 0, 'also where who starts it takes no notice of children' or diag $said;
+
     # what would not be refused without the sandbox is not proven by being refused with it
     ($code, $said) = run({ RENDER_SANDBOX => 'off' }, undef, $worker, '--self-test');
     is $code, 1, 'without the sandbox it fails';

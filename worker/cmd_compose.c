@@ -318,9 +318,7 @@ render_pieces(compose *c)
         rc = local_finish(t, wstatus, err, sizeof(err));
 
         if (rc != RN_OK) {
-            if (c->uncopied == NULL) {
-                c->uncopied = compose_uncopied(t);
-            }
+            compose_uncopied(c, t);
             if (ok) {
                 compose_failed(c, rc, err);
                 fprintf(stderr, "%srender: %s\n", c->bar ? "\n" : "", err);

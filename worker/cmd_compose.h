@@ -26,8 +26,8 @@ typedef struct {
 void compose_piece_path(const compose *c, const char *key, const char *suffix,
     char *path, size_t len);
 
-/* The sources that turned out to be none to copy from, or NULL; new. */
-json_t *compose_uncopied(const local_task *t);
+/* Notes which sources have turned out, in the task, to be none to copy from. */
+void compose_uncopied(compose *c, const local_task *t);
 
 /* Notes why a task has failed, where another encoder might do it. */
 void compose_failed(compose *c, rn_status rc, const char *err);

@@ -30,11 +30,22 @@ compose_piece_path(const compose *c, const char *key, const char *suffix,
 }
 
 
-json_t *
-compose_uncopied(const local_task *t)
+void
+compose_uncopied(compose *c, const local_task *t)
 {
-    return json_incref(json_object_get(json_object_get(t->answer, "detail"),
-                                       "uncopied"));
+    json_t  *digests;
+
+    digests = json_object_get(json_object_get(t->answer, "detail"), "uncopied");
+
+    if (digests == NULL) {
+        return;
+    }
+
+    if (c->uncopied == NULL) {
+        c->uncopied = json_array();
+    }
+
+    (void) json_array_extend(c->uncopied, digests);
 }
 
 
@@ -233,10 +244,7 @@ end_output(compose *c, joining *j, int wstatus)
     if (rc != RN_OK) {
         fprintf(stderr, "render: %s\n", err);
         compose_failed(c, rc, err);
-
-        if (c->uncopied == NULL) {
-            c->uncopied = compose_uncopied(&j->task);
-        }
+        compose_uncopied(c, &j->task);
     }
 
     ok = keep_files(c, json_object_get(j->output, "files"), rc == RN_OK);

@@ -331,7 +331,6 @@ block_signals(void)
     (void) sigaddset(&set, SIGCHLD);
     (void) sigprocmask(SIG_BLOCK, &set, NULL);
     (void) signal(SIGPIPE, SIG_IGN);
-    (void) signal(SIGCHLD, SIG_DFL);    /* whatever who starts us does */
 
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -349,6 +348,9 @@ main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], RW_FETCH_ARGUMENT) == 0) {
         _exit(rw_fetch_main());
     }
+
+    /* whoever ignores its children may leave that to us, who wait for ours */
+    (void) signal(SIGCHLD, SIG_DFL);
 
     rn_log_init("render-worker");
 

@@ -408,6 +408,34 @@ find_ranges(const rn_doc *doc, const rn_timeline *tl,
 }
 
 
+/* A cut more; false: no memory. */
+
+static bool
+add_cut(rn_cuts *cuts, int64_t t)
+{
+    size_t    i;
+    int64_t  *at;
+
+    for (i = 0; i < cuts->n && cuts->at[i] < t; i++) { /* void */ }
+
+    if (i < cuts->n && cuts->at[i] == t) {
+        return true;
+    }
+
+    at = realloc(cuts->at, (cuts->n + 1) * sizeof(int64_t));
+    if (at == NULL) {
+        return false;
+    }
+
+    memmove(at + i + 1, at + i, (cuts->n - i) * sizeof(int64_t));
+    at[i] = t;
+    cuts->at = at;
+    cuts->n++;
+
+    return true;
+}
+
+
 /* Cuts at their edges and once a minute, and no others within them. */
 
 static bool
@@ -499,7 +527,13 @@ rn_plan_copies(const rn_doc *doc, const rn_timeline *tl,
 
     out->mixed = out->why != NULL;
 
-    if (!find_ranges(doc, tl, v, out) || !cut(doc, cuts, out)) {
+    /* what is encoded beside copies has their parameters where it is a piece
+       of the film, so no piece lies on an edge of the part */
+
+    if (!find_ranges(doc, tl, v, out)
+        || !add_cut(cuts, v->from) || !add_cut(cuts, v->to)
+        || !cut(doc, cuts, out))
+    {
         return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 

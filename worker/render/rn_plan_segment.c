@@ -552,6 +552,26 @@ begin(segments *s, rn_planner *p, const rn_cuts *cuts, rn_copies *copies)
 }
 
 
+/* Whether any of the tracks has a picture there: some are of a part. */
+
+static bool
+is_shown(const rn_picture_stream *const *streams, size_t n, int64_t a,
+    int64_t b)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (rn_pictures_before(streams[i], a)
+            < rn_pictures_before(streams[i], b))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 bool
 rn_plan_segments(rn_planner *p, const rn_cuts *cuts, rn_copies *copies,
     const rn_picture_stream *const *streams, size_t n, json_t *list)
@@ -564,6 +584,10 @@ rn_plan_segments(rn_planner *p, const rn_cuts *cuts, rn_copies *copies,
     ok = begin(&s, p, cuts, copies);
 
     for (i = 0; ok && i + 1 < cuts->n; i++) {
+        if (!is_shown(streams, n, cuts->at[i], cuts->at[i + 1])) {
+            continue;
+        }
+
         ok = read_scene(&s, &c, i);
 
         for (k = 0; ok && k < n; k++) {
