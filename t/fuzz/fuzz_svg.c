@@ -75,7 +75,7 @@ check_marks(const char *p)
         }
 
         MUST(*p == '>');
-        depth -= p[-1] == '/';
+        depth -= !typed && p[-1] == '/';        /* a type may end in one */
         MUST(depth >= 0 && depth <= RN_SVG_DEPTH);
         p++;
     }
