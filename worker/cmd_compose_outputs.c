@@ -339,6 +339,11 @@ join_outputs(compose *c, joining *all, size_t n)
 
         pid = waitpid(-1, &wstatus, 0);
 
+        if (pid < 0 && errno != EINTR) {
+            fprintf(stderr, "render: wait: %s\n", strerror(errno));
+            return false;
+        }
+
         for (i = 0; pid > 0 && i < n; i++) {
             if (all[i].task.pid == pid) {
                 ok = end_output(c, &all[i], wstatus) && ok;

@@ -514,12 +514,12 @@ rn_plan_copies(const rn_doc *doc, const rn_timeline *tl,
 {
     memset(out, 0, sizeof(*out));
 
-    out->why = why_not_all(doc, tl, v->from, v->to);
-
     if (v->quality == RN_QUALITY_LOW) {
         out->why = "a low quality was asked for";
         return RN_OK;
     }
+
+    out->why = why_not_all(doc, tl, v->from, v->to);
 
     if (out->why != NULL && !limits->smart_cut) {
         return RN_OK;

@@ -584,7 +584,11 @@ rn_plan_segments(rn_planner *p, const rn_cuts *cuts, rn_copies *copies,
     ok = begin(&s, p, cuts, copies);
 
     for (i = 0; ok && i + 1 < cuts->n; i++) {
-        if (!is_shown(streams, n, cuts->at[i], cuts->at[i + 1])) {
+        /* a track with cuts of its own is planned where it has pictures */
+
+        if (copies != NULL
+            && !is_shown(streams, n, cuts->at[i], cuts->at[i + 1]))
+        {
             continue;
         }
 
