@@ -64,7 +64,10 @@ make_blur(maker *m)
 {
     double  sigma = fmin(m->v[0] / m->px_scale, 1024);  /* gblur's most */
 
-    add(m, "gblur", (const char *const []) { "sigma", NULL }, &sigma);
+    if (m->last != NULL) {
+        m->last = rn_filter_blur(m->graph, m->last, m->stops->w, sigma,
+                                 m->fault);
+    }
 }
 
 

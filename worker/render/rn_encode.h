@@ -14,7 +14,7 @@
 #include "rn_mux.h"
 
 
-#define RN_ENGINE       5       /* raised when pixels or packets change */
+#define RN_ENGINE       6       /* raised when pixels or packets change */
 #define RN_DTS_DELAY    2       /* ticks by which decoding precedes showing */
 
 

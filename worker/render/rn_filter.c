@@ -2,6 +2,7 @@
 
 #include "rn_filter.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <libavutil/opt.h>
 
@@ -62,6 +63,56 @@ rn_filter_add(AVFilterGraph *g, AVFilterContext *after, const char *name,
     }
 
     return f;
+}
+
+
+/*
+ * gblur's code for AVX-512 is wrong for planes of up to 16 px, that for AVX2 and
+ * SSE4.1 for those of 8 and 4 (FFmpeg 5.1.9): narrow pictures, whose planes of
+ * colour have half, are made wider for it.
+ */
+
+#define BLUR_LEAST  34
+
+
+static AVFilterContext *
+add_width(AVFilterGraph *g, AVFilterContext *after, int w, const char *flags,
+    rn_fault *fault)
+{
+    char  text[16];
+
+    (void) snprintf(text, sizeof(text), "%d", w);
+
+    return after == NULL ? NULL
+           : rn_filter_add(g, after, "scale", (const char *const []) {
+                           "w", text, "h", "ih", "flags", flags, NULL }, fault);
+}
+
+
+AVFilterContext *
+rn_filter_blur(AVFilterGraph *g, AVFilterContext *after, int w, double sigma,
+    rn_fault *fault)
+{
+    int               times;
+    char              across[32], down[32];
+    AVFilterContext  *last = after;
+
+    times = w < BLUR_LEAST ? (BLUR_LEAST + w - 1) / w : 1;
+
+    (void) snprintf(across, sizeof(across), "%.6f", fmin(sigma * times, 1024));
+    (void) snprintf(down, sizeof(down), "%.6f", sigma);
+
+    if (times > 1) {
+        last = add_width(g, last, w * times, "neighbor+accurate_rnd+bitexact",
+                         fault);
+    }
+
+    last = last == NULL ? NULL
+           : rn_filter_add(g, last, "gblur", (const char *const []) {
+                           "sigma", across, "sigmaV", down, NULL }, fault);
+
+    return times == 1 ? last
+           : add_width(g, last, w, "area+accurate_rnd+bitexact", fault);
 }
 
 

@@ -277,12 +277,10 @@ add_back(rn_fitter *p, AVFilterContext *split, rn_fault *fault)
     }
 
     side = p->spec.back_w < p->spec.back_h ? p->spec.back_w : p->spec.back_h;
-    (void) snprintf(text[0], sizeof(text[0]), "%.3f",
-                    side > 40 ? side / 40.0 : 1.0);
 
     if (last != NULL) {
-        last = rn_filter_add(p->graph, last, "gblur", (const char *const []) {
-                             "sigma", text[0], NULL }, fault);
+        last = rn_filter_blur(p->graph, last, p->spec.back_w,
+                              side > 40 ? side / 40.0 : 1.0, fault);
     }
 
     return last == NULL ? NULL
