@@ -39,7 +39,7 @@ DAEMON_LIBS = $(WORKER_LIBS) $(shell pkg-config --libs libcurl)
 COMMON  = $(wildcard common/*.c)
 ENGINE  = $(wildcard worker/render/*.c)
 STAGES  = $(wildcard worker/stages/*.c)
-COMMAND = worker/render_main.c worker/local.c $(wildcard worker/cmd_*.c)
+COMMAND = worker/render_main.c $(wildcard worker/local*.c) $(wildcard worker/cmd_*.c)
 DAEMON  = $(filter-out $(COMMAND),$(wildcard worker/*.c))
 MODULE  = $(wildcard ngx_module/*.c ngx_module/*.h ngx_module/*.map)
 

@@ -9,13 +9,11 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -118,19 +116,17 @@ next_run(compose *c, json_t *pieces, size_t *next)
 }
 
 
+/* Lends what the run's pieces are made of, and where they go. */
+
 static bool
-start_run(compose *c, local_task *t, const char *kind, json_t *run)
+lend_run(compose *c, local_task *t)
 {
     char         path[8300];
     size_t       i;
     json_t      *piece;
     const char  *key;
 
-    memset(t, 0, sizeof(*t));
-    t->kind = kind;
-    t->spec = json_pack("{s:o}", "pieces", run);
-
-    json_array_foreach(run, i, piece) {
+    json_array_foreach(json_object_get(t->spec, "pieces"), i, piece) {
         key = json_string_value(json_object_get(piece, "key"));
         compose_piece_path(c, key, ".part", path, sizeof(path));
 
@@ -141,7 +137,7 @@ start_run(compose *c, local_task *t, const char *kind, json_t *run)
         }
     }
 
-    return local_start(t);
+    return true;
 }
 
 
@@ -233,112 +229,115 @@ run_done(local_task *t)
 }
 
 
+/* All pieces: the sound, then the pictures. */
+
+typedef struct {
+    compose  *c;
+    size_t    list, next;
+    bool      ok;
+} rendering;
+
+static const struct {
+    const char  *name, *kind;
+} tracks[] = { { "sound", "audio" }, { "segments", "render_segment" } };
+
+#define TRACKS  (sizeof(tracks) / sizeof(tracks[0]))
+
+
+static local_more
+start_run(void *data, local_task *t)
+{
+    json_t     *run;
+    compose    *c;
+    rendering  *r = data;
+
+    c = r->c;
+
+    for ( /* void */ ; r->ok && r->list < TRACKS; r->list++, r->next = 0) {
+        run = next_run(c, json_object_get(c->film.plan,
+                                          tracks[r->list].name), &r->next);
+
+        if (json_array_size(run) > 0) {
+            t->kind = tracks[r->list].kind;
+            t->spec = json_pack("{s:o}", "pieces", run);
+            r->ok = lend_run(c, t);
+            return r->ok ? LOCAL_TASK : LOCAL_NONE;
+        }
+
+        json_decref(run);
+    }
+
+    return LOCAL_NONE;
+}
+
+
+static void
+end_run(void *data, local_task *t, rn_status rc, const char *err)
+{
+    compose    *c;
+    rendering  *r = data;
+
+    c = r->c;
+
+    if (rc == RN_OK) {
+        r->ok = keep_run(c, t) && r->ok;
+        c->done += run_cost(t);
+        return;
+    }
+
+    compose_uncopied(c, t);
+
+    if (r->ok) {                        /* the first is why */
+        compose_failed(c, rc, err);
+        fprintf(stderr, "%srender: %s\n", c->bar ? "\n" : "", err);
+    }
+
+    r->ok = false;
+}
+
+
+static void
+tell_runs(void *data, local_task *tasks, size_t n)
+{
+    size_t      i;
+    double      part;
+    rendering  *r = data;
+
+    for (i = 0, part = 0; i < n; i++) {
+        part += tasks[i].pid > 0 ? run_done(&tasks[i]) : 0;
+    }
+
+    show_progress(r->c, part);
+}
+
+
 static bool
 render_pieces(compose *c)
 {
-    int          wstatus, i, running;
-    bool         ok;
-    char         err[512];
-    pid_t        pid;
-    double       part;
-    json_t      *run, *lists[2];
-    rn_status    rc;
-    size_t       next, list;
-    local_task  *tasks, *t;
-    struct pollfd  *ends;
+    size_t      i;
+    rendering   r;
+    local_work  work;
 
-    static const char *const kinds[] = { "audio", "render_segment" };
+    c->cost = 0;
 
-    lists[0] = json_object_get(c->film.plan, "sound");
-    lists[1] = json_object_get(c->film.plan, "segments");
-    c->cost = cost_of_pieces(lists[0]) + cost_of_pieces(lists[1]);
-
-    tasks = calloc((size_t) c->jobs, sizeof(local_task));
-    ends = calloc((size_t) c->jobs, sizeof(struct pollfd));
-
-    if (tasks == NULL || ends == NULL) {
-        free(tasks);
-        free(ends);
-        return false;
+    for (i = 0; i < TRACKS; i++) {
+        c->cost += cost_of_pieces(json_object_get(c->film.plan,
+                                                  tracks[i].name));
     }
 
-    ok = true;
-    next = list = 0;
-    running = 0;
+    memset(&r, 0, sizeof(r));
+    r.c = c;
+    r.ok = true;
 
-    for ( ;; ) {
-        for (i = 0; ok && i < c->jobs && list < 2; i++) {
-            if (tasks[i].pid > 0) {
-                continue;
-            }
+    work.places = (size_t) c->jobs;
+    work.next = start_run;
+    work.ended = end_run;
+    work.tick = tell_runs;
+    work.data = &r;
 
-            run = next_run(c, lists[list], &next);
+    r.ok = local_work_off(&work) && r.ok;
 
-            if (json_array_size(run) == 0) {
-                json_decref(run);
-                if (next >= json_array_size(lists[list])) {
-                    list++;
-                    next = 0;
-                }
-                i--;
-                continue;
-            }
-
-            ok = start_run(c, &tasks[i], kinds[list], run);
-            running += ok;
-        }
-
-        if (running == 0) {
-            break;
-        }
-
-        pid = waitpid(-1, &wstatus, WNOHANG);
-
-        if (pid <= 0) {
-            for (i = 0, part = 0; i < c->jobs; i++) {
-                ends[i].fd = tasks[i].pid > 0 ? tasks[i].status_fd : -1;
-                ends[i].events = 0;             /* hung up: it has ended */
-                part += tasks[i].pid > 0 ? run_done(&tasks[i]) : 0;
-            }
-
-            show_progress(c, part);
-            (void) poll(ends, (nfds_t) c->jobs, 100);
-            continue;
-        }
-
-        for (i = 0; i < c->jobs && tasks[i].pid != pid; i++) { /* void */ }
-
-        if (i == c->jobs) {
-            continue;
-        }
-
-        t = &tasks[i];
-        running--;
-
-        rc = local_finish(t, wstatus, err, sizeof(err));
-
-        if (rc != RN_OK) {
-            compose_uncopied(c, t);
-            if (ok) {
-                compose_failed(c, rc, err);
-                fprintf(stderr, "%srender: %s\n", c->bar ? "\n" : "", err);
-            }
-            ok = false;
-        } else {
-            ok = keep_run(c, t) && ok;
-            c->done += run_cost(t);
-        }
-
-        local_free(t);
-    }
-
-    for (i = 0; i < c->jobs; i++) {
-        local_free(&tasks[i]);
-    }
-    free(tasks);
-    free(ends);
-
-    if (ok) {
+    if (r.ok) {
         c->done = c->cost;
         show_progress(c, 0);
     }
@@ -347,7 +346,7 @@ render_pieces(compose *c)
         (void) fputc('\n', stderr);
     }
 
-    return ok;
+    return r.ok;
 }
 
 

@@ -9,11 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 
@@ -193,67 +191,6 @@ keep_files(const compose *c, json_t *files, bool made)
 }
 
 
-/* An output in the making. */
-
-typedef struct {
-    local_task   task;                  /* pid 0: none */
-    json_t      *output;                /* of the plan */
-} joining;
-
-
-static bool
-start_output(compose *c, joining *j)
-{
-    bool         ok;
-    char         part[PATH_SIZE];
-    size_t       i;
-    json_t      *f, *files;
-    local_task  *t = &j->task;
-
-    files = json_object_get(j->output, "files");
-
-    ok = lend_pieces(c, t, json_object_get(t->spec, "segments"))
-         && lend_pieces(c, t, json_object_get(t->spec, "sound"));
-
-    json_array_foreach(files, i, f) {
-        file_path(c, name_of(f), ".part", part);
-        ok = ok && local_lend(t, name_of(f), part,
-                              O_RDWR | O_CREAT | O_TRUNC);
-    }
-
-    if (ok && local_start(t)) {
-        return true;
-    }
-
-    (void) keep_files(c, files, false);
-    local_free(t);
-
-    return false;
-}
-
-
-static bool
-end_output(compose *c, joining *j, int wstatus)
-{
-    bool       ok;
-    char       err[512];
-    rn_status  rc;
-
-    rc = local_finish(&j->task, wstatus, err, sizeof(err));
-
-    if (rc != RN_OK) {
-        fprintf(stderr, "render: %s\n", err);
-        compose_failed(c, rc, err);
-        compose_uncopied(c, &j->task);
-    }
-
-    ok = keep_files(c, json_object_get(j->output, "files"), rc == RN_OK);
-    local_free(&j->task);
-
-    return ok;
-}
-
-
 /* Descriptors that it needs; of a film of many pieces these are many. */
 
 static size_t
@@ -265,44 +202,17 @@ descriptors(json_t *spec)
 }
 
 
-/* Starts the next ones, as far as there are places and descriptors. */
-
 static bool
-start_outputs(compose *c, joining *all, size_t n, json_t *outputs, size_t *next)
+lend_files(const compose *c, local_task *t, json_t *files)
 {
-    size_t         i, used;
-    json_t        *spec;
-    struct rlimit  limit;
+    char     part[PATH_SIZE];
+    size_t   i;
+    json_t  *f;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        limit.rlim_cur = 1024;
-    }
+    json_array_foreach(files, i, f) {
+        file_path(c, name_of(f), ".part", part);
 
-    used = OWN_FILES;
-    for (i = 0; i < n; i++) {
-        used += all[i].task.pid > 0 ? descriptors(all[i].task.spec) : 0;
-    }
-
-    for (i = 0; i < n && *next < json_array_size(outputs); i++) {
-        if (all[i].task.pid > 0) {
-            continue;
-        }
-
-        spec = spec_of(c->film.plan, json_array_get(outputs, *next));
-
-        if (used > OWN_FILES && used + descriptors(spec) > limit.rlim_cur) {
-            json_decref(spec);
-            break;                      /* when one of them has ended */
-        }
-
-        used += descriptors(spec);
-
-        memset(&all[i], 0, sizeof(joining));
-        all[i].output = json_array_get(outputs, (*next)++);
-        all[i].task.kind = "assemble";
-        all[i].task.spec = spec;
-
-        if (!start_output(c, &all[i])) {
+        if (!local_lend(t, name_of(f), part, O_RDWR | O_CREAT | O_TRUNC)) {
             return false;
         }
     }
@@ -311,71 +221,96 @@ start_outputs(compose *c, joining *all, size_t n, json_t *outputs, size_t *next)
 }
 
 
-/* As many at once as there are jobs; with one that failed no more begin. */
+/* All outputs, as many at once as there are places and descriptors. */
 
-static bool
-join_outputs(compose *c, joining *all, size_t n)
+typedef struct {
+    compose  *c;
+    json_t   *outputs;
+    size_t    next;
+    size_t    used, limit;              /* descriptors */
+    bool      ok;
+} joining;
+
+
+static local_more
+next_output(void *data, local_task *t)
 {
-    int      wstatus;
-    bool     ok;
-    pid_t    pid;
-    size_t   i, next, running;
-    json_t  *outputs;
+    size_t    need;
+    joining  *j = data;
 
-    outputs = json_object_get(c->film.plan, "outputs");
-    ok = true;
-    next = 0;
-
-    for ( ;; ) {
-        ok = ok && start_outputs(c, all, n, outputs, &next);
-
-        for (i = 0, running = 0; i < n; i++) {
-            running += all[i].task.pid > 0;
-        }
-
-        if (running == 0) {
-            return ok;
-        }
-
-        pid = waitpid(-1, &wstatus, 0);
-
-        if (pid < 0 && errno != EINTR) {
-            fprintf(stderr, "render: wait: %s\n", strerror(errno));
-            return false;
-        }
-
-        for (i = 0; pid > 0 && i < n; i++) {
-            if (all[i].task.pid == pid) {
-                ok = end_output(c, &all[i], wstatus) && ok;
-            }
-        }
+    if (!j->ok || j->next == json_array_size(j->outputs)) {
+        return LOCAL_NONE;
     }
+
+    t->kind = "assemble";
+    t->of = json_array_get(j->outputs, j->next);
+    t->spec = spec_of(j->c->film.plan, t->of);
+    need = descriptors(t->spec);
+
+    if (j->used > OWN_FILES && j->used + need > j->limit) {
+        return LOCAL_LATER;             /* when another one has ended */
+    }
+
+    j->next++;
+    j->used += need;
+
+    if (!lend_pieces(j->c, t, json_object_get(t->spec, "segments"))
+        || !lend_pieces(j->c, t, json_object_get(t->spec, "sound"))
+        || !lend_files(j->c, t, json_object_get(t->of, "files")))
+    {
+        (void) keep_files(j->c, json_object_get(t->of, "files"), false);
+        j->ok = false;
+        return LOCAL_NONE;
+    }
+
+    return LOCAL_TASK;
+}
+
+
+static void
+end_output(void *data, local_task *t, rn_status rc, const char *err)
+{
+    joining  *j = data;
+
+    if (rc != RN_OK) {
+        fprintf(stderr, "render: %s\n", err);
+        compose_failed(j->c, rc, err);
+        compose_uncopied(j->c, t);
+    }
+
+    j->used -= descriptors(t->spec);
+    j->ok = keep_files(j->c, json_object_get(t->of, "files"), rc == RN_OK)
+            && j->ok;
 }
 
 
 bool
 compose_outputs(compose *c)
 {
-    bool      ok;
-    size_t    n;
-    joining  *all;
+    size_t         n;
+    joining        j;
+    local_work     work;
+    struct rlimit  limit;
 
     if (in_folder(c) && mkdir(c->out, 0777) != 0 && errno != EEXIST) {
         fprintf(stderr, "render: %s: %s\n", c->out, strerror(errno));
         return false;
     }
 
-    n = json_array_size(json_object_get(c->film.plan, "outputs"));
-    n = n < (size_t) c->jobs ? n : (size_t) c->jobs;
+    j.c = c;
+    j.outputs = json_object_get(c->film.plan, "outputs");
+    j.next = 0;
+    j.used = OWN_FILES;
+    j.limit = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+    j.ok = true;
 
-    all = calloc(n + 1, sizeof(joining));
-    if (all == NULL) {
-        fprintf(stderr, "render: out of memory\n");
-        return false;
-    }
+    n = json_array_size(j.outputs);
 
-    ok = join_outputs(c, all, n);
-    free(all);
+    memset(&work, 0, sizeof(work));
+    work.places = n < (size_t) c->jobs ? n : (size_t) c->jobs;
+    work.next = next_output;
+    work.ended = end_output;
+    work.data = &j;
 
-    return ok;
+    return n == 0 || (local_work_off(&work) && j.ok);
 }

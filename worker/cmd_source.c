@@ -14,7 +14,6 @@
 #include <string.h>
 #include <time.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <openssl/evp.h>
 
@@ -29,15 +28,15 @@
 
 typedef struct {
     cmd_source  *sources[GROUP];
-    size_t       n;                     /* 0: there is none */
-    local_task   task;
+    size_t       n;
 } group;
 
 typedef struct {
     const char  *cache;
-    group       *groups;
-    long         slots, running;
-} pool;
+    cmd_source  *list;
+    size_t       n, next;
+    size_t       many;                  /* in a group */
+} probing;
 
 
 static bool
@@ -234,196 +233,179 @@ keep_facts(const char *cache, const cmd_source *s)
 }
 
 
-/*
- * Lends the group's sources to a child, and starts that; it names them by their
- * place.
- */
+/* The next of those that are not known. */
 
-static bool
-start_group(group *g)
+static group *
+next_group(probing *p)
 {
-    char     name[24];
-    size_t   i;
-    json_t  *names;
+    group       *g;
+    cmd_source  *s;
 
-    names = json_array();
-    g->task.kind = "probe";
-    g->task.spec = json_pack("{s:o}", "inputs", names);
+    g = calloc(1, sizeof(group));
 
-    for (i = 0; i < g->n; i++) {
-        (void) snprintf(name, sizeof(name), "%zu", i);
-        (void) json_array_append_new(names, json_string(name));
-
-        if (!local_lend(&g->task, name, g->sources[i]->path, O_RDONLY)) {
-            return false;
+    while (g != NULL && g->n < p->many && p->next < p->n) {
+        s = &p->list[p->next++];
+        if (s->facts == NULL && s->err[0] == '\0') {
+            g->sources[g->n++] = s;
         }
     }
 
-    return local_start(&g->task);
+    return g;
+}
+
+
+/* Who is alone says why; of more than one each is tried by itself. */
+
+static void
+blame(group *g, const char *why)
+{
+    if (g->n == 1) {
+        (void) snprintf(g->sources[0]->err, sizeof(g->sources[0]->err), "%s",
+                        why);
+    }
+}
+
+
+/*
+ * Lends the next group's sources to a child, which names them by their place.
+ */
+
+static local_more
+probe_group(void *data, local_task *t)
+{
+    char      name[24];
+    size_t    i;
+    group    *g;
+    json_t   *names;
+    probing  *p = data;
+
+    for ( ;; ) {
+        g = next_group(p);
+
+        if (g == NULL || g->n == 0) {
+            free(g);
+            return LOCAL_NONE;
+        }
+
+        names = json_array();
+        t->kind = "probe";
+        t->spec = json_pack("{s:o}", "inputs", names);
+        t->of = g;
+
+        for (i = 0; i < g->n; i++) {
+            (void) snprintf(name, sizeof(name), "%zu", i);
+            (void) json_array_append_new(names, json_string(name));
+
+            if (!local_lend(t, name, g->sources[i]->path, O_RDONLY)) {
+                break;
+            }
+        }
+
+        if (i == g->n) {
+            return LOCAL_TASK;
+        }
+
+        blame(g, "cannot be probed");
+        local_free(t);
+        free(g);
+    }
 }
 
 
 /* What a child found out, or why it did not. */
 
 static void
-finish_group(pool *p, group *g, int status)
+end_group(void *data, local_task *t, rn_status rc, const char *err)
 {
-    char        *err;
     size_t       i;
     json_t      *found, *all;
-    rn_status    rc;
+    group       *g = t->of;
+    probing     *p = data;
     cmd_source  *s;
     struct stat  now;
 
-    err = g->sources[0]->err;
-    rc = local_finish(&g->task, status, err, sizeof(g->sources[0]->err));
-    all = json_object_get(g->task.answer, "result");
+    all = json_object_get(t->answer, "result");
 
-    for (i = 0; i < g->n; i++) {
+    if (rc != RN_OK) {
+        blame(g, err);
+    }
+
+    for (i = 0; rc == RN_OK && i < g->n; i++) {
         s = g->sources[i];
         found = json_array_get(all, i);
 
-        if (rc == RN_OK && json_object_get(found, "facts") != NULL) {
-            if (stat(s->path, &now) != 0 || !same_file(&now, &s->seen)) {
-                (void) snprintf(s->err, sizeof(s->err), "it was changed while "
-                                "it was read");
-                continue;
-            }
+        if (json_object_get(found, "facts") == NULL) {
+            (void) snprintf(s->err, sizeof(s->err), "%s", json_string_value(
+                            json_object_get(found, "error")) ?: "");
 
+        } else if (stat(s->path, &now) != 0 || !same_file(&now, &s->seen)) {
+            (void) snprintf(s->err, sizeof(s->err), "it was changed while it "
+                            "was read");
+
+        } else {
             s->facts = json_incref(json_object_get(found, "facts"));
 
             if (p->cache != NULL) {
                 keep_facts(p->cache, s);
             }
-
-        } else if (rc == RN_OK) {
-            (void) snprintf(s->err, sizeof(s->err), "%s", json_string_value(
-                            json_object_get(found, "error")) ?: "");
-        } else if (g->n > 1) {
-            s->err[0] = '\0';               /* one of them: each by itself */
         }
     }
 
-    local_free(&g->task);
-    g->n = 0;
+    free(g);
 }
 
 
-/* Waits for one of the children. */
+/* Probes those that are not known, so many in a child. */
 
 static void
-wait_for_one(pool *p)
+probe_all(probing *p, size_t many, size_t places)
 {
-    int     status;
-    long    i;
-    pid_t   pid;
+    local_work  work;
 
-    status = 0;
+    p->next = 0;
+    p->many = many;
 
-    do {
-        pid = waitpid(-1, &status, 0);
-    } while (pid < 0 && errno == EINTR);
+    memset(&work, 0, sizeof(work));
+    work.places = places;
+    work.next = probe_group;
+    work.ended = end_group;
+    work.data = p;
 
-    for (i = 0; i < p->slots; i++) {
-        if (p->groups[i].n > 0 && (p->groups[i].task.pid == pid || pid < 0)) {
-            finish_group(p, &p->groups[i], status);
-            p->running--;
-            break;
-        }
-    }
-}
-
-
-static group *
-free_group(pool *p)
-{
-    group  *g;
-
-    while (p->running == p->slots) {        /* it may have other children */
-        wait_for_one(p);
-    }
-
-    for (g = p->groups; g->n > 0; g++) { /* void */ }
-
-    return g;
-}
-
-
-/* Probes those of the list that are not known, so many in a child. */
-
-static void
-probe_all(pool *p, cmd_source *list, size_t n, size_t many)
-{
-    size_t   i;
-    group    next, *g;
-
-    memset(&next, 0, sizeof(next));
-
-    for (i = 0; i <= n; i++) {
-        if (i < n && list[i].facts == NULL && list[i].err[0] == '\0') {
-            next.sources[next.n++] = &list[i];
-        }
-
-        if (next.n < (i < n ? many : 1)) {
-            continue;
-        }
-
-        g = free_group(p);
-        *g = next;
-        next.n = 0;
-
-        if (start_group(g)) {
-            p->running++;
-            continue;
-        }
-
-        if (g->n == 1) {                    /* else each by itself */
-            (void) snprintf(g->sources[0]->err, sizeof(list->err),
-                            "cannot be probed");
-        }
-
-        local_free(&g->task);
-        g->n = 0;
-    }
-
-    while (p->running > 0) {
-        wait_for_one(p);
-    }
+    (void) local_work_off(&work);
 }
 
 
 void
 cmd_sources(const char *cache, cmd_source *list, size_t n)
 {
-    pool         p;
+    long         places;
     size_t       many;
+    probing      p;
     cmd_source  *s;
 
-    p.cache = cache;
-    p.running = 0;
-    p.slots = sysconf(_SC_NPROCESSORS_ONLN);
-    p.slots = p.slots > 0 ? p.slots : 1;
-    p.groups = calloc((size_t) p.slots, sizeof(group));
-
-    if (p.groups == NULL) {
-        fprintf(stderr, "render: out of memory\n");
-    }
-
     for (s = list; s < list + n; s++) {
-        if (p.groups == NULL) {
-            (void) snprintf(s->err, sizeof(s->err), "cannot be probed");
-        } else if (!digest_of(cache, s->path, &s->seen, s->hex)) {
+        if (!digest_of(cache, s->path, &s->seen, s->hex)) {
             (void) snprintf(s->err, sizeof(s->err), "%s", strerror(errno));
         } else {
             s->facts = kept_facts(cache, s->hex);
         }
     }
 
-    many = n / (2 * (size_t) p.slots);
-    many = many < 1 ? 1 : many > GROUP ? GROUP : many;
+    places = sysconf(_SC_NPROCESSORS_ONLN);
+    places = places > 0 ? places : 1;
+    many = n / (2 * (size_t) places);
 
-    probe_all(&p, list, n, many);
-    probe_all(&p, list, n, 1);
+    memset(&p, 0, sizeof(p));
+    p.cache = cache;
+    p.list = list;
+    p.n = n;
 
-    free(p.groups);
+    probe_all(&p, many < 1 ? 1 : many > GROUP ? GROUP : many, (size_t) places);
+    probe_all(&p, 1, (size_t) places);
+
+    for (s = list; s < list + n; s++) {
+        if (s->facts == NULL && s->err[0] == '\0') {
+            (void) snprintf(s->err, sizeof(s->err), "cannot be probed");
+        }
+    }
 }

@@ -22,6 +22,7 @@ struct local_task {
     int           spec_fd, result_fd, status_fd;
     double        units;                /* told so far */
     json_t       *answer;               /* {"status", "text", ...}, owned */
+    void         *of;                   /* the caller's */
 };
 
 
@@ -51,6 +52,33 @@ rn_status local_finish(local_task *t, int wstatus, char *err, size_t err_len);
 rn_status local_run(local_task *t, json_t **result, char *err, size_t err_len);
 
 void local_free(local_task *t);
+
+/*
+ * Tasks side by side, at most so many as there are places (one or more).
+ * `next` makes an empty one ready, all but its start, or says that there is
+ * none: until one of those that run has ended, or at all; what it has lent by
+ * then is freed.  `ended` gets each with its outcome, also one that could not
+ * be started; it is freed afterwards.  `tick`, if not NULL, sees the places ten
+ * times a second, of which those that run have a pid above 0.
+ */
+
+typedef enum {
+    LOCAL_TASK,
+    LOCAL_LATER,
+    LOCAL_NONE
+} local_more;
+
+typedef struct {
+    size_t        places;
+    local_more  (*next)(void *data, local_task *t);
+    void        (*ended)(void *data, local_task *t, rn_status rc,
+                         const char *err);
+    void        (*tick)(void *data, local_task *tasks, size_t n);
+    void         *data;
+} local_work;
+
+/* Returns when all have ended; false with a message if none could begin. */
+bool local_work_off(const local_work *work);
 
 /* Reads a whole file; NULL with a message.  The caller frees it. */
 char *local_read(const char *path, size_t *len);
