@@ -326,6 +326,18 @@ remade('shaken', 'a', qw(-bsf:v), 'setts=pts=PTS+200*mod(N\\,3):dts=DTS');
 like $said, qr/not evenly spaced/, 'pictures between the ticks are told of';
 is scalar(@shown = pictures($rest)), 50, 'and rendered';
 
+# of two sources that fail both are rendered then, and not one after the other
+my $pair = document({}, clip('odd'), clip('shaken', in_point => 1, out_point => 3));
+$pair->{outputs} = [ map { { name => $_->[0], format => 'mp4', range => { start => $_->[1], duration => $_->[2] } } }
+    [ odd => 0, 4 ], [ shaken => 4, 2 ] ];
+my %pair = map { $_ => of_part(planned($pair), $_) } qw(odd shaken);
+is_deeply \%pair, { odd => 'copy 100', shaken => 'copy 50' }, 'two parts of a film';
+$said = do { my $file = written('pair', $pair); `$build/render compose $file -o $dir/pair 2>&1` };
+is $?, 0, 'made' or diag $said;
+is scalar(() = $said =~ /not evenly spaced/g), 1, 'they are planned anew once';
+like $said, qr/\b$_\.mp4 cannot be copied, and is rendered/, "$_: for both" for qw(odd shaken);
+is scalar(@shown = pictures("$dir/pair/$_->[0].mp4")), $_->[1], "$_->[0]: rendered" for [ odd => 100 ], [ shaken => 50 ];
+
 # a track of two descriptions of its samples, each with parameter sets of its own; libav writes none, so: the packets of
 # two films, those of the second without their sets, and a second entry in the tables
 sub boxes {
@@ -450,12 +462,15 @@ is $job->{status}, 'completed', 'a worker that may cut smartly' or diag explain 
 is_deeply $job->{segments}{by_mode}, { copy => 1, render => 2 }, 'does';
 
 my @odd;
-for my $i (1 .. 5) {
+for my $i (1 .. 6) {
     remade("odd$i", 'a', qw(-bsf:v), 'setts=pts=' . "'if(eq(N,$i" . '3),PTS+512,if(eq(N,' . $i . "4),PTS-256,PTS))':dts=DTS");
     push @odd, uploaded("odd$i");
 }
-($job, $file) = rendered(@odd);
-is $s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), 3, 'sources that turn out to be others, one by one: three runs';
-is scalar(@all = pictures($file)), 500, 'but a film';
+($job, $file) = rendered(@odd[0, 1]);
+is $s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), 2, 'sources that turn out to be others, in one task: two runs';
+rendered($id);
+($job, $file) = rendered(map { ($_, $id) } @odd[2 .. 5]);
+is $s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), 3, 'in tasks of their own, since what lies between is kept: three';
+is scalar(@all = pictures($file)), 4 * (100 + @b), 'but a film';
 $s->stop;
 done_testing;

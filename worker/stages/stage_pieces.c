@@ -49,11 +49,45 @@ run_from(const rn_piece *pieces, size_t i, size_t n, bool group)
 }
 
 
-static json_t *
-uncopied(json_t *spec)
+/* Whether it has failed since its source is none to copy from. */
+
+static bool
+is_uncopied(const rn_piece *p, const rn_fault *fault)
 {
-    return json_pack("{s:[O]}", "uncopied",
-                     json_object_get(json_object_get(spec, "copy"), "input"));
+    return json_object_get(p->spec, "copy") != NULL
+           && fault->status == RN_E_INPUT;
+}
+
+
+/*
+ * The sources that could not be copied: that of the first piece, which has
+ * failed, and what is found out of the others behind it, so that a film of many
+ * is planned anew once.
+ */
+
+static json_t *
+uncopied(rn_piece *pieces, size_t n, const rn_env *env, stage_piece_pt render)
+{
+    size_t    i;
+    json_t   *list, *input;
+    rn_fault  fault;
+
+    list = json_array();
+
+    for (i = 0; i < n; i++) {
+        input = json_object_get(json_object_get(pieces[i].spec, "copy"),
+                                "input");
+        memset(&fault, 0, sizeof(fault));
+
+        if (input != NULL
+            && (i == 0 || (render(&pieces[i], 1, env, &fault) != RN_OK
+                           && is_uncopied(&pieces[i], &fault))))
+        {
+            (void) json_array_append(list, input);
+        }
+    }
+
+    return json_pack("{s:o}", "uncopied", list);
 }
 
 
@@ -91,10 +125,8 @@ stage_pieces(json_t *spec, const rn_env *env, stage_piece_pt render,
         run = run_from(pieces, i, n, group);
 
         if (render(&pieces[i], run, env, fault) != RN_OK) {
-            if (json_object_get(pieces[i].spec, "copy") != NULL
-                && fault->status == RN_E_INPUT)
-            {
-                *detail = uncopied(pieces[i].spec);
+            if (is_uncopied(&pieces[i], fault)) {
+                *detail = uncopied(&pieces[i], n - i, env, render);
             }
             goto fail;
         }
