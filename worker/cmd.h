@@ -24,7 +24,7 @@ json_t *cmd_probe_path(const char *path, char *err, size_t err_len);
 
 typedef struct {
     char         path[8300];
-    char         hex[65];               /* its digest */
+    char         hex[65];               /* its digest, or what stands for it */
     struct stat  seen;                  /* as it was before that was made */
     json_t      *facts;                 /* what its probe tells, owned; NULL: */
     char         err[512];              /* why there is none */
@@ -33,9 +33,10 @@ typedef struct {
 /*
  * Digests and facts of n sources, kept in the cache (NULL: there is none).  As
  * many children as there are processors look at some each; where one comes to
- * nothing, at each of them by itself.
+ * nothing, at each of them by itself.  `passing`: they need a name for this run
+ * alone, which is made of what the file system tells, and are not read for it.
  */
-void cmd_sources(const char *cache, cmd_source *list, size_t n);
+void cmd_sources(const char *cache, bool passing, cmd_source *list, size_t n);
 
 
 /* A document on this machine, its sources and its plan. */
@@ -44,6 +45,7 @@ typedef struct {
     const char  *file;
     char         dir[4096];             /* of the document */
     const char  *cache;                 /* where facts are kept, or NULL */
+    bool         passing;               /* nobody keeps what is made of it */
     bool         smart_cut;             /* it may be copied in part */
     const char  *encoder;               /* of H.264: --encoder, or NULL */
     hardware_choice  choice;            /* what became of that */

@@ -505,6 +505,8 @@ cmd_compose(int argc, char **argv)
 
     ok = true;
 
+    c.film.passing = !c.keep;
+
     if (c.keep) {
         ok = mkdir(c.cache, 0777) == 0 || errno == EEXIST;
         c.film.cache = c.cache;

@@ -154,7 +154,7 @@ read_assets(cmd_film *f, const char *text, size_t len)
     }
 
     n = list_sources(f, doc, list, srcs);
-    cmd_sources(f->cache, list, n);
+    cmd_sources(f->cache, f->passing, list, n);
 
     for (i = 0; i < n; i++) {
         s = &list[i];

@@ -67,15 +67,15 @@ read_digest(int fd, char hex[65])
 
 
 /*
- * Under which name the digest of a file is kept: by what any write changes
- * (its ctime can be set by nobody).
+ * What any write to a file changes (its ctime can be set by nobody), as a
+ * digest.
  */
 
 static void
-kept_name(const char *cache, const struct stat *sb, char *name, size_t len)
+identity(const struct stat *sb, char hex[65])
 {
     int   n;
-    char  hex[65], text[200];
+    char  text[200];
 
     n = snprintf(text, sizeof(text), "%ju %ju %jd %jd.%09ld %jd.%09ld",
                  (uintmax_t) sb->st_dev, (uintmax_t) sb->st_ino,
@@ -83,7 +83,17 @@ kept_name(const char *cache, const struct stat *sb, char *name, size_t len)
                  sb->st_mtim.tv_nsec, (intmax_t) sb->st_ctim.tv_sec,
                  sb->st_ctim.tv_nsec);
     rn_sha256_hex(text, (size_t) n, hex);
+}
 
+
+/* Under which name the digest of a file is kept. */
+
+static void
+kept_name(const char *cache, const struct stat *sb, char *name, size_t len)
+{
+    char  hex[65];
+
+    identity(sb, hex);
     (void) snprintf(name, len, "%s/%s.digest", cache, hex);
 }
 
@@ -147,10 +157,11 @@ same_file(const struct stat *a, const struct stat *b)
 /* *sb is how it was before it was read. */
 
 static bool
-digest_of(const char *cache, const char *path, struct stat *sb, char hex[65])
+digest_of(const char *cache, bool passing, const char *path, struct stat *sb,
+    char hex[65])
 {
     int          fd;
-    bool         ok, settled;
+    bool         ok, regular, settled;
     char         name[4400];
     struct stat  after;
 
@@ -159,7 +170,15 @@ digest_of(const char *cache, const char *path, struct stat *sb, char hex[65])
         return false;
     }
 
-    settled = fstat(fd, sb) == 0 && S_ISREG(sb->st_mode) && cache != NULL
+    regular = fstat(fd, sb) == 0 && S_ISREG(sb->st_mode);
+
+    if (regular && passing) {
+        identity(sb, hex);
+        (void) close(fd);
+        return true;
+    }
+
+    settled = regular && cache != NULL
               && time(NULL) - sb->st_ctim.tv_sec > SETTLED;
 
     if (settled) {
@@ -376,7 +395,7 @@ probe_all(probing *p, size_t many, size_t places)
 
 
 void
-cmd_sources(const char *cache, cmd_source *list, size_t n)
+cmd_sources(const char *cache, bool passing, cmd_source *list, size_t n)
 {
     long         places;
     size_t       many;
@@ -384,7 +403,7 @@ cmd_sources(const char *cache, cmd_source *list, size_t n)
     cmd_source  *s;
 
     for (s = list; s < list + n; s++) {
-        if (!digest_of(cache, s->path, &s->seen, s->hex)) {
+        if (!digest_of(cache, passing, s->path, &s->seen, s->hex)) {
             (void) snprintf(s->err, sizeof(s->err), "%s", strerror(errno));
         } else {
             s->facts = kept_facts(cache, s->hex);

@@ -1,15 +1,21 @@
 /*
- * Pictures that are taken as they are: what of a film can be, which is found
- * out when it is probed, and the taking.  A stretch that begins with an IDR
- * picture and ends before one needs nothing outside of itself (H.264, 7.4.1.2.4
- * and 8.2.1): no seam to mend, nothing to decode.
+ * Packets that are taken as they are: what of a file can be, which is found out
+ * when it is probed, and the taking.
+ *
+ * A stretch of pictures that begins with an IDR picture and ends before one
+ * needs nothing outside of itself (H.264, 7.4.1.2.4 and 8.2.1): no seam to mend,
+ * nothing to decode.  A packet of AAC-LC is 1024 samples, and needs none but the
+ * one before it (ISO/IEC 14496-3, 4.6.11: windows overlap by a half).
  */
 
 #ifndef RN_COPY_H
 #define RN_COPY_H
 
+#include "rn_env.h"
 #include "rn_input.h"
-#include "rn_segment.h"
+#include "rn_sets.h"
+
+#include <jansson.h>
 
 
 /*
@@ -27,12 +33,56 @@
 json_t *rn_copy_facts(rn_input *in, const AVFrame *first);
 
 /*
- * Copies the stretch that spec.copy names, {"input", "from", "params"}, of
- * spec.frames pictures, to a segment file as rn_segment_render writes it.
- * RN_E_INPUT: the file does not hold what its probe has told.
+ * What can be copied of the sound:
+ *
+ *   {"rate", "channels", "from": where the first packet begins, in samples of
+ *    that rate from the file's time 0, "end": where the sound does}
+ *
+ * New; NULL where nothing can be: another container or codec than AAC-LC in
+ * MP4, more than two channels, a rate that players may not take, packets that
+ * do not follow each other without a gap.
  */
-rn_status rn_copy_segment(json_t *spec, const rn_env *env, int out_fd,
+json_t *rn_copy_sound_facts(rn_input *in);
+
+/* A stretch of one stream of a source, in decoding order. */
+
+typedef struct {
+    rn_input      in;
+    bool          sound;
+    AVStream     *st;                   /* of in */
+    AVRational    tb;                   /* of the packets' times: a frame, or a
+                                           sample of the source's rate */
+    int64_t       from;                 /* the first: a place in the index, or a
+                                           time of the stream */
+    int64_t       count, i;             /* packets, and of them read */
+    rn_sets       sets;                 /* of pictures, */
+    bool         *seen;                 /* and which of them */
+} rn_copy;
+
+
+/*
+ * Opens what a specification with "copy" names: of pictures {"input", "from",
+ * "params"} and spec.frames, of sound {"input", "rate", "from"} and
+ * spec.packets.  RN_E_INPUT, here and below: the file does not hold what its
+ * probe has told.
+ */
+rn_status rn_copy_open(rn_copy *c, json_t *spec, const rn_env *env,
+    rn_fault *fault);
+
+/*
+ * The next packet, with times from 0 in c->tb; RN_OK with pkt->data == NULL
+ * behind the last.
+ */
+rn_status rn_copy_read(rn_copy *c, AVPacket *pkt, rn_fault *fault);
+
+void rn_copy_close(rn_copy *c);
+
+/* Copies all of it to a piece, as rn_segment_render and rn_mix_render write. */
+rn_status rn_copy_piece(json_t *spec, const rn_env *env, int out_fd,
     int64_t *bytes, rn_fault *fault);
+
+/* The source that a specification copies from, or NULL. */
+const char *rn_copied_from_spec(json_t *spec);
 
 
 #endif /* RN_COPY_H */

@@ -1,9 +1,7 @@
-/* Sound that is taken as it is; see rn_copy_sound.h. */
+/* Sound that is taken as it is; see rn_copy.h. */
 
-#include "rn_copy_sound.h"
+#include "rn_copy_parts.h"
 #include "rn_codec.h"
-#include "rn_encode.h"
-#include "rn_mux.h"
 
 #include <string.h>
 #include <libavutil/mathematics.h>
@@ -123,45 +121,26 @@ differs(rn_fault *fault, const char *what)
 }
 
 
-/* The next packet of the sound; none: the file has ended. */
-
-static bool
-read_packet(rn_input *in, AVPacket *pkt)
-{
-    for ( ;; ) {
-        av_packet_unref(pkt);
-
-        if (av_read_frame(in->fmt, pkt) < 0) {
-            return false;
-        }
-
-        if (pkt->stream_index == in->audio->index) {
-            return true;
-        }
-    }
-}
-
-
-/* Reads up to the packet at `pts`: from before it, or from the beginning. */
+/* Reads up to the first packet: from before it, or from the beginning. */
 
 static rn_status
-find_packet(rn_input *in, int64_t pts, AVPacket *pkt, rn_fault *fault)
+find_packet(rn_copy *c, AVPacket *pkt, rn_fault *fault)
 {
     int      i;
     int64_t  at[2];
 
-    at[0] = pts - frame_size();
+    at[0] = c->from - frame_size();
     at[1] = INT64_MIN / 2;
 
     for (i = 0; i < 2; i++) {
-        if (av_seek_frame(in->fmt, in->audio->index, at[i],
+        if (av_seek_frame(c->in.fmt, c->st->index, at[i],
                           AVSEEK_FLAG_BACKWARD) < 0)
         {
             continue;
         }
 
-        while (read_packet(in, pkt) && pkt->pts <= pts) {
-            if (pkt->pts == pts) {
+        while (rn_copy_next(c, pkt) && pkt->pts <= c->from) {
+            if (pkt->pts == c->from) {
                 return RN_OK;
             }
         }
@@ -187,106 +166,54 @@ check_packet(const AVPacket *pkt, int64_t pts, rn_fault *fault)
 }
 
 
-static rn_status
-copy_packets(rn_input *in, rn_mux *mux, int64_t from, int64_t packets,
-    const rn_env *env, rn_fault *fault)
+rn_status
+rn_copy_sound_open(rn_copy *c, json_t *spec, rn_fault *fault)
 {
-    int64_t    i;
-    AVPacket  *pkt;
+    json_t  *copy;
 
-    pkt = av_packet_alloc();
-    if (pkt == NULL) {
-        return rn_fail(fault, RN_E_NOMEM, "out of memory");
+    copy = json_object_get(spec, "copy");
+    c->st = c->in.audio;
+    c->count = json_integer_value(json_object_get(spec, "packets"));
+
+    if (c->count < 1 || c->count > PACKETS_MAX) {
+        return rn_fail(fault, RN_E_INTERNAL, "a copy of nothing");
     }
 
-    from += zero_of(in);
-
-    if (find_packet(in, from, pkt, fault) != RN_OK) {
-        goto done;
+    if (c->st == NULL || !is_plain(&c->in)
+        || c->st->codecpar->sample_rate
+           != json_integer_value(json_object_get(copy, "rate")))
+    {
+        return differs(fault, "it is of another kind");
     }
 
-    for (i = 0; i < packets; i++) {
-        if (i > 0 && !read_packet(in, pkt)) {
-            (void) differs(fault, "the file ends early");
-            goto done;
-        }
+    c->st->codecpar->initial_padding = 0;
+    c->tb = c->st->time_base;
+    c->from = json_integer_value(json_object_get(copy, "from"))
+              + zero_of(&c->in);
 
-        if (check_packet(pkt, from + i * frame_size(), fault) != RN_OK) {
-            goto done;
-        }
-
-        av_packet_free_side_data(pkt);
-        pkt->pts = pkt->dts = i * frame_size();
-        pkt->duration = frame_size();
-        pkt->flags = AV_PKT_FLAG_KEY;   /* none is to be dropped any more */
-
-        if (rn_mux_write(mux, pkt, 0, in->audio->time_base, fault) != RN_OK) {
-            goto done;
-        }
-
-        if (env->progress != NULL) {
-            env->progress(env->opaque, 1);
-        }
-    }
-
-done:
-
-    av_packet_free(&pkt);
-
-    return fault->status;
+    return RN_OK;
 }
 
 
 rn_status
-rn_copy_sound(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
-    rn_fault *fault)
+rn_copy_sound_read(rn_copy *c, AVPacket *pkt, rn_fault *fault)
 {
-    int                 fd;
-    json_t             *copy;
-    rn_mux              mux;
-    int64_t             packets;
-    rn_input            in;
-    const char         *input;
-    AVCodecParameters  *par;
-
-    copy = json_object_get(spec, "copy");
-    input = json_string_value(json_object_get(copy, "input"));
-    packets = json_integer_value(json_object_get(spec, "packets"));
-    fd = input != NULL ? env->file(env->opaque, input) : -1;
-
-    if (fd < 0 || packets < 1 || packets > PACKETS_MAX) {
-        return rn_fail(fault, RN_E_INTERNAL, "a copy of nothing");
-    }
-
-    if (rn_input_open(&in, fd, fault) != RN_OK) {
+    if (c->i == 0 && find_packet(c, pkt, fault) != RN_OK) {
         return fault->status;
     }
 
-    if (in.video != NULL) {
-        in.video->discard = AVDISCARD_ALL;
+    if (c->i > 0 && !rn_copy_next(c, pkt)) {
+        return differs(fault, "the file ends early");
     }
 
-    if (in.audio == NULL || !is_plain(&in)
-        || in.audio->codecpar->sample_rate
-           != json_integer_value(json_object_get(copy, "rate")))
-    {
-        (void) differs(fault, "it is of another kind");
-
-    } else if (rn_mux_open(&mux, out_fd, "mp4", fault) == RN_OK) {
-        par = in.audio->codecpar;
-        par->initial_padding = 0;
-
-        if (rn_mux_stream(&mux, par, in.audio->time_base, fault) >= 0) {
-            (void) copy_packets(&in, &mux, json_integer_value(
-                                    json_object_get(copy, "from")),
-                                packets, env, fault);
-        }
-
-        (void) rn_mux_close(&mux, fault);
-        *bytes = mux.bytes;
+    if (check_packet(pkt, c->from + c->i * frame_size(), fault) != RN_OK) {
+        return fault->status;
     }
 
-    rn_input_close(&in);
+    av_packet_free_side_data(pkt);
+    pkt->pts = pkt->dts = c->i * frame_size();
+    pkt->duration = frame_size();
+    pkt->flags = AV_PKT_FLAG_KEY;       /* none is to be dropped any more */
 
-    return fault->status;
+    return RN_OK;
 }

@@ -2,7 +2,7 @@
 
 #include "rn_mix.h"
 #include "rn_codec.h"
-#include "rn_copy_sound.h"
+#include "rn_copy.h"
 #include "rn_encode.h"
 #include "rn_loudness.h"
 #include "rn_mix_clips.h"
@@ -352,7 +352,7 @@ rn_mix_render(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
     if (number(spec, "engine") == RN_ENGINE
         && json_object_get(spec, "copy") != NULL)
     {
-        return rn_copy_sound(spec, env, out_fd, bytes, fault);
+        return rn_copy_piece(spec, env, out_fd, bytes, fault);
     }
 
     if (number(spec, "engine") != RN_ENGINE || number(spec, "packets") < 1

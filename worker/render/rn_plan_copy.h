@@ -41,7 +41,7 @@ rn_status rn_plan_copies(const rn_doc *doc, const rn_timeline *tl,
     rn_copies *out, rn_fault *fault);
 
 /*
- * What a segment copies that begins at tick a, for rn_copy_segment; NULL and
+ * What a segment copies that begins at tick a, for rn_copy_piece; NULL and
  * *copied false: nothing.  Segments are asked for in order.  New reference;
  * NULL else: no memory.
  */

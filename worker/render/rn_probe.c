@@ -4,7 +4,6 @@
 #include "rn_blurhash.h"
 #include "rn_caption.h"
 #include "rn_copy.h"
-#include "rn_copy_sound.h"
 #include "rn_fitter.h"
 #include "rn_font.h"
 #include "rn_input.h"

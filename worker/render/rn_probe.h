@@ -18,7 +18,7 @@
  * {kind, format, duration, video {...}, audio {...}, blurhash, copy {...},
  * copy_sound {...}, warnings [...]}.  blurhash, of the first picture, is
  * missing where there is none or it is not asked for, and the two where nothing
- * can be copied (rn_copy.h, rn_copy_sound.h).
+ * can be copied (rn_copy.h).
  */
 rn_status rn_probe(int fd, bool blurhash, json_t **out, rn_fault *fault);
 

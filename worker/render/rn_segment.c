@@ -284,8 +284,8 @@ rn_segments_render(rn_piece *pieces, size_t n, const rn_env *env,
     memset(&g, 0, sizeof(g));
 
     if (n == 1 && json_object_get(pieces->spec, "copy") != NULL) {
-        return rn_copy_segment(pieces->spec, env, pieces->fd, &pieces->bytes,
-                               fault);
+        return rn_copy_piece(pieces->spec, env, pieces->fd, &pieces->bytes,
+                             fault);
     }
 
     g.coders = calloc(n, sizeof(coder));
