@@ -90,6 +90,14 @@ next_run(compose *c, json_t *pieces, size_t *next)
 
         /* also what this run has begun: a film may show a piece twice */
 
+        if (json_object_get(c->claimed, key) == NULL
+            && compose_from_source(c, piece))
+        {
+            (void) json_object_set_new(c->claimed, key, json_true());
+            c->rendered++;
+            continue;
+        }
+
         if (json_object_get(c->claimed, key) != NULL
             || access(path, R_OK) == 0)
         {
@@ -180,8 +188,8 @@ cost_of_pieces(json_t *pieces)
 }
 
 
-static void
-show_progress(compose *c, double running)
+void
+compose_progress(compose *c, double running)
 {
     int     percent, i;
     double  part;
@@ -307,7 +315,7 @@ tell_runs(void *data, local_task *tasks, size_t n)
         part += tasks[i].pid > 0 ? run_done(&tasks[i]) : 0;
     }
 
-    show_progress(r->c, part);
+    compose_progress(r->c, part);
 }
 
 
@@ -335,18 +343,7 @@ render_pieces(compose *c)
     work.tick = tell_runs;
     work.data = &r;
 
-    r.ok = local_work_off(&work) && r.ok;
-
-    if (r.ok) {
-        c->done = c->cost;
-        show_progress(c, 0);
-    }
-
-    if (c->bar) {
-        (void) fputc('\n', stderr);
-    }
-
-    return r.ok;
+    return local_work_off(&work) && r.ok;
 }
 
 
@@ -391,6 +388,15 @@ render_film(compose *c)
         ok = render_pieces(c);
         ok = ok && compose_outputs(c);
         remove_pieces(c);
+
+        if (ok) {
+            c->done = c->cost;
+            compose_progress(c, 0);
+        }
+
+        if (c->bar) {
+            (void) fputc('\n', stderr);
+        }
 
         json_decref(c->claimed);
 

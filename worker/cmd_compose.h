@@ -15,7 +15,7 @@ typedef struct {
     json_t      *claimed;               /* keys begun in this run */
     json_t      *uncopied;              /* sources that could not be copied */
     char         failed[512];           /* why, if an encoder may be why */
-    double       cost, done;            /* of what is rendered */
+    double       cost, done;            /* of what is rendered and copied */
     size_t       rendered, reused;
     bool         bar;
     int          percent;
@@ -25,6 +25,15 @@ typedef struct {
 /* Where a piece is kept, or with a suffix made. */
 void compose_piece_path(const compose *c, const char *key, const char *suffix,
     char *path, size_t len);
+
+/* Shows how far it is, with so much of the cost done by tasks that run. */
+void compose_progress(compose *c, double running);
+
+/*
+ * Whether a piece needs no file: it is a copy, and all outputs that have it are
+ * films, which take it from its source.
+ */
+bool compose_from_source(const compose *c, json_t *piece);
 
 /* Notes which sources have turned out, in the task, to be none to copy from. */
 void compose_uncopied(compose *c, const local_task *t);

@@ -5,6 +5,7 @@
  */
 
 #include "cmd_compose.h"
+#include "rn_assemble.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,6 +58,69 @@ compose_failed(compose *c, rn_status rc, const char *err)
     {
         (void) snprintf(c->failed, sizeof(c->failed), "%s", err);
     }
+}
+
+
+/* An output that is joined of packets alone, whose pieces are as one source's. */
+
+static bool
+is_film(json_t *output)
+{
+    size_t       i;
+    const char  *format;
+
+    static const char *const films[] = { "mp4", "mov", "m4a" };
+
+    format = json_string_value(json_object_get(output, "format"));
+
+    for (i = 0; format != NULL && i < sizeof(films) / sizeof(films[0]); i++) {
+        if (strcmp(format, films[i]) == 0) {
+            return !json_is_true(json_object_get(output, "mixed"));
+        }
+    }
+
+    return false;
+}
+
+
+static bool
+has_track(json_t *output, json_t *name)
+{
+    size_t   i;
+    json_t  *r;
+
+    json_array_foreach(json_object_get(output, "renditions"), i, r) {
+        if (json_equal(json_object_get(r, "video"), name)) {
+            return true;
+        }
+    }
+
+    return json_equal(json_object_get(output, "video"), name)
+           || json_equal(json_object_get(output, "sound"), name);
+}
+
+
+bool
+compose_from_source(const compose *c, json_t *piece)
+{
+    size_t       i;
+    json_t      *name, *output;
+    const char  *mode;
+
+    mode = json_string_value(json_object_get(piece, "mode"));
+    name = json_object_get(piece, "output");
+
+    if (mode == NULL || strcmp(mode, "copy") != 0) {
+        return false;
+    }
+
+    json_array_foreach(json_object_get(c->film.plan, "outputs"), i, output) {
+        if (has_track(output, name) && !is_film(output)) {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 
@@ -119,6 +183,13 @@ lend_pieces(const compose *c, local_task *t, json_t *pieces)
     const char  *key;
 
     json_array_foreach(pieces, i, p) {
+        if (compose_from_source(c, p)) {
+            if (!cmd_lend_source(&c->film, t, rn_copied_from(p))) {
+                return false;
+            }
+            continue;
+        }
+
         key = json_string_value(json_object_get(p, "key"));
         compose_piece_path(c, key, "", path, sizeof(path));
 
@@ -267,18 +338,68 @@ next_output(void *data, local_task *t)
 }
 
 
+/* What of the film's cost is done by joining it. */
+
+static double
+cost_of_copies(const compose *c, json_t *pieces)
+{
+    size_t   i;
+    double   cost;
+    json_t  *p;
+
+    cost = 0;
+
+    json_array_foreach(pieces, i, p) {
+        cost += compose_from_source(c, p)
+                ? json_real_value(json_object_get(p, "cost")) : 0;
+    }
+
+    return cost;
+}
+
+
+static double
+cost_of_output(const compose *c, json_t *spec)
+{
+    return cost_of_copies(c, json_object_get(spec, "segments"))
+           + cost_of_copies(c, json_object_get(spec, "sound"));
+}
+
+
+static void
+tell_outputs(void *data, local_task *tasks, size_t n)
+{
+    size_t    i;
+    double    part, frames;
+    joining  *j = data;
+
+    for (i = 0, part = 0; i < n; i++) {
+        if (tasks[i].pid > 0) {
+            local_progress(&tasks[i]);
+            frames = (double) json_integer_value(json_object_get(tasks[i].of,
+                                                                 "frames"));
+            part += frames > 0 ? cost_of_output(j->c, tasks[i].spec)
+                                 * tasks[i].units / frames : 0;
+        }
+    }
+
+    compose_progress(j->c, part);
+}
+
+
 static void
 end_output(void *data, local_task *t, rn_status rc, const char *err)
 {
     joining  *j = data;
 
     if (rc != RN_OK) {
-        fprintf(stderr, "render: %s\n", err);
+        fprintf(stderr, "%srender: %s\n", j->c->bar ? "\n" : "", err);
         compose_failed(j->c, rc, err);
         compose_uncopied(j->c, t);
     }
 
     j->used -= descriptors(t->spec);
+    j->c->done += cost_of_output(j->c, t->spec);
     j->ok = keep_files(j->c, json_object_get(t->of, "files"), rc == RN_OK)
             && j->ok;
 }
@@ -310,6 +431,7 @@ compose_outputs(compose *c)
     work.places = n < (size_t) c->jobs ? n : (size_t) c->jobs;
     work.next = next_output;
     work.ended = end_output;
+    work.tick = tell_outputs;
     work.data = &j;
 
     return n == 0 || (local_work_off(&work) && j.ok);

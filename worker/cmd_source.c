@@ -412,14 +412,14 @@ cmd_sources(const char *cache, bool passing, cmd_source *list, size_t n)
 
     places = sysconf(_SC_NPROCESSORS_ONLN);
     places = places > 0 ? places : 1;
-    many = n / (2 * (size_t) places);
+    many = (n + (size_t) places - 1) / (size_t) places;
 
     memset(&p, 0, sizeof(p));
     p.cache = cache;
     p.list = list;
     p.n = n;
 
-    probe_all(&p, many < 1 ? 1 : many > GROUP ? GROUP : many, (size_t) places);
+    probe_all(&p, many > GROUP ? GROUP : many, (size_t) places);
     probe_all(&p, 1, (size_t) places);
 
     for (s = list; s < list + n; s++) {

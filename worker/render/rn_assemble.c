@@ -53,12 +53,8 @@ rn_copied_from(json_t *piece)
 
     name = json_object_get(piece, "copy");
 
-    if (name == NULL) {
-        name = json_object_get(json_object_get(json_object_get(piece, "spec"),
-                                               "copy"), "input");
-    }
-
-    return json_string_value(name);
+    return name != NULL ? json_string_value(name)
+           : rn_copied_from_spec(json_object_get(piece, "spec"));
 }
 
 
@@ -159,14 +155,16 @@ packets_of(const rn_reel *t, const rn_env *env, int64_t *bytes)
 {
     size_t        i;
     json_t       *p;
-    int64_t       n;
+    int64_t       n, frames;
     struct stat   sb;
 
     n = 0;
 
     json_array_foreach(t->pieces, i, p) {
-        n += json_integer_value(json_object_get(p, "frames"));
-        *bytes += fstat(file_of(env, p), &sb) == 0 ? sb.st_size : 0;
+        frames = json_integer_value(json_object_get(p, "frames"));
+        n += frames;
+        *bytes += fstat(file_of(env, p), &sb) == 0 ? sb.st_size
+                  : (int64_t) (t->weight * (double) frames);
     }
 
     return n;

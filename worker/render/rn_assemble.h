@@ -15,7 +15,8 @@
  * [{"key", "frames", "copy"}], "sound": [{"key", "frames"}]}; files are asked
  * for by key, and by their names those that are written, the sizes of which are
  * added to the list.  A damaged piece fails with RN_E_IO and its key in
- * damaged[].
+ * damaged[].  A piece that is copied need not be there, if its "spec" and its
+ * source are; where it cannot be copied: RN_E_INPUT, and its key.
  *
  * A film that is mixed holds pieces that were copied, from the sources that
  * "copy" names, and others.  Where these cannot be in one track, or are no

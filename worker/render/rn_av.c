@@ -279,3 +279,43 @@ rn_display_matrix(const AVStream *st)
     return data != NULL && size >= 36 ? (const int32_t *) data : NULL;
 #endif
 }
+
+
+static void
+open_once(const AVCodec *codec)
+{
+    AVCodecContext  *c;
+
+    c = codec != NULL ? avcodec_alloc_context3(codec) : NULL;
+    if (c == NULL) {
+        return;
+    }
+
+    c->thread_count = 1;
+
+    if (av_codec_is_encoder(codec)) {
+        c->sample_fmt = AV_SAMPLE_FMT_FLTP;
+        c->sample_rate = 48000;
+        c->bit_rate = 128000;
+        av_channel_layout_default(&c->ch_layout, 2);
+    }
+
+    (void) avcodec_open2(c, codec, NULL);
+    avcodec_free_context(&c);
+}
+
+
+void
+rn_av_warm(void)
+{
+    int  level;
+
+    level = av_log_get_level();
+    av_log_set_level(AV_LOG_QUIET);         /* it tells of having coded none */
+
+    open_once(avcodec_find_decoder(AV_CODEC_ID_H264));
+    open_once(avcodec_find_decoder(AV_CODEC_ID_AAC));
+    open_once(avcodec_find_encoder(AV_CODEC_ID_AAC));
+
+    av_log_set_level(level);
+}

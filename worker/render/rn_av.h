@@ -50,6 +50,14 @@ void rn_io_free(AVIOContext **io);
 const AVInputFormat *rn_io_format(AVIOContext *io);
 
 
+/*
+ * Has libav compute the tables that a process has of its commonest coders, so
+ * that children which are forked from here need not: a millisecond and a half
+ * each.  Fails in silence; they are computed when they are needed, then.
+ */
+void rn_av_warm(void);
+
+
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
 typedef const uint8_t  rn_io_byte;          /* write callbacks, since 7.0 */
 #else

@@ -3,9 +3,9 @@
  * when it is probed, and the taking.
  *
  * A stretch of pictures that begins with an IDR picture and ends before one
- * needs nothing outside of itself (H.264, 7.4.1.2.4 and 8.2.1): no seam to mend,
- * nothing to decode.  A packet of AAC-LC is 1024 samples, and needs none but the
- * one before it (ISO/IEC 14496-3, 4.6.11: windows overlap by a half).
+ * needs nothing outside of itself (H.264, 7.4.1.2.4 and 8.2.1): no seam to
+ * mend, nothing to decode.  A packet of AAC-LC is 1024 samples, and needs none
+ * but the one before it (ISO/IEC 14496-3, 4.6.11: windows overlap by a half).
  */
 
 #ifndef RN_COPY_H

@@ -44,6 +44,12 @@ rn_reel_damaged(rn_reel *t, rn_fault *fault, const char *how)
 {
     (void) snprintf(t->damaged, 65, "%s", key_of(t));
 
+    if (t->copied) {
+        return fault->status != RN_OK ? fault->status
+               : rn_fail(fault, RN_E_INPUT, "a piece cannot be copied: %s",
+                         how);
+    }
+
     if (fault->status != RN_OK) {           /* libav's words are the cause */
         fault->status = RN_E_IO;
         return RN_E_IO;
@@ -85,6 +91,78 @@ same_sets(const AVCodecParameters *a, const AVCodecParameters *b)
 }
 
 
+/* What the index tells of the stretch, which is not read for it. */
+
+static double
+weight_of(const rn_copy *c)
+{
+    int64_t              i, bytes;
+    const AVIndexEntry  *e;
+
+    bytes = 0;
+
+    for (i = 0; i < c->count; i++) {
+        e = avformat_index_get_entry(c->st, (int) (c->sound ? i : c->from + i));
+        bytes += e != NULL ? e->size : 0;
+    }
+
+    return (double) bytes / (double) c->count;
+}
+
+
+static rn_status
+open_stored(rn_reel *t, int fd, rn_fault *fault)
+{
+    t->copied = false;
+
+    if (rn_demux_open(&t->demux, fd, fault) != RN_OK) {
+        return rn_reel_damaged(t, fault, "it cannot be opened");
+    }
+
+    return RN_OK;
+}
+
+
+static rn_status
+open_copy(rn_reel *t, json_t *piece, const rn_env *env, rn_fault *fault)
+{
+    json_t  *spec;
+
+    spec = json_object_get(piece, "spec");
+
+    if (rn_copied_from_spec(spec) == NULL) {
+        return rn_fail(fault, RN_E_INTERNAL, "a piece was not handed over");
+    }
+
+    t->copied = true;
+
+    if (rn_copy_open(&t->copy, spec, env, fault) != RN_OK) {
+        return rn_reel_damaged(t, fault, "");
+    }
+
+    t->weight = weight_of(&t->copy);
+
+    return RN_OK;
+}
+
+
+static void
+close_piece(rn_reel *t)
+{
+    if (!t->open) {
+        return;
+    }
+
+    if (t->copied) {
+        rn_copy_close(&t->copy);
+    } else {
+        rn_demux_close(&t->demux);
+    }
+
+    t->open = false;
+}
+
+
 static rn_status
 open_piece(rn_reel *t, const rn_env *env, rn_fault *fault)
 {
@@ -98,16 +176,15 @@ open_piece(rn_reel *t, const rn_env *env, rn_fault *fault)
     t->read = 0;
 
     fd = env->file(env->opaque, key_of(t));
-    if (fd < 0) {
-        return rn_fail(fault, RN_E_INTERNAL, "a piece was not handed over");
-    }
 
-    if (rn_demux_open(&t->demux, fd, fault) != RN_OK) {
-        return rn_reel_damaged(t, fault, "it cannot be opened");
+    if ((fd >= 0 ? open_stored(t, fd, fault) : open_copy(t, p, env, fault))
+        != RN_OK)
+    {
+        return fault->status;
     }
 
     t->open = true;
-    par = t->demux.st->codecpar;
+    par = t->copied ? t->copy.st->codecpar : t->demux.st->codecpar;
     codec = rn_codec_by_id(par->codec_id);
 
     if (codec >= RN_CODECS || (rn_codec_of(codec)->frame > 0) != t->sound) {
@@ -155,8 +232,9 @@ set_video_times(rn_reel *t, rn_fault *fault)
         return RN_OK;
     }
 
-    k = av_rescale_q_rnd(t->pkt->pts, t->demux.st->time_base, t->tb,
-                         AV_ROUND_NEAR_INF);
+    k = av_rescale_q_rnd(t->pkt->pts, t->copied ? t->copy.tb
+                                                 : t->demux.st->time_base,
+                         t->tb, AV_ROUND_NEAR_INF);
 
     if (t->read == 0) {
         t->zero = k;
@@ -242,7 +320,9 @@ rn_reel_next(rn_reel *t, const rn_env *env, rn_fault *fault)
             }
         }
 
-        if (rn_demux_read(&t->demux, t->pkt, fault) != RN_OK) {
+        if ((t->copied ? rn_copy_read(&t->copy, t->pkt, fault)
+                       : rn_demux_read(&t->demux, t->pkt, fault)) != RN_OK)
+        {
             return rn_reel_damaged(t, fault, "it cannot be read");
         }
 
@@ -256,8 +336,7 @@ rn_reel_next(rn_reel *t, const rn_env *env, rn_fault *fault)
         }
 
         t->done += t->frames;
-        rn_demux_close(&t->demux);
-        t->open = false;
+        close_piece(t);
     }
 
     if ((t->sound ? set_sound_times(t, fault) : set_video_times(t, fault))
@@ -277,12 +356,7 @@ rn_reel_look(rn_reel *t, size_t i, const rn_env *env, rn_fault *fault)
     t->i = i;
 
     (void) open_piece(t, env, fault);
-
-    if (t->open) {
-        rn_demux_close(&t->demux);
-        t->open = false;
-    }
-
+    close_piece(t);
     t->i = 0;
 
     return fault->status;
@@ -292,11 +366,7 @@ rn_reel_look(rn_reel *t, size_t i, const rn_env *env, rn_fault *fault)
 void
 rn_reel_close(rn_reel *t)
 {
-    if (t->open) {
-        rn_demux_close(&t->demux);
-        t->open = false;
-    }
-
+    close_piece(t);
     avcodec_parameters_free(&t->par);
     avcodec_parameters_free(&t->sets[0]);
     avcodec_parameters_free(&t->sets[1]);

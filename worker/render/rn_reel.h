@@ -1,23 +1,27 @@
 /*
- * A reel: one track of an output, read from its stored pieces one after the
- * other, with its packets' times in the output.  What does not hold what the
- * plan says of it is damaged.
+ * A reel: one track of an output, read from its pieces one after the other,
+ * with its packets' times in the output.  Pieces are stored, or, if they are
+ * copies, read from their source.  What does not hold what the plan says of it
+ * is damaged.
  */
 
 #ifndef RN_REEL_H
 #define RN_REEL_H
 
 #include "rn_codec.h"
+#include "rn_copy.h"
 #include "rn_mux.h"
 #include "rn_segment.h"
 
 
 typedef struct {
-    json_t                *pieces;      /* [{"key", "frames"}] */
+    json_t                *pieces;      /* [{"key", "frames", "spec"}] */
     size_t                 i;           /* the next of them */
     bool                   sound;
-    rn_demux               demux;
-    bool                   open;
+    rn_demux               demux;       /* of the present one, if stored, */
+    rn_copy                copy;        /* or if not */
+    bool                   open, copied;
+    double                 weight;      /* bytes of a packet, if copied */
     int64_t                done;        /* frames of the pieces before */
     int64_t                frames, read;    /* of the present one */
     int64_t                zero;        /* its first pts, in frames */
@@ -38,7 +42,8 @@ typedef struct {
 
 /*
  * Begins; sound: samples of it at 48 kHz, 0 for pictures.  Borrows pieces, and
- * damaged, where the key of a piece will be that fails with RN_E_IO.
+ * damaged, where the key of a piece will be that fails: a stored one with
+ * RN_E_IO, one whose source is no longer to be copied with RN_E_INPUT.
  */
 rn_status rn_reel_init(rn_reel *t, json_t *pieces, AVRational tb,
     int64_t samples, char *damaged, rn_fault *fault);
@@ -47,8 +52,8 @@ rn_status rn_reel_init(rn_reel *t, json_t *pieces, AVRational tb,
 rn_status rn_reel_next(rn_reel *t, const rn_env *env, rn_fault *fault);
 
 /*
- * Fails with RN_E_IO, for what the present piece holds is not what it should
- * hold: it will be rendered again.  Of a fault that there is the words stay.
+ * Fails, for what the present piece holds is not what it should hold.  Of a
+ * fault that there is the words stay.
  */
 rn_status rn_reel_damaged(rn_reel *t, rn_fault *fault, const char *how);
 

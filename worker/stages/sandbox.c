@@ -105,6 +105,7 @@ sandbox_kernel(unsigned wanted, char *why, size_t len)
  * Thai's dictionary, by which lines are broken, and the one character set that
  * captions may be written in beside those of Unicode.  Others are code that
  * would have to be loaded, and whose tables a stranger would choose.
+ * Tables that would be computed anew in each child are computed as well.
  *
  * This is done with an empty environment, as children have, so that a film does
  * not depend on who renders it.  No font map of Pango's is made: it has a
@@ -132,6 +133,8 @@ preload(void)
     (void) EVP_Digest("", 0, digest, &n, EVP_sha256(), NULL);
     pango_get_log_attrs(thai, -1, 0, pango_language_from_string("th"), attrs,
                         3);
+
+    rn_av_warm();
 
     environ = saved;
 }

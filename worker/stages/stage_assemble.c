@@ -8,6 +8,40 @@
 #include "stage.h"
 #include "rn_assemble.h"
 
+#include <string.h>
+
+
+/* The source of the piece of that key. */
+
+static json_t *
+source_of(json_t *spec, const char *member, const char *key)
+{
+    size_t       i;
+    json_t      *p;
+    const char  *k;
+
+    json_array_foreach(json_object_get(spec, member), i, p) {
+        k = json_string_value(json_object_get(p, "key"));
+        if (k != NULL && strcmp(k, key) == 0 && rn_copied_from(p) != NULL) {
+            return json_string(rn_copied_from(p));
+        }
+    }
+
+    return NULL;
+}
+
+
+static json_t *
+not_copied(json_t *spec, const char *key)
+{
+    json_t  *name;
+
+    name = source_of(spec, "segments", key);
+
+    return json_pack("{s:[o]}", "uncopied",
+                     name != NULL ? name : source_of(spec, "sound", key));
+}
+
 
 static json_t *
 copied(json_t *spec)
@@ -44,7 +78,9 @@ stage_assemble(json_t *spec, const rn_env *env, json_t **result,
     if (rn_assemble(spec, env, files, damaged, fault) != RN_OK) {
         json_decref(files);
 
-        if (damaged[0] != '\0') {
+        if (damaged[0] != '\0' && fault->status == RN_E_INPUT) {
+            *detail = not_copied(spec, damaged);
+        } else if (damaged[0] != '\0') {
             *detail = json_pack("{s:[s]}", "damaged", damaged);
         } else if (json_is_true(json_object_get(spec, "mixed"))
                    && (fault->status == RN_E_INPUT
