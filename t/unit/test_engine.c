@@ -192,6 +192,7 @@ test_fade_in_and_out(void **state)
 static void
 test_opacity(void **state)
 {
+    int   k;
     film  f;
 
     (void) state;
@@ -219,6 +220,30 @@ test_opacity(void **state)
     assert_true(shows(&f, 0, 0, 0, 64, 32, 0x0000ff));
     assert_true(shows(&f, 0, 0, 32, 32, 32, 0x00ff00));
     assert_true(shows(&f, 0, 32, 32, 32, 32, 0xff0000));
+    free_film(&f);
+
+    /* a picture hides all that is below, but where it is not there, or fades */
+
+    render_film(DOC("64", "64", "10",
+        TRACK(COLOR("#0f0", ",\"duration\":3")) ","
+        TRACK(COLOR("#f00", ",\"duration\":3,\"height\":32,\"position\":"
+                    "\"top\"")) ","
+        TRACK(IMAGE("half.png", ",\"duration\":1,\"start\":1,\"fit\":"
+                    "\"fill\"") ","
+              IMAGE("half.png", ",\"duration\":1,\"start\":2,\"fit\":"
+                    "\"fill\",\"opacity\":0")) ","
+        TRACK(COLOR("#fff", ",\"duration\":3,\"height\":16,\"position\":"
+                    "\"bottom\""))), &f);
+
+    for (k = 5; k < 30; k += 20) {
+        assert_true(shows(&f, k, 0, 0, 64, 32, 0xff0000));
+        assert_true(shows(&f, k, 0, 32, 64, 16, 0x00ff00));
+        assert_true(shows(&f, k, 0, 48, 64, 16, 0xffffff));
+    }
+
+    assert_true(shows(&f, 15, 0, 0, 24, 48, 0xff0000));
+    assert_true(shows(&f, 15, 40, 0, 24, 48, 0x0000ff));
+    assert_true(shows(&f, 15, 0, 48, 64, 16, 0xffffff));
     free_film(&f);
 }
 

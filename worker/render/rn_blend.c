@@ -2,7 +2,6 @@
 
 #include "rn_blend.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 
@@ -92,63 +91,123 @@ mix_plane(uint8_t *d, int ds, const uint8_t *s, int ss, int w, int h, int p)
 }
 
 
-/* Alpha is 0-255 a pixel; 257/2 maps 255 on RN_OPAQUE but for rounding. */
+/* Alpha is 0-255 a pixel; 255 is RN_OPAQUE. */
 
 static inline int
 weight(int alpha, int opacity)
 {
-    return (int) (((int64_t) alpha * opacity + 127) / 255);
+    return (int) ((uint32_t) (alpha * opacity + 127) / 255);
 }
 
 
-static void
-alpha_luma(uint8_t *d, int ds, const uint8_t *s, int ss, const uint8_t *a,
-    int as, int w, int h, int opacity)
-{
-    int  x, y, p;
+/*
+ * What is drawn is mostly nothing around something: px are looked at eight at a
+ * time, and where all are see-through they are passed over.
+ */
 
-    for (y = 0; y < h; y++) {
-        for (x = 0; x < w; x++) {
-            if (a[x] == 0) {
-                continue;
-            }
-            p = weight(a[x], opacity);
-            d[x] = (uint8_t) ((d[x] * (RN_OPAQUE - p) + s[x] * p + ROUND)
-                              >> SHIFT);
-        }
-        d += ds;
-        s += ss;
-        a += as;
+#define BLOCK  8
+
+static inline void
+alpha_block(uint8_t *restrict d, const uint8_t *restrict s,
+    const uint8_t *restrict a, int n, int opacity)
+{
+    int  x, p;
+
+    for (x = 0; x < n; x++) {
+        p = weight(a[x], opacity);
+        d[x] = (uint8_t) ((d[x] * (RN_OPAQUE - p) + s[x] * p + ROUND) >> SHIFT);
     }
 }
 
 
 static void
-alpha_chroma(AVFrame *dst, const AVFrame *src, int plane, int sx, int sy,
-    int w, int h, int dx, int dy, int opacity)
+alpha_row(uint8_t *d, const uint8_t *s, const uint8_t *a, int n, int opacity)
 {
-    int             x, y, p, sum;
-    uint8_t        *d;
-    const uint8_t  *s, *a, *b;
+    int       x;
+    uint64_t  all;
+
+    for (x = 0; x + BLOCK <= n; x += BLOCK) {
+        memcpy(&all, a + x, BLOCK);
+
+        if (all == 0) {
+            continue;
+        }
+
+        if (all == UINT64_MAX && opacity == RN_OPAQUE) {
+            memcpy(d + x, s + x, BLOCK);
+        } else {
+            alpha_block(d + x, s + x, a + x, BLOCK, opacity);
+        }
+    }
+
+    alpha_block(d + x, s + x, a + x, n - x, opacity);
+}
+
+
+/* Alpha of four px each, for n of colour. */
+
+static void
+mean_row(uint8_t *restrict mean, const uint8_t *restrict a,
+    const uint8_t *restrict b, int n)
+{
+    int  x;
+
+    for (x = 0; x < n; x++) {
+        mean[x] = (uint8_t) ((a[2 * x] + a[2 * x + 1] + b[2 * x]
+                              + b[2 * x + 1] + 2) / 4);
+    }
+}
+
+
+static void
+alpha_chroma(AVFrame *dst, const AVFrame *src, int sx, int sy, int w, int h,
+    int dx, int dy, int opacity)
+{
+    int             x, y, n, plane;
+    uint8_t        *d, mean[256];
+    const uint8_t  *s, *a;
 
     for (y = 0; y < h / 2; y++) {
-        d = dst->data[plane] + (ptrdiff_t) (dy / 2 + y) * dst->linesize[plane]
-            + dx / 2;
-        s = src->data[plane] + (ptrdiff_t) (sy / 2 + y) * src->linesize[plane]
-            + sx / 2;
         a = src->data[3] + (ptrdiff_t) (sy + 2 * y) * src->linesize[3] + sx;
-        b = a + src->linesize[3];
 
-        for (x = 0; x < w / 2; x++) {
-            sum = a[2 * x] + a[2 * x + 1] + b[2 * x] + b[2 * x + 1];
-            if (sum == 0) {
-                continue;
+        for (x = 0; x < w / 2; x += n) {
+            n = w / 2 - x < (int) sizeof(mean) ? w / 2 - x : (int) sizeof(mean);
+            mean_row(mean, a + 2 * x, a + src->linesize[3] + 2 * x, n);
+
+            for (plane = 1; plane < 3; plane++) {
+                d = dst->data[plane]
+                    + (ptrdiff_t) (dy / 2 + y) * dst->linesize[plane]
+                    + dx / 2 + x;
+                s = src->data[plane]
+                    + (ptrdiff_t) (sy / 2 + y) * src->linesize[plane]
+                    + sx / 2 + x;
+                alpha_row(d, s, mean, n, opacity);
             }
-            p = weight((sum + 2) / 4, opacity);
-            d[x] = (uint8_t) ((d[x] * (RN_OPAQUE - p) + s[x] * p + ROUND)
-                              >> SHIFT);
         }
     }
+}
+
+
+static void
+blend_alpha(AVFrame *dst, const AVFrame *src, int sx, int sy, int w, int h,
+    int dx, int dy, int opacity)
+{
+    int             y;
+    uint8_t        *d;
+    const uint8_t  *s, *a;
+
+    d = dst->data[0] + (ptrdiff_t) dy * dst->linesize[0] + dx;
+    s = src->data[0] + (ptrdiff_t) sy * src->linesize[0] + sx;
+    a = src->data[3] + (ptrdiff_t) sy * src->linesize[3] + sx;
+
+    for (y = 0; y < h; y++) {
+        alpha_row(d, s, a, w, opacity);
+        d += dst->linesize[0];
+        s += src->linesize[0];
+        a += src->linesize[3];
+    }
+
+    alpha_chroma(dst, src, sx, sy, w, h, dx, dy, opacity);
 }
 
 
@@ -183,8 +242,7 @@ void
 rn_blend(AVFrame *dst, const AVFrame *src, int sx, int sy, int w, int h,
     int dx, int dy, int opacity)
 {
-    int   i, shift;
-    bool  alpha;
+    int  i, shift;
 
     sx &= ~1;
     sy &= ~1;
@@ -201,17 +259,8 @@ rn_blend(AVFrame *dst, const AVFrame *src, int sx, int sy, int w, int h,
         return;
     }
 
-    alpha = src->format == AV_PIX_FMT_YUVA420P;
-
-    if (alpha) {
-        alpha_luma(dst->data[0] + (ptrdiff_t) dy * dst->linesize[0] + dx,
-                   dst->linesize[0],
-                   src->data[0] + (ptrdiff_t) sy * src->linesize[0] + sx,
-                   src->linesize[0],
-                   src->data[3] + (ptrdiff_t) sy * src->linesize[3] + sx,
-                   src->linesize[3], w, h, opacity);
-        alpha_chroma(dst, src, 1, sx, sy, w, h, dx, dy, opacity);
-        alpha_chroma(dst, src, 2, sx, sy, w, h, dx, dy, opacity);
+    if (src->format == AV_PIX_FMT_YUVA420P) {
+        blend_alpha(dst, src, sx, sy, w, h, dx, dy, opacity);
         return;
     }
 

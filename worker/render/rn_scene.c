@@ -109,15 +109,9 @@ clean_canvas(rn_scene *s, rn_fault *fault)
 }
 
 
-static rn_status
-compose(rn_scene *s, int64_t k, rn_fault *fault)
+static void
+fill_canvas(rn_scene *s)
 {
-    size_t  i;
-
-    if (clean_canvas(s, fault) != RN_OK) {
-        return fault->status;
-    }
-
     if (s->based) {
         rn_fill(s->canvas, s->base);
         rn_blend_color(s->canvas, s->background, s->stage.w, s->stage.h, 0, 0,
@@ -125,8 +119,54 @@ compose(rn_scene *s, int64_t k, rn_fault *fault)
     } else {
         rn_fill(s->canvas, s->background);
     }
+}
 
-    for (i = 0; i < s->n; i++) {
+
+/*
+ * The topmost layer that fills the canvas hides what is below, which is neither
+ * drawn nor decoded.  *next, which is 0: then the layer above it.
+ */
+
+static rn_status
+draw_ground(rn_scene *s, int64_t k, size_t *next, rn_fault *fault)
+{
+    size_t          i;
+    const AVFrame  *f;
+
+    for (i = s->n; i > 0; i--) {
+        if (!rn_layer_active(s->layers[i - 1], k)) {
+            continue;
+        }
+
+        if (rn_layer_whole(s->layers[i - 1], k, &f, fault) != RN_OK) {
+            return fault->status;
+        }
+
+        if (f != NULL) {
+            rn_copy(s->canvas, f);
+            *next = i;
+            return RN_OK;
+        }
+    }
+
+    fill_canvas(s);
+
+    return RN_OK;
+}
+
+
+static rn_status
+compose(rn_scene *s, int64_t k, rn_fault *fault)
+{
+    size_t  i = 0;
+
+    if (clean_canvas(s, fault) != RN_OK
+        || draw_ground(s, k, &i, fault) != RN_OK)
+    {
+        return fault->status;
+    }
+
+    for ( /* void */ ; i < s->n; i++) {
         if (rn_layer_active(s->layers[i], k)
             && rn_layer_draw(s->layers[i], k, s->canvas, s->side, fault)
                != RN_OK)
