@@ -310,6 +310,21 @@ is system("$build/render compose " . written('streamed', $streamed) . " -o $dir/
 is_deeply [pictures("$dir/streamed/$_", '-c copy')], [(pictures(of('a'), '-c copy'))[25 .. 99]], "$_: packets of the source"
     for qw(final.mp4 live-v0.mp4);
 
+# a film and a stream that have a piece in common, but not all: the stream's is stored
+my $shared = document({}, clip('a'), clip('b'));
+$shared->{outputs} = [ { name => 'film', format => 'mp4' }, { name => 'live', format => 'hls', range => { start => 4 } } ];
+is system("$build/render compose " . written('shared', $shared) . " -o $dir/shared --jobs 1 2>$dir/err"), 0, 'a piece of a film and of a stream'
+    or diag slurp("$dir/err");
+is_deeply [pictures("$dir/shared/live-v0.mp4", '-c copy')], [pictures(of('b'), '-c copy')], 'the stream: packets of the source';
+is_deeply [pictures("$dir/shared/film.mp4", '-c copy')], [map { pictures(of($_), '-c copy') } qw(a b)], 'and the film';
+
+# the same of sound: of a track that is copied, and of a film that is copied in part
+$shared = document({}, clip('heard', in_point => 0.48, out_point => 3.52));
+$shared->{outputs} = [ { name => 'sound', format => 'm4a', quality => 'high' }, { name => 'film', format => 'mp4' } ];
+is system("$build/render compose " . written('heard-film', $shared) . " -o $dir/heard-both --jobs 1 --smart-cut 2>$dir/err"), 0,
+    'sound of two outputs' or diag slurp("$dir/err");
+ok -s "$dir/heard-both/$_", $_ for qw(sound.m4a film.mp4);
+
 # ---------------------------------------------------------------- other than its probe has told
 
 # its clocks are even as far as the index tells; the times at which pictures are shown are not
@@ -332,10 +347,22 @@ $pair->{outputs} = [ map { { name => $_->[0], format => 'mp4', range => { start 
     [ odd => 0, 4 ], [ shaken => 4, 2 ] ];
 my %pair = map { $_ => of_part(planned($pair), $_) } qw(odd shaken);
 is_deeply \%pair, { odd => 'copy 100', shaken => 'copy 50' }, 'two parts of a film';
-$said = do { my $file = written('pair', $pair); `$build/render compose --jobs 2 $file -o $dir/pair 2>&1` };
-is $?, 0, 'made' or diag $said;
-like $said, qr/(?:not evenly spaced.*){2}(?:render: (?:odd|shaken)\.mp4 cannot be copied, and is rendered\n){2}/s, 'they are planned anew once';
-is scalar(@shown = pictures("$dir/pair/$_->[0].mp4")), $_->[1], "$_->[0]: rendered" for [ odd => 100 ], [ shaken => 50 ];
+for my $jobs (1, 2) {
+    $said = do { my $file = written('pair', $pair); `$build/render compose --jobs $jobs $file -o $dir/pair 2>&1` };
+    is $?, 0, "made by $jobs" or diag $said;
+    like $said, qr/(?:not evenly spaced.*){2}(?:render: (?:odd|shaken)\.mp4 cannot be copied, and is rendered\n){2}/s,
+        'they are planned anew once';
+    is scalar(@shown = pictures("$dir/pair/$_->[0].mp4")), $_->[1], "$_->[0]: rendered" for [ odd => 100 ], [ shaken => 50 ];
+}
+
+# what was rendered beside a copy that fails is not rendered again
+my $beside = document({}, clip('a', effects => [ { type => 'blur', radius => 2 } ]), clip('odd'));
+$beside->{outputs} = [ { name => 'film', format => 'mp4', range => { start => 0, duration => 4 } },
+    { name => 'odd', format => 'mp4', range => { start => 4 } } ];
+$said = do { my $file = written('beside', $beside); `$build/render compose $file -o $dir/beside 2>&1` };
+is $?, 0, 'a film, and a copy that fails' or diag $said;
+my ($kept) = $said =~ /, (\d+) reused/;
+is $kept, grep({ $_->{output} eq 'film' } @{ planned($beside)->{segments} }), 'the film is rendered once';
 
 # a track of two descriptions of its samples, each with parameter sets of its own; libav writes none, so: the packets of
 # two films, those of the second without their sets, and a second entry in the tables

@@ -248,6 +248,10 @@ my $few = `ulimit -n 90; exec $build/render compose $dir/film.json -o $dir/sixte
 is $?, 0, 'sixteen outputs, ninety descriptors' or diag $few;
 is files_in("$dir/sixteen"), join(' ', sort map {"w$_.wav"} 1 .. 16), 'all are there';
 
+# More jobs than descriptors: what is asked of the kernel is only about those that run.
+$few = `ulimit -n 90; exec timeout 60 $build/render compose $dir/film.json -o $dir/many --jobs 300 2>&1`;
+is $?, 0, 'three hundred jobs, ninety descriptors' or diag $few;
+
 # Where nothing can be written.
 for (["$dir/nowhere/x", film([1], o('wav')), 'a folder that is not there'], ["$dir/nowhere/x", $two, 'nor the folder above'],
     ["$dir/any.name", $two, 'a file where a folder should be'])

@@ -347,35 +347,34 @@ render_pieces(compose *c)
 }
 
 
+/* What was made by all plans of the film; parts that have failed, too. */
+
 static void
 remove_pieces(compose *c)
 {
     char         path[8300];
-    size_t       i, k;
-    json_t      *p, *lists[2];
+    json_t      *v;
     const char  *key;
 
-    lists[0] = json_object_get(c->film.plan, "sound");
-    lists[1] = json_object_get(c->film.plan, "segments");
+    json_object_foreach(c->made, key, v) {
+        compose_piece_path(c, key, ".part", path, sizeof(path));
+        (void) unlink(path);
 
-    for (k = 0; k < 2; k++) {
-        json_array_foreach(lists[k], i, p) {
-            key = json_string_value(json_object_get(p, "key"));
-            compose_piece_path(c, key, ".part", path, sizeof(path));
+        if (!c->keep) {
+            compose_piece_path(c, key, "", path, sizeof(path));
             (void) unlink(path);
-
-            if (!c->keep) {
-                compose_piece_path(c, key, "", path, sizeof(path));
-                (void) unlink(path);
-            }
         }
+    }
+
+    if (!c->keep) {
+        (void) rmdir(c->cache);
     }
 }
 
 
 /*
  * Where something cannot be copied, or coded by the encoder that was to do it,
- * the film is planned anew without that.
+ * the film is planned anew without that; pieces that are the same stay.
  */
 
 static bool
@@ -383,11 +382,17 @@ render_film(compose *c)
 {
     bool  ok;
 
+    c->made = json_object();
+
     for ( ;; ) {
         c->claimed = json_object();
+        compose_sort_copies(c);
+
         ok = render_pieces(c);
         ok = ok && compose_outputs(c);
-        remove_pieces(c);
+
+        (void) json_object_update(c->made, c->claimed);
+        json_decref(c->claimed);
 
         if (ok) {
             c->done = c->cost;
@@ -397,8 +402,6 @@ render_film(compose *c)
         if (c->bar) {
             (void) fputc('\n', stderr);
         }
-
-        json_decref(c->claimed);
 
         if (ok || !(c->uncopied != NULL
                     ? cmd_plan_uncopied(&c->film, c->uncopied)
@@ -414,11 +417,10 @@ render_film(compose *c)
         c->done = 0;
     }
 
+    remove_pieces(c);
     json_decref(c->uncopied);
-
-    if (!c->keep) {
-        (void) rmdir(c->cache);
-    }
+    json_decref(c->stored);
+    json_decref(c->made);
 
     return ok;
 }

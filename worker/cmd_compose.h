@@ -12,7 +12,9 @@ typedef struct {
     char         cache[4096];
     bool         keep;                  /* the cache is the caller's */
     int          jobs;
-    json_t      *claimed;               /* keys begun in this run */
+    json_t      *claimed;               /* keys begun by this plan, */
+    json_t      *made;                  /* and by all before */
+    json_t      *stored;                /* keys of copies that need a file */
     json_t      *uncopied;              /* sources that could not be copied */
     char         failed[512];           /* why, if an encoder may be why */
     double       cost, done;            /* of what is rendered and copied */
@@ -29,9 +31,12 @@ void compose_piece_path(const compose *c, const char *key, const char *suffix,
 /* Shows how far it is, with so much of the cost done by tasks that run. */
 void compose_progress(compose *c, double running);
 
+/* Finds out which copies need a file, once for each plan. */
+void compose_sort_copies(compose *c);
+
 /*
- * Whether a piece needs no file: it is a copy, and all outputs that have it are
- * films, which take it from its source.
+ * Whether a piece needs no file: it is a copy, and all outputs that have its
+ * like are films, which take it from its source.
  */
 bool compose_from_source(const compose *c, json_t *piece);
 

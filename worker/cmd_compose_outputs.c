@@ -61,7 +61,7 @@ compose_failed(compose *c, rn_status rc, const char *err)
 }
 
 
-/* An output that is joined of packets alone, whose pieces are as one source's. */
+/* An output that is joined of packets alone, of one set of parameters. */
 
 static bool
 is_film(json_t *output)
@@ -100,27 +100,67 @@ has_track(json_t *output, json_t *name)
 }
 
 
-bool
-compose_from_source(const compose *c, json_t *piece)
+static bool
+is_copy(json_t *piece)
 {
-    size_t       i;
-    json_t      *name, *output;
     const char  *mode;
 
     mode = json_string_value(json_object_get(piece, "mode"));
-    name = json_object_get(piece, "output");
 
-    if (mode == NULL || strcmp(mode, "copy") != 0) {
-        return false;
-    }
+    return mode != NULL && strcmp(mode, "copy") == 0;
+}
+
+
+static bool
+needs_file(const compose *c, json_t *piece)
+{
+    size_t   i;
+    json_t  *output;
 
     json_array_foreach(json_object_get(c->film.plan, "outputs"), i, output) {
-        if (has_track(output, name) && !is_film(output)) {
-            return false;
+        if (has_track(output, json_object_get(piece, "output"))
+            && !is_film(output))
+        {
+            return true;
         }
     }
 
-    return true;
+    return false;
+}
+
+
+/* By their keys, since tracks of different names may hold the same pieces. */
+
+void
+compose_sort_copies(compose *c)
+{
+    size_t   i, k;
+    json_t  *p, *lists[2];
+
+    json_decref(c->stored);
+    c->stored = json_object();
+
+    lists[0] = json_object_get(c->film.plan, "sound");
+    lists[1] = json_object_get(c->film.plan, "segments");
+
+    for (k = 0; k < 2; k++) {
+        json_array_foreach(lists[k], i, p) {
+            if (is_copy(p) && needs_file(c, p)) {
+                (void) json_object_set_new(c->stored,
+                           json_string_value(json_object_get(p, "key")),
+                           json_true());
+            }
+        }
+    }
+}
+
+
+bool
+compose_from_source(const compose *c, json_t *piece)
+{
+    return is_copy(piece)
+           && json_object_get(c->stored, json_string_value(
+                                  json_object_get(piece, "key"))) == NULL;
 }
 
 
@@ -303,41 +343,6 @@ typedef struct {
 } joining;
 
 
-static local_more
-next_output(void *data, local_task *t)
-{
-    size_t    need;
-    joining  *j = data;
-
-    if (!j->ok || j->next == json_array_size(j->outputs)) {
-        return LOCAL_NONE;
-    }
-
-    t->kind = "assemble";
-    t->of = json_array_get(j->outputs, j->next);
-    t->spec = spec_of(j->c->film.plan, t->of);
-    need = descriptors(t->spec);
-
-    if (j->used > OWN_FILES && j->used + need > j->limit) {
-        return LOCAL_LATER;             /* when another one has ended */
-    }
-
-    j->next++;
-    j->used += need;
-
-    if (!lend_pieces(j->c, t, json_object_get(t->spec, "segments"))
-        || !lend_pieces(j->c, t, json_object_get(t->spec, "sound"))
-        || !lend_files(j->c, t, json_object_get(t->of, "files")))
-    {
-        (void) keep_files(j->c, json_object_get(t->of, "files"), false);
-        j->ok = false;
-        return LOCAL_NONE;
-    }
-
-    return LOCAL_TASK;
-}
-
-
 /* What of the film's cost is done by joining it. */
 
 static double
@@ -363,6 +368,64 @@ cost_of_output(const compose *c, json_t *spec)
 {
     return cost_of_copies(c, json_object_get(spec, "segments"))
            + cost_of_copies(c, json_object_get(spec, "sound"));
+}
+
+
+/*
+ * Whether an output may tell of a source that cannot be copied: where the film
+ * is planned anew for one, this is done for all.
+ */
+
+static bool
+may_tell(const compose *c, json_t *spec)
+{
+    return cost_of_output(c, spec) > 0;
+}
+
+
+static local_more
+next_output(void *data, local_task *t)
+{
+    size_t    need;
+    joining  *j = data;
+
+    for ( ;; ) {
+        if (j->next == json_array_size(j->outputs)) {
+            return LOCAL_NONE;
+        }
+
+        t->of = json_array_get(j->outputs, j->next);
+        t->spec = spec_of(j->c->film.plan, t->of);
+
+        if (j->ok || (j->c->uncopied != NULL && may_tell(j->c, t->spec))) {
+            break;
+        }
+
+        json_decref(t->spec);
+        t->spec = NULL;
+        j->next++;
+    }
+
+    t->kind = "assemble";
+    need = descriptors(t->spec);
+
+    if (j->used > OWN_FILES && j->used + need > j->limit) {
+        return LOCAL_LATER;             /* when another one has ended */
+    }
+
+    j->next++;
+    j->used += need;
+
+    if (!lend_pieces(j->c, t, json_object_get(t->spec, "segments"))
+        || !lend_pieces(j->c, t, json_object_get(t->spec, "sound"))
+        || !lend_files(j->c, t, json_object_get(t->of, "files")))
+    {
+        (void) keep_files(j->c, json_object_get(t->of, "files"), false);
+        j->ok = false;
+        return LOCAL_NONE;
+    }
+
+    return LOCAL_TASK;
 }
 
 

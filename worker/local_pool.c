@@ -78,28 +78,37 @@ reap(const local_work *w, local_task *t)
 }
 
 
+/* Waits for some to end, or for a tick. */
+
 static void
 watch(const local_work *w, local_task *tasks, struct pollfd *ends,
     size_t *running)
 {
-    size_t  i;
+    int     rc;
+    size_t  i, n;
 
-    for (i = 0; i < w->places; i++) {
-        ends[i].fd = tasks[i].pid > 0 ? tasks[i].status_fd : -1;
-        ends[i].events = 0;             /* hung up is told nevertheless */
-        ends[i].revents = 0;
+    for (i = 0, n = 0; i < w->places; i++) {
+        if (tasks[i].pid > 0) {
+            ends[n].fd = tasks[i].status_fd;
+            ends[n].events = 0;         /* hung up is told nevertheless */
+            ends[n++].revents = 0;
+        }
     }
 
     if (w->tick != NULL) {
         w->tick(w->data, tasks, w->places);
     }
 
-    if (poll(ends, (nfds_t) w->places, w->tick != NULL ? TICK : -1) <= 0) {
+    rc = poll(ends, (nfds_t) n, w->tick != NULL ? TICK : -1);
+
+    if (rc < 0 && errno != EINTR) {
+        ends[0].revents = POLLHUP;      /* it cannot be told: the first one */
+    } else if (rc <= 0) {
         return;
     }
 
-    for (i = 0; i < w->places; i++) {
-        if (ends[i].revents != 0) {
+    for (i = 0, n = 0; i < w->places; i++) {
+        if (tasks[i].pid > 0 && ends[n++].revents != 0) {
             reap(w, &tasks[i]);
             --*running;
         }

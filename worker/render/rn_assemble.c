@@ -148,24 +148,56 @@ static const struct {
 };
 
 
+/*
+ * At the most what a piece has; of a copy whose source is not open, as much as
+ * that has, once.
+ */
+
+static int64_t
+bytes_of(const rn_reel *t, json_t *piece, const rn_env *env, json_t *sources)
+{
+    int           fd;
+    int64_t       bytes;
+    const char   *name;
+    struct stat   sb;
+
+    fd = file_of(env, piece);
+
+    if (fd < 0) {
+        name = rn_copied_from(piece);
+        bytes = rn_copy_bytes(&t->copy, json_object_get(piece, "spec"));
+
+        if (bytes > 0 || name == NULL || json_object_get(sources, name) != NULL)
+        {
+            return bytes;
+        }
+
+        (void) json_object_set_new(sources, name, json_true());
+        fd = env->file(env->opaque, name);
+    }
+
+    return fstat(fd, &sb) == 0 ? sb.st_size : 0;
+}
+
+
 /* Packets of a track, and to *bytes what their pieces have. */
 
 static int64_t
 packets_of(const rn_reel *t, const rn_env *env, int64_t *bytes)
 {
-    size_t        i;
-    json_t       *p;
-    int64_t       n, frames;
-    struct stat   sb;
+    size_t    i;
+    json_t   *p, *sources;
+    int64_t   n;
 
     n = 0;
+    sources = json_object();
 
     json_array_foreach(t->pieces, i, p) {
-        frames = json_integer_value(json_object_get(p, "frames"));
-        n += frames;
-        *bytes += fstat(file_of(env, p), &sb) == 0 ? sb.st_size
-                  : (int64_t) (t->weight * (double) frames);
+        n += json_integer_value(json_object_get(p, "frames"));
+        *bytes += bytes_of(t, p, env, sources);
     }
+
+    json_decref(sources);
 
     return n;
 }

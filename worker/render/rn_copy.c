@@ -25,26 +25,52 @@ open_stream(rn_copy *c, json_t *spec, rn_fault *fault)
 }
 
 
+static rn_status
+open_file(rn_copy *c, const char *name, const rn_env *env, rn_fault *fault)
+{
+    int  fd;
+
+    if (c->name != NULL && strcmp(c->name, name) == 0) {
+        return RN_OK;
+    }
+
+    if (c->name != NULL) {
+        rn_copy_close(c);
+    }
+
+    fd = env->file(env->opaque, name);
+
+    if (fd < 0) {
+        return rn_fail(fault, RN_E_INTERNAL, "a source was not handed over");
+    }
+
+    if (rn_input_open(&c->in, fd, fault) == RN_OK) {
+        c->name = name;
+    }
+
+    return fault->status;
+}
+
+
 rn_status
 rn_copy_open(rn_copy *c, json_t *spec, const rn_env *env, rn_fault *fault)
 {
-    int          fd;
-    const char  *input, *kind;
+    const char  *name, *kind;
 
-    memset(c, 0, sizeof(*c));
-
-    input = rn_copied_from_spec(spec);
+    name = rn_copied_from_spec(spec);
     kind = json_string_value(json_object_get(spec, "kind"));
-    fd = input != NULL ? env->file(env->opaque, input) : -1;
 
-    if (fd < 0 || kind == NULL) {
+    if (name == NULL || kind == NULL) {
         return rn_fail(fault, RN_E_INTERNAL, "a copy of nothing");
     }
 
-    if (rn_input_open(&c->in, fd, fault) != RN_OK) {
+    if (open_file(c, name, env, fault) != RN_OK) {
         return fault->status;
     }
 
+    free(c->seen);
+    c->seen = NULL;
+    c->i = 0;
     c->sound = strcmp(kind, "sound") == 0;
 
     if (open_stream(c, spec, fault) != RN_OK) {
@@ -96,12 +122,51 @@ rn_copy_read(rn_copy *c, AVPacket *pkt, rn_fault *fault)
 }
 
 
+int64_t
+rn_copy_bytes(const rn_copy *c, json_t *spec)
+{
+    int                  n;
+    int64_t              i, first, end, bytes;
+    const char          *name;
+    const AVIndexEntry  *e;
+
+    name = rn_copied_from_spec(spec);
+
+    if (c->name == NULL || name == NULL || strcmp(c->name, name) != 0) {
+        return 0;
+    }
+
+    n = avformat_index_get_entries_count(c->st);
+    first = 0;
+    end = n;
+
+    if (!c->sound) {
+        first = json_integer_value(json_object_get(json_object_get(spec,
+                                       "copy"), "from"));
+        end = first + json_integer_value(json_object_get(spec, "frames"));
+    }
+
+    bytes = 0;
+
+    for (i = first < 0 ? 0 : first; i < end && i < n; i++) {
+        e = avformat_index_get_entry(c->st, (int) i);
+        bytes += e != NULL ? e->size : 0;
+    }
+
+    return bytes;
+}
+
+
 void
 rn_copy_close(rn_copy *c)
 {
     free(c->seen);
-    c->seen = NULL;
-    rn_input_close(&c->in);
+
+    if (c->name != NULL) {
+        rn_input_close(&c->in);
+    }
+
+    memset(c, 0, sizeof(*c));
 }
 
 
@@ -137,6 +202,8 @@ rn_copy_piece(json_t *spec, const rn_env *env, int out_fd, int64_t *bytes,
 {
     rn_mux   mux;
     rn_copy  c;
+
+    memset(&c, 0, sizeof(c));
 
     if (rn_copy_open(&c, spec, env, fault) != RN_OK) {
         return fault->status;

@@ -48,6 +48,7 @@ json_t *rn_copy_sound_facts(rn_input *in);
 
 typedef struct {
     rn_input      in;
+    const char   *name;                 /* of its file */
     bool          sound;
     AVStream     *st;                   /* of in */
     AVRational    tb;                   /* of the packets' times: a frame, or a
@@ -61,10 +62,12 @@ typedef struct {
 
 
 /*
- * Opens what a specification with "copy" names: of pictures {"input", "from",
+ * Opens, in a struct of zeros or one that is open, what a specification with
+ * "copy" names: of pictures {"input", "from",
  * "params"} and spec.frames, of sound {"input", "rate", "from"} and
- * spec.packets.  RN_E_INPUT, here and below: the file does not hold what its
- * probe has told.
+ * spec.packets.  A file that is open already is not opened anew; its name is
+ * borrowed.  RN_E_INPUT, here and below: the file does not hold what its probe
+ * has told; then it is closed.
  */
 rn_status rn_copy_open(rn_copy *c, json_t *spec, const rn_env *env,
     rn_fault *fault);
@@ -75,6 +78,13 @@ rn_status rn_copy_open(rn_copy *c, json_t *spec, const rn_env *env,
  */
 rn_status rn_copy_read(rn_copy *c, AVPacket *pkt, rn_fault *fault);
 
+/*
+ * At the most how many bytes a specification's packets have, by the index of
+ * the file that is open, if that is its source; else 0.
+ */
+int64_t rn_copy_bytes(const rn_copy *c, json_t *spec);
+
+/* Closes what is open, if anything is. */
 void rn_copy_close(rn_copy *c);
 
 /* Copies all of it to a piece, as rn_segment_render and rn_mix_render write. */

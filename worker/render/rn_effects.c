@@ -65,8 +65,8 @@ make_blur(maker *m)
     double  sigma = fmin(m->v[0] / m->px_scale, 1024);  /* gblur's most */
 
     if (m->last != NULL) {
-        m->last = rn_filter_blur(m->graph, m->last, m->stops->w, sigma,
-                                 m->fault);
+        m->last = rn_filter_blur(m->graph, m->last, m->stops->w, m->stops->h,
+                                 sigma, m->fault);
     }
 }
 

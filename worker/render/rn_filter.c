@@ -67,52 +67,67 @@ rn_filter_add(AVFilterGraph *g, AVFilterContext *after, const char *name,
 
 
 /*
- * gblur's code for AVX-512 is wrong for planes of up to 16 px, that for AVX2 and
- * SSE4.1 for those of 8 and 4 (FFmpeg 5.1.9): narrow pictures, whose planes of
- * colour have half, are made wider for it.
+ * gblur's code for AVX-512 is wrong for planes of up to 16 px across, that for
+ * AVX2 and SSE4.1 for those of 8 and 4, and all for those of one line (FFmpeg
+ * 5.1.9): small pictures, whose planes of colour have half, are made larger for
+ * it.
  */
 
-#define BLUR_LEAST  34
+#define BLUR_LEAST_W  34
+#define BLUR_LEAST_H  4
 
 
 static AVFilterContext *
-add_width(AVFilterGraph *g, AVFilterContext *after, int w, const char *flags,
-    rn_fault *fault)
+add_size(AVFilterGraph *g, AVFilterContext *after, int w, int h,
+    const char *flags, rn_fault *fault)
 {
-    char  text[16];
+    char  text[2][16];
 
-    (void) snprintf(text, sizeof(text), "%d", w);
+    (void) snprintf(text[0], sizeof(text[0]), "%d", w);
+    (void) snprintf(text[1], sizeof(text[1]), "%d", h);
 
     return after == NULL ? NULL
            : rn_filter_add(g, after, "scale", (const char *const []) {
-                           "w", text, "h", "ih", "flags", flags, NULL }, fault);
+                           "w", text[0], "h", text[1], "flags", flags, NULL },
+                           fault);
+}
+
+
+/* How many times as large something has to be. */
+
+static int
+times_of(int n, int least)
+{
+    return n < least ? (least + n - 1) / n : 1;
 }
 
 
 AVFilterContext *
-rn_filter_blur(AVFilterGraph *g, AVFilterContext *after, int w, double sigma,
-    rn_fault *fault)
+rn_filter_blur(AVFilterGraph *g, AVFilterContext *after, int w, int h,
+    double sigma, rn_fault *fault)
 {
-    int               times;
-    char              across[32], down[32];
+    int               across, down;
+    char              text[2][32];
     AVFilterContext  *last = after;
 
-    times = w < BLUR_LEAST ? (BLUR_LEAST + w - 1) / w : 1;
+    across = times_of(w, BLUR_LEAST_W);
+    down = times_of(h, BLUR_LEAST_H);
 
-    (void) snprintf(across, sizeof(across), "%.6f", fmin(sigma * times, 1024));
-    (void) snprintf(down, sizeof(down), "%.6f", sigma);
+    (void) snprintf(text[0], sizeof(text[0]), "%.6f",
+                    fmin(sigma * across, 1024));
+    (void) snprintf(text[1], sizeof(text[1]), "%.6f", fmin(sigma * down, 1024));
 
-    if (times > 1) {
-        last = add_width(g, last, w * times, "neighbor+accurate_rnd+bitexact",
-                         fault);
+    if (across > 1 || down > 1) {
+        last = add_size(g, last, w * across, h * down,
+                        "neighbor+accurate_rnd+bitexact", fault);
     }
 
     last = last == NULL ? NULL
            : rn_filter_add(g, last, "gblur", (const char *const []) {
-                           "sigma", across, "sigmaV", down, NULL }, fault);
+                           "sigma", text[0], "sigmaV", text[1], NULL }, fault);
 
-    return times == 1 ? last
-           : add_width(g, last, w, "area+accurate_rnd+bitexact", fault);
+    return across == 1 && down == 1 ? last
+           : add_size(g, last, w, h, "area+accurate_rnd+bitexact", fault);
 }
 
 

@@ -23,11 +23,11 @@ AVFilterContext *rn_filter_add(AVFilterGraph *g, AVFilterContext *after,
     const char *name, const char *const *opts, rn_fault *fault);
 
 /*
- * Adds a Gaussian blur to pictures `w` px wide; sigma in px, 1024 at the most.
+ * Adds a Gaussian blur to pictures of w x h px; sigma in px, 1024 at the most.
  * As rn_filter_add otherwise.
  */
 AVFilterContext *rn_filter_blur(AVFilterGraph *g, AVFilterContext *after, int w,
-    double sigma, rn_fault *fault);
+    int h, double sigma, rn_fault *fault);
 
 /* A source of frames of one size and format, with square px. */
 AVFilterContext *rn_filter_source(AVFilterGraph *g, int w, int h, int format,

@@ -179,9 +179,9 @@ rn_is_hdr(const AVFrame *f)
 
 /*
  * High dynamic range to that of bt.709: scaled first, for what follows is slow,
- * then in linear light to its primaries, and bent by Hable's curve.  The way back
- * is exact: with AVX-512 zimg 3.0.4 approximates colours that bt.709 does not
- * have by others.
+ * then in linear light to its primaries, and bent by Hable's curve.  The way
+ * back is exact: with AVX-512 zimg 3.0.4 approximates colours that bt.709 does
+ * not have by others.
  */
 
 static AVFilterContext *
@@ -279,7 +279,7 @@ add_back(rn_fitter *p, AVFilterContext *split, rn_fault *fault)
     side = p->spec.back_w < p->spec.back_h ? p->spec.back_w : p->spec.back_h;
 
     if (last != NULL) {
-        last = rn_filter_blur(p->graph, last, p->spec.back_w,
+        last = rn_filter_blur(p->graph, last, p->spec.back_w, p->spec.back_h,
                               side > 40 ? side / 40.0 : 1.0, fault);
     }
 

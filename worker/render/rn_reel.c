@@ -91,25 +91,6 @@ same_sets(const AVCodecParameters *a, const AVCodecParameters *b)
 }
 
 
-/* What the index tells of the stretch, which is not read for it. */
-
-static double
-weight_of(const rn_copy *c)
-{
-    int64_t              i, bytes;
-    const AVIndexEntry  *e;
-
-    bytes = 0;
-
-    for (i = 0; i < c->count; i++) {
-        e = avformat_index_get_entry(c->st, (int) (c->sound ? i : c->from + i));
-        bytes += e != NULL ? e->size : 0;
-    }
-
-    return (double) bytes / (double) c->count;
-}
-
-
 static rn_status
 open_stored(rn_reel *t, int fd, rn_fault *fault)
 {
@@ -136,26 +117,17 @@ open_copy(rn_reel *t, json_t *piece, const rn_env *env, rn_fault *fault)
 
     t->copied = true;
 
-    if (rn_copy_open(&t->copy, spec, env, fault) != RN_OK) {
-        return rn_reel_damaged(t, fault, "");
-    }
-
-    t->weight = weight_of(&t->copy);
-
-    return RN_OK;
+    return rn_copy_open(&t->copy, spec, env, fault) == RN_OK
+           ? RN_OK : rn_reel_damaged(t, fault, "");
 }
 
+
+/* A source stays open, for the next piece is often another part of it. */
 
 static void
 close_piece(rn_reel *t)
 {
-    if (!t->open) {
-        return;
-    }
-
-    if (t->copied) {
-        rn_copy_close(&t->copy);
-    } else {
+    if (t->open && !t->copied) {
         rn_demux_close(&t->demux);
     }
 
@@ -367,6 +339,7 @@ void
 rn_reel_close(rn_reel *t)
 {
     close_piece(t);
+    rn_copy_close(&t->copy);
     avcodec_parameters_free(&t->par);
     avcodec_parameters_free(&t->sets[0]);
     avcodec_parameters_free(&t->sets[1]);

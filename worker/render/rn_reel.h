@@ -21,7 +21,6 @@ typedef struct {
     rn_demux               demux;       /* of the present one, if stored, */
     rn_copy                copy;        /* or if not */
     bool                   open, copied;
-    double                 weight;      /* bytes of a packet, if copied */
     int64_t                done;        /* frames of the pieces before */
     int64_t                frames, read;    /* of the present one */
     int64_t                zero;        /* its first pts, in frames */

@@ -1,8 +1,9 @@
 /*
  * The stage "assemble": joins pieces to an output, written to the files lent by
  * their names in the plan.  result: {"bytes": of the first, "files": [sizes]}.
- * The key of a damaged piece is the detail, or the sources whose pictures do
- * not go with others: {"uncopied": [their names]}.
+ * The key of a damaged piece is the detail, or sources: one that does not hold
+ * what was to be copied of it, or those whose pictures do not go with others:
+ * {"uncopied": [their names]}.
  */
 
 #include "stage.h"

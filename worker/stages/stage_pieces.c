@@ -59,10 +59,26 @@ is_uncopied(const rn_piece *p, const rn_fault *fault)
 }
 
 
+static bool
+holds(json_t *list, json_t *v)
+{
+    size_t   i;
+    json_t  *e;
+
+    json_array_foreach(list, i, e) {
+        if (json_equal(e, v)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /*
  * The sources that could not be copied: that of the first piece, which has
- * failed, and what is found out of the others behind it, so that a film of many
- * is planned anew once.
+ * failed, and what is found out of others behind it, so that a film of many is
+ * planned anew once.
  */
 
 static json_t *
@@ -79,9 +95,12 @@ uncopied(rn_piece *pieces, size_t n, const rn_env *env, stage_piece_pt render)
                                 "input");
         memset(&fault, 0, sizeof(fault));
 
-        if (input != NULL
-            && (i == 0 || (render(&pieces[i], 1, env, &fault) != RN_OK
-                           && is_uncopied(&pieces[i], &fault))))
+        if (input == NULL || holds(list, input)) {
+            continue;
+        }
+
+        if (i == 0 || (render(&pieces[i], 1, env, &fault) != RN_OK
+                       && is_uncopied(&pieces[i], &fault)))
         {
             (void) json_array_append(list, input);
         }

@@ -14,8 +14,8 @@ typedef rn_status (*stage_piece_pt)(rn_piece *pieces, size_t n,
  * Renders each of spec.pieces [{"key", "frames", "spec"}] to the file lent
  * under its key, after checking that the key is the specification's.  group:
  * neighbours that show the same pictures are rendered at one time.
- * result: {"pieces": [{"key", "bytes", "frames"}]}.  A source that does not
- * hold what was to be copied of it is the detail: {"uncopied": [its name]}.
+ * result: {"pieces": [{"key", "bytes", "frames"}]}.  Sources that do not hold
+ * what was to be copied of them are the detail: {"uncopied": [their names]}.
  */
 rn_status stage_pieces(json_t *spec, const rn_env *env, stage_piece_pt render,
     bool group, json_t **result, json_t **detail, rn_fault *fault);
