@@ -83,6 +83,8 @@ sub pictures {
     return map { (split /,\s*/)[5] } sort { (split /,\s*/, $a)[2] <=> (split /,\s*/, $b)[2] } grep {/^\d/} split /\n/, $text;
 }
 
+sub sounds { return map { (split /,\s*/)[5] } grep {/^\d/} split /\n/, `ffmpeg -nostdin -v error -i $_[0] -map 0:a -c copy -f framemd5 -` }
+
 sub of { return "$dir/$_[0].mp4" }
 
 sub compose {
@@ -323,7 +325,12 @@ $shared = document({}, clip('heard', in_point => 0.48, out_point => 3.52));
 $shared->{outputs} = [ { name => 'sound', format => 'm4a', quality => 'high' }, { name => 'film', format => 'mp4' } ];
 is system("$build/render compose " . written('heard-film', $shared) . " -o $dir/heard-both --jobs 1 --smart-cut 2>$dir/err"), 0,
     'sound of two outputs' or diag slurp("$dir/err");
-ok -s "$dir/heard-both/$_", $_ for qw(sound.m4a film.mp4);
+my %heard = map { $_ => 1 } sounds(of('heard'));
+for (qw(sound.m4a film.mp4)) {
+    my @is = sounds("$dir/heard-both/$_");
+    cmp_ok scalar(@is), '>', 120, "$_: its sound";
+    is scalar(grep { !$heard{$_} } @is), 0, "$_: by packets of the source";
+}
 
 # ---------------------------------------------------------------- other than its probe has told
 

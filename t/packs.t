@@ -248,9 +248,14 @@ my $few = `ulimit -n 90; exec $build/render compose $dir/film.json -o $dir/sixte
 is $?, 0, 'sixteen outputs, ninety descriptors' or diag $few;
 is files_in("$dir/sixteen"), join(' ', sort map {"w$_.wav"} 1 .. 16), 'all are there';
 
-# More jobs than descriptors: what is asked of the kernel is only about those that run.
-$few = `ulimit -n 90; exec timeout 60 $build/render compose $dir/film.json -o $dir/many --jobs 300 2>&1`;
-is $?, 0, 'three hundred jobs, ninety descriptors' or diag $few;
+# More jobs than descriptors: no more run than there are descriptors for, and none waits for ever.
+my $moves = film([ map { plain(sprintf('#%06x', $_), 1) } 1 .. 12 ], o('mp4'));
+@{ $moves->{timeline} }{qw(width height)} = (1280, 720);
+push @{ $moves->{timeline}{tracks} }, { clips => [ { asset => { type => 'color', color => '#fff' }, duration => 12, width => 100, height => 100,
+    keyframes => { offset => [ { time => 0, value => { x => -400 } }, { time => 12, value => { x => 400 } } ] } } ] };
+spew("$dir/film.json", $json->encode($moves));
+$few = `ulimit -n 70; exec timeout 100 $build/render compose $dir/film.json -o $dir/many.mp4 --jobs 300 2>&1`;
+is $?, 0, 'three hundred jobs, seventy descriptors' or diag $few;
 
 # Where nothing can be written.
 for (["$dir/nowhere/x", film([1], o('wav')), 'a folder that is not there'], ["$dir/nowhere/x", $two, 'nor the folder above'],

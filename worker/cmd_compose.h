@@ -6,6 +6,10 @@
 #include "cmd.h"
 
 
+#define OWN_FILES   64                  /* descriptors that are no task's */
+#define TASK_FILES  8                   /* of a task, beside its files */
+
+
 typedef struct {
     cmd_film     film;
     const char  *out;
@@ -23,6 +27,9 @@ typedef struct {
     int          percent;
 } compose;
 
+
+/* Descriptors that this process may have. */
+size_t compose_descriptors(void);
 
 /* Where a piece is kept, or with a suffix made. */
 void compose_piece_path(const compose *c, const char *key, const char *suffix,
@@ -45,6 +52,12 @@ void compose_uncopied(compose *c, const local_task *t);
 
 /* Notes why a task has failed, where another encoder might do it. */
 void compose_failed(compose *c, rn_status rc, const char *err);
+
+/*
+ * Renders all pieces that are not there.  False with messages, and, where
+ * something else may be tried, c->uncopied or c->failed set.
+ */
+bool compose_pieces(compose *c);
 
 /*
  * Joins the pieces to all outputs of the plan.  False with messages; sources

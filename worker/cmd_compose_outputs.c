@@ -17,8 +17,6 @@
 
 
 #define PATH_SIZE   8300
-#define OWN_FILES   64                  /* descriptors that are no task's */
-#define TASK_FILES  8                   /* of a task, beside its files */
 
 
 void
@@ -302,6 +300,15 @@ keep_files(const compose *c, json_t *files, bool made)
 }
 
 
+size_t
+compose_descriptors(void)
+{
+    struct rlimit  limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
+
 /* Descriptors that it needs; of a film of many pieces these are many. */
 
 static size_t
@@ -379,7 +386,8 @@ cost_of_output(const compose *c, json_t *spec)
 static bool
 may_tell(const compose *c, json_t *spec)
 {
-    return cost_of_output(c, spec) > 0;
+    return json_is_true(json_object_get(spec, "mixed"))
+           || cost_of_output(c, spec) > 0;
 }
 
 
@@ -471,10 +479,9 @@ end_output(void *data, local_task *t, rn_status rc, const char *err)
 bool
 compose_outputs(compose *c)
 {
-    size_t         n;
-    joining        j;
-    local_work     work;
-    struct rlimit  limit;
+    size_t      n;
+    joining     j;
+    local_work  work;
 
     if (in_folder(c) && mkdir(c->out, 0777) != 0 && errno != EEXIST) {
         fprintf(stderr, "render: %s: %s\n", c->out, strerror(errno));
@@ -485,7 +492,7 @@ compose_outputs(compose *c)
     j.outputs = json_object_get(c->film.plan, "outputs");
     j.next = 0;
     j.used = OWN_FILES;
-    j.limit = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+    j.limit = compose_descriptors();
     j.ok = true;
 
     n = json_array_size(j.outputs);

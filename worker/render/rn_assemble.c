@@ -148,13 +148,18 @@ static const struct {
 };
 
 
-/*
- * At the most what a piece has; of a copy whose source is not open, as much as
- * that has, once.
- */
+/* What of a track an index has to tell, or may have to. */
+
+typedef struct {
+    int64_t  packets, chunks;           /* that are full: 1 MiB */
+    double   bytes;
+} extent;
+
+
+/* Bytes of a piece, 0: they are not known; *most: they are no more than these. */
 
 static int64_t
-bytes_of(const rn_reel *t, json_t *piece, const rn_env *env, json_t *sources)
+bytes_of(const rn_reel *t, json_t *piece, const rn_env *env, int64_t *most)
 {
     int           fd;
     int64_t       bytes;
@@ -163,43 +168,48 @@ bytes_of(const rn_reel *t, json_t *piece, const rn_env *env, json_t *sources)
 
     fd = file_of(env, piece);
 
-    if (fd < 0) {
-        name = rn_copied_from(piece);
-        bytes = rn_copy_bytes(&t->copy, json_object_get(piece, "spec"));
-
-        if (bytes > 0 || name == NULL || json_object_get(sources, name) != NULL)
-        {
-            return bytes;
-        }
-
-        (void) json_object_set_new(sources, name, json_true());
-        fd = env->file(env->opaque, name);
+    if (fd >= 0) {
+        *most = fstat(fd, &sb) == 0 ? sb.st_size : 0;
+        return *most;
     }
 
-    return fstat(fd, &sb) == 0 ? sb.st_size : 0;
+    bytes = rn_copy_bytes(&t->copy, json_object_get(piece, "spec"));
+    name = rn_copied_from(piece);
+    fd = name != NULL ? env->file(env->opaque, name) : -1;
+    *most = bytes > 0 ? bytes : fd >= 0 && fstat(fd, &sb) == 0 ? sb.st_size : 0;
+
+    return bytes;
 }
 
 
-/* Packets of a track, and to *bytes what their pieces have. */
+/* What is not known weighs as much as what is. */
 
-static int64_t
-packets_of(const rn_reel *t, const rn_env *env, int64_t *bytes)
+static extent
+measure(const rn_reel *t, const rn_env *env)
 {
     size_t    i;
-    json_t   *p, *sources;
-    int64_t   n;
+    json_t   *p;
+    extent    e;
+    int64_t   n, bytes, most, known;
 
-    n = 0;
-    sources = json_object();
+    memset(&e, 0, sizeof(e));
+    known = 0;
 
     json_array_foreach(t->pieces, i, p) {
-        n += json_integer_value(json_object_get(p, "frames"));
-        *bytes += bytes_of(t, p, env, sources);
+        n = json_integer_value(json_object_get(p, "frames"));
+        bytes = bytes_of(t, p, env, &most);
+
+        e.packets += n;
+        e.bytes += (double) bytes;
+        e.chunks += (most >> 20) < n ? (most >> 20) + 1 : n;
+        known += bytes > 0 ? n : 0;
     }
 
-    json_decref(sources);
+    if (known > 0) {
+        e.bytes = e.bytes * (double) e.packets / (double) known;
+    }
 
-    return n;
+    return e;
 }
 
 
@@ -215,19 +225,20 @@ index_room(const rn_reel *v, const rn_reel *a, json_t *spec,
     const rn_env *env)
 {
     size_t    chapters, title;
-    int64_t   pictures, sounds, chunks, bytes, room;
+    extent    pictures, sound;
+    int64_t   chunks, room;
 
-    bytes = 0;
-    pictures = packets_of(v, env, &bytes);
-    sounds = packets_of(a, env, &bytes);
-    chunks = 2 * (pictures < sounds ? pictures : sounds) + bytes / (1 << 20)
-             + 4;
+    pictures = measure(v, env);
+    sound = measure(a, env);
+    chunks = 2 * (pictures.packets < sound.packets ? pictures.packets
+                                                   : sound.packets)
+             + pictures.chunks + sound.chunks + 4;
     chapters = json_array_size(json_object_get(spec, "chapters"));
     title = json_string_length(json_object_get(spec, "title"));
-    room = 24 * pictures + 20 * sounds + 20 * chunks
+    room = 24 * pictures.packets + 20 * sound.packets + 20 * chunks
            + (int64_t) (1024 * chapters + 2 * title) + 16384;
 
-    return room < bytes / 200 ? room : 0;
+    return (double) room < (pictures.bytes + sound.bytes) / 200 ? room : 0;
 }
 
 

@@ -137,10 +137,11 @@ rn_copy_bytes(const rn_copy *c, json_t *spec)
     }
 
     n = avformat_index_get_entries_count(c->st);
-    first = 0;
-    end = n;
 
-    if (!c->sound) {
+    if (c->sound) {
+        first = av_index_search_timestamp(c->st, c->from, AVSEEK_FLAG_BACKWARD);
+        end = first + json_integer_value(json_object_get(spec, "packets"));
+    } else {
         first = json_integer_value(json_object_get(json_object_get(spec,
                                        "copy"), "from"));
         end = first + json_integer_value(json_object_get(spec, "frames"));

@@ -63,11 +63,10 @@ typedef struct {
 
 /*
  * Opens, in a struct of zeros or one that is open, what a specification with
- * "copy" names: of pictures {"input", "from",
- * "params"} and spec.frames, of sound {"input", "rate", "from"} and
- * spec.packets.  A file that is open already is not opened anew; its name is
- * borrowed.  RN_E_INPUT, here and below: the file does not hold what its probe
- * has told; then it is closed.
+ * "copy" names: of pictures {"input", "from", "params"} and spec.frames, of
+ * sound {"input", "rate", "from"} and spec.packets.  A file that is open already
+ * is not opened anew; its name is borrowed.  RN_E_INPUT, here and below: the
+ * file does not hold what its probe has told; then it is closed.
  */
 rn_status rn_copy_open(rn_copy *c, json_t *spec, const rn_env *env,
     rn_fault *fault);
@@ -79,8 +78,8 @@ rn_status rn_copy_open(rn_copy *c, json_t *spec, const rn_env *env,
 rn_status rn_copy_read(rn_copy *c, AVPacket *pkt, rn_fault *fault);
 
 /*
- * At the most how many bytes a specification's packets have, by the index of
- * the file that is open, if that is its source; else 0.
+ * How many bytes a specification's packets have, by the index of the file that
+ * is open, if that is its source; else 0.  Of sound it is that which is open.
  */
 int64_t rn_copy_bytes(const rn_copy *c, json_t *spec);
 
