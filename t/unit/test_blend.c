@@ -1,38 +1,61 @@
 /*
- * Laying pictures with alpha on others: px by px what the formula says, for all
- * widths, places and opacities.
+ * Laying pictures with alpha on others: px by px what the formula says, of any
+ * width, at any place and opacity.
  */
 
 #include "helpers.h"
 #include "rn_blend.h"
 
 
-#define W  96
 #define H  12
 
 
 /* Runs of nothing, of all and of what lies between, as letters have them. */
 
+static void
+random_alpha(AVFrame *f)
+{
+    int  x, y, left, value;
+
+    left = value = 0;
+
+    for (y = 0; y < H; y++) {
+        if (y % 2 == 1 && rand() % 2 == 0) {        /* for those of colour */
+            memcpy(f->data[3] + y * f->linesize[3],
+                   f->data[3] + (y - 1) * f->linesize[3], (size_t) f->width);
+            continue;
+        }
+
+        for (x = 0; x < f->width; x++) {
+            if (left-- == 0) {
+                left = rand() % 40;
+                value = rand() % 4;
+            }
+            f->data[3][y * f->linesize[3] + x] =
+                (uint8_t) (value > 1 ? rand() : value == 1 ? 255 : 0);
+        }
+    }
+}
+
+
 static AVFrame *
 random_frame(enum AVPixelFormat format, int w)
 {
-    int       x, y, p, left, value;
+    int       x, y, p;
     AVFrame  *f;
 
     f = new_frame(format, w, H);
 
-    for (p = 0; p < (format == AV_PIX_FMT_YUVA420P ? 4 : 3); p++) {
-        left = value = 0;
-        for (y = 0; y < (p == 1 || p == 2 ? H / 2 : H); y++) {
-            for (x = 0; x < (p == 1 || p == 2 ? w / 2 : w); x++) {
-                if (left-- == 0) {
-                    left = rand() % 20;
-                    value = rand() % 4;
-                }
-                f->data[p][y * f->linesize[p] + x] = (uint8_t)
-                    (p < 3 || value > 1 ? rand() : value == 1 ? 255 : 0);
+    for (p = 0; p < 3; p++) {
+        for (y = 0; y < (p > 0 ? H / 2 : H); y++) {
+            for (x = 0; x < (p > 0 ? w / 2 : w); x++) {
+                f->data[p][y * f->linesize[p] + x] = (uint8_t) rand();
             }
         }
+    }
+
+    if (format == AV_PIX_FMT_YUVA420P) {
+        random_alpha(f);
     }
 
     return f;
@@ -68,26 +91,27 @@ mixed(int below, int above, int alpha, int opacity)
 }
 
 
+/* What was laid there: a part of src, from (sx, sy) on. */
+
 static void
-check(const AVFrame *dst, const AVFrame *was, const AVFrame *src, int dx,
-    int dy, int opacity)
+check(const AVFrame *dst, const AVFrame *was, const AVFrame *src, int sx,
+    int sy, int w, int h, int dx, int dy, int opacity)
 {
-    int  p, x, y, sx, sy, shift, want;
+    int  p, x, y, u, v, shift, want;
 
     for (p = 0; p < 3; p++) {
         shift = p != 0;
         for (y = 0; y < H >> shift; y++) {
-            for (x = 0; x < W >> shift; x++) {
-                sx = x - (dx >> shift);
-                sy = y - (dy >> shift);
+            for (x = 0; x < dst->width >> shift; x++) {
+                u = x - (dx >> shift);
+                v = y - (dy >> shift);
                 want = was->data[p][y * was->linesize[p] + x];
 
-                if (sx >= 0 && sy >= 0 && sx < src->width >> shift
-                    && sy < H >> shift)
-                {
-                    want = mixed(want,
-                                 src->data[p][sy * src->linesize[p] + sx],
-                                 alpha_of(src, p, sx, sy), opacity);
+                if (u >= 0 && v >= 0 && u < w >> shift && v < h >> shift) {
+                    u += sx >> shift;
+                    v += sy >> shift;
+                    want = mixed(want, src->data[p][v * src->linesize[p] + u],
+                                 alpha_of(src, p, u, v), opacity);
                 }
 
                 assert_int_equal(dst->data[p][y * dst->linesize[p] + x], want);
@@ -100,25 +124,29 @@ check(const AVFrame *dst, const AVFrame *was, const AVFrame *src, int dx,
 static void
 test_formula(void **state)
 {
-    int       i, w, dx, dy, opacity;
+    int       i, wide, w, h, sx, sy, dx, dy, opacity;
     AVFrame  *src, *dst, *was;
 
     (void) state;
     srand(5);
 
     for (i = 0; i < 400; i++) {
-        w = 2 + rand() % 60 * 2;
+        wide = i % 10 == 0 ? 1300 : 96;
+        sx = rand() % 10 * 2;
+        sy = rand() % 3 * 2;
+        w = 2 + rand() % (wide / 2) * 2;
+        h = H - sy;
         dx = (rand() % 60 - 20) * 2;
         dy = (rand() % 8 - 4) * 2;
         opacity = i % 3 == 0 ? RN_OPAQUE : rand() % (RN_OPAQUE + 1);
 
-        src = random_frame(AV_PIX_FMT_YUVA420P, w);
-        dst = random_frame(AV_PIX_FMT_YUV420P, W);
-        was = new_frame(AV_PIX_FMT_YUV420P, W, H);
+        src = random_frame(AV_PIX_FMT_YUVA420P, w + sx);
+        dst = random_frame(AV_PIX_FMT_YUV420P, wide);
+        was = new_frame(AV_PIX_FMT_YUV420P, wide, H);
         rn_copy(was, dst);
 
-        rn_blend(dst, src, 0, 0, w, H, dx, dy, opacity);
-        check(dst, was, src, dx, dy, opacity);
+        rn_blend(dst, src, sx, sy, w, h, dx, dy, opacity);
+        check(dst, was, src, sx, sy, w, h, dx, dy, opacity);
 
         av_frame_free(&src);
         av_frame_free(&dst);

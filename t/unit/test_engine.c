@@ -248,6 +248,39 @@ test_opacity(void **state)
 }
 
 
+/* What was hidden shows what it would show if it had not been. */
+
+static void
+test_uncovered(void **state)
+{
+    int   k;
+    film  f;
+
+    (void) state;
+
+#define COVER(start, t)                                                       \
+    IMAGE("half.png", ",\"fit\":\"fill\",\"start\":" start ",\"duration\":" t)
+
+    render_film(DOC("64", "64", "30",
+        TRACK(VIDEO("num.mp4", ",\"duration\":4")) ","
+        TRACK(COVER("0", "1") "," COVER("1.5", "1") "," COVER("3", "0.5")) ","
+        TRACK(COLOR("#fff", ",\"duration\":4,\"width\":8,\"height\":8,"
+                    "\"position\":\"top-left\""))), &f);
+    assert_int_equal(f.n, 120);
+
+    for (k = 0; k < 120; k++) {
+        if (k < 30 || (k >= 45 && k < 75) || (k >= 90 && k < 105)) {
+            assert_true(shows(&f, k, 0, 16, 24, 40, 0xff0000));
+            assert_true(shows(&f, k, 40, 16, 24, 40, 0x0000ff));
+        } else {
+            assert_near(mean(&f, k, 0, 16, 16, 40, 40), NUMBERED(k), 1);
+        }
+    }
+
+    free_film(&f);
+}
+
+
 /* 200x100, red to the left and blue to the right, on 160x160. */
 
 static void
@@ -649,6 +682,7 @@ main(void)
         cmocka_unit_test(test_crossfade_of_films),
         cmocka_unit_test(test_fade_in_and_out),
         cmocka_unit_test(test_opacity),
+        cmocka_unit_test(test_uncovered),
         cmocka_unit_test(test_fit),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_text),
