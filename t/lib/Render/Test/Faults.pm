@@ -101,16 +101,17 @@ sub render_children {
     return @helpers ? children(@helpers) : ();
 }
 
-# Waits until tasks of this job are rendered; the children's pids. Each task that is claimed has its child then: else the
-# one that is there might be that of a preview.
+# Waits until tasks of this job are rendered; the children's pids. Nothing else is at work then, and each task that is
+# claimed has its child: else the one that is there might be that of a preview, which is about to end.
 sub mid_render {
     my ($s, $job, %opt) = @_;
     my $n = $opt{tasks} || 1;
     wait_until(
         sub {
-            my ($segments, $all) = split /\|/, $s->psql("SELECT count(*) FILTER (WHERE job = '$job' AND kind = 'render_segment'),"
-                . " count(*) FROM render.task WHERE status = 'leased'");
-            return $segments >= $n && render_children($s) >= $all && render_children($s, @{ $opt{workers} || [] }) >= $n;
+            my ($ours, $segments, $all) = split /\|/, $s->psql("SELECT count(*) FILTER (WHERE job = '$job' AND kind = 'render_segment'),"
+                . " count(*) FILTER (WHERE kind = 'render_segment'), count(*) FROM render.task WHERE status = 'leased'");
+            return $ours >= $n && $segments == $all && render_children($s) == $all
+                && render_children($s, @{ $opt{workers} || [] }) >= $n;
         },
         $opt{timeout} || 20, 'the middle of rendering'
     );
