@@ -134,6 +134,64 @@ for my $what (sort keys %mixed) {
     ok !(grep { $_->{spec}{copy} } @{ $plan->{sound} }), '  every piece of it';
 }
 
+# Where a file does not hold what is known of it, that is told, and it is mixed.
+{
+    my $document = film([ clip('a44', duration => 6) ]);
+    run_render('plan', $document, "--cache $dir/kept");
+    my ($facts) = glob "$dir/kept/*.facts";
+    my $known = $json->decode(slurp($facts));
+    $known->{copy_sound}{from} = -512;
+    open my $f, '>', $facts or die $!;
+    print {$f} $json->encode($known);
+    close $f or die $!;
+    run_render('compose', $document, "--cache $dir/kept -o $dir/o.mp4");
+    is $?, 0, 'packets that are not where they were: rendered' or diag slurp("$dir/said");
+    like slurp("$dir/said"), qr/the sound cannot be copied: .*a44\.mp4 cannot be copied, and is rendered/s, '  and that is told';
+    my @heard = samples("-i $dir/o.mp4");
+    cmp_ok scalar(@heard), '>', 0.99 * 48000 * 2 * 6, '  all of it';
+}
+
+# boxes($file): those on top, as [type, bytes]
+sub boxes {
+    my ($file) = @_;
+    open my $in, '<:raw', $file or die "$file: $!";
+    my @boxes;
+    while (read $in, my $head, 16) {
+        my ($size, $type, $large) = unpack 'N a4 Q>', $head . "\0" x 8;
+        $size = $large if $size == 1;
+        push @boxes, [ $type, $size ];
+        seek $in, $size - length $head, 1;
+    }
+    return @boxes;
+}
+
+# The index is in front; of a small part of a long file no room is left for it that is more than it.
+{
+    system("ffmpeg -nostdin -v error -y -f lavfi -i anoisesrc=d=900:a=0.3:seed=1 -ac 2 -ar 48000 -c:a aac -aac_coder fast -b:a 160k $dir/long.m4a") == 0 or die;
+    my $document = film([ { asset => { type => 'color', color => '#123' }, duration => 5 } ], outputs => [ { format => 'm4a' } ],
+        tracks => [ { kind => 'audio', clips => [ { asset => { type => 'audio', src => 'long.m4a' }, in_point => 300, duration => 5 } ] } ]);
+    run_render('compose', $document, "-o $dir/o.m4a");
+    is $?, 0, 'five seconds of a quarter of an hour' or diag slurp("$dir/said");
+    my @boxes = boxes("$dir/o.m4a");
+    like join(' ', map { $_->[0] } @boxes), qr/\Aftyp moov .*mdat\z/, '  its index is in front';
+    my ($room) = map { $_->[0] eq 'free' ? $_->[1] : () } @boxes;
+    cmp_ok $room // 0, '<', 0.01 * -s "$dir/o.m4a", '  and no room beside it';
+}
+
+# Where the first source is light and the next one heavy, there is room enough, and it was left at once.
+{
+    system("ffmpeg -nostdin -v error -y -f lavfi -i $_->[1] -t 12 -c:v libx264 -preset ultrafast -bf 2 -g 25 -pix_fmt yuv420p -x264-params keyint=25"
+        . " -colorspace bt709 -color_primaries bt709 -color_trc bt709 -crf $_->[2] $dir/$_->[0].mp4") == 0 or die
+        for [ light => 'color=s=320x180:r=25', 23 ], [ heavy => 'color=s=320x180:r=25,noise=alls=100:allf=t', 23 ];
+    for my $order ([qw(light heavy)], [qw(heavy light)]) {
+        run_render('compose', film([ map { clip($_) } @$order ]), "-o $dir/o.mp4");
+        is $?, 0, "@$order: made" or diag slurp("$dir/said");
+        my @boxes = boxes("$dir/o.mp4");
+        like join(' ', map { $_->[0] } @boxes), qr/\Aftyp moov free free mdat\z/, '  room was left for its index';
+        cmp_ok $boxes[2][1], '<', 0.01 * -s "$dir/o.mp4", '  and not much more';
+    }
+}
+
 # Through a worker; and where a source does not hold what is known of it that is forgotten, and it is mixed.
 my $s     = Render::Test->start(workers => 1, slots => 2, http_conf => 'render_bcrypt_cost 5;');
 my $token = $s->signup->{token};

@@ -6,10 +6,6 @@
 #include "cmd.h"
 
 
-#define OWN_FILES   64                  /* descriptors that are no task's */
-#define TASK_FILES  8                   /* of a task, beside its files */
-
-
 typedef struct {
     cmd_film     film;
     const char  *out;
@@ -27,9 +23,6 @@ typedef struct {
     int          percent;
 } compose;
 
-
-/* Descriptors that this process may have. */
-size_t compose_descriptors(void);
 
 /* Where a piece is kept, or with a suffix made. */
 void compose_piece_path(const compose *c, const char *key, const char *suffix,

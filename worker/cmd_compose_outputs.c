@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -300,26 +299,6 @@ keep_files(const compose *c, json_t *files, bool made)
 }
 
 
-size_t
-compose_descriptors(void)
-{
-    struct rlimit  limit;
-
-    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
-}
-
-
-/* Descriptors that it needs; of a film of many pieces these are many. */
-
-static size_t
-descriptors(json_t *spec)
-{
-    return json_array_size(json_object_get(spec, "segments"))
-           + json_array_size(json_object_get(spec, "sound"))
-           + json_array_size(json_object_get(spec, "files")) + TASK_FILES;
-}
-
-
 static bool
 lend_files(const compose *c, local_task *t, json_t *files)
 {
@@ -339,13 +318,12 @@ lend_files(const compose *c, local_task *t, json_t *files)
 }
 
 
-/* All outputs, as many at once as there are places and descriptors. */
+/* All outputs, as many at once as there are places. */
 
 typedef struct {
     compose  *c;
     json_t   *outputs;
     size_t    next;
-    size_t    used, limit;              /* descriptors */
     bool      ok;
 } joining;
 
@@ -391,17 +369,12 @@ may_tell(const compose *c, json_t *spec)
 }
 
 
-static local_more
+static bool
 next_output(void *data, local_task *t)
 {
-    size_t    need;
     joining  *j = data;
 
-    for ( ;; ) {
-        if (j->next == json_array_size(j->outputs)) {
-            return LOCAL_NONE;
-        }
-
+    for ( /* void */ ; j->next < json_array_size(j->outputs); j->next++) {
         t->of = json_array_get(j->outputs, j->next);
         t->spec = spec_of(j->c->film.plan, t->of);
 
@@ -411,29 +384,24 @@ next_output(void *data, local_task *t)
 
         json_decref(t->spec);
         t->spec = NULL;
-        j->next++;
     }
 
-    t->kind = "assemble";
-    need = descriptors(t->spec);
-
-    if (j->used > OWN_FILES && j->used + need > j->limit) {
-        return LOCAL_LATER;             /* when another one has ended */
+    if (t->spec == NULL) {
+        return false;
     }
 
     j->next++;
-    j->used += need;
+    t->kind = "assemble";
 
     if (!lend_pieces(j->c, t, json_object_get(t->spec, "segments"))
         || !lend_pieces(j->c, t, json_object_get(t->spec, "sound"))
         || !lend_files(j->c, t, json_object_get(t->of, "files")))
     {
-        (void) keep_files(j->c, json_object_get(t->of, "files"), false);
         j->ok = false;
-        return LOCAL_NONE;
+        return false;
     }
 
-    return LOCAL_TASK;
+    return true;
 }
 
 
@@ -469,7 +437,6 @@ end_output(void *data, local_task *t, rn_status rc, const char *err)
         compose_uncopied(j->c, t);
     }
 
-    j->used -= descriptors(t->spec);
     j->c->done += cost_of_output(j->c, t->spec);
     j->ok = keep_files(j->c, json_object_get(t->of, "files"), rc == RN_OK)
             && j->ok;
@@ -491,8 +458,6 @@ compose_outputs(compose *c)
     j.c = c;
     j.outputs = json_object_get(c->film.plan, "outputs");
     j.next = 0;
-    j.used = OWN_FILES;
-    j.limit = compose_descriptors();
     j.ok = true;
 
     n = json_array_size(j.outputs);

@@ -1,6 +1,6 @@
 /*
- * The first step of render compose: what a film is made of, rendered to a folder
- * of pieces by tasks side by side.
+ * The first step of render compose: what a film is made of, rendered to a
+ * folder of pieces by tasks side by side.
  */
 
 #include "cmd_compose.h"
@@ -41,15 +41,7 @@ lend_inputs(const compose *c, local_task *t, json_t *spec)
             continue;
         }
 
-        for (i = 0; i < t->n_files; i++) {
-            if (strcmp(t->files[i].name, json_string_value(v)) == 0) {
-                break;
-            }
-        }
-
-        if (i == t->n_files
-            && !cmd_lend_source(&c->film, t, json_string_value(v)))
-        {
+        if (!cmd_lend_source(&c->film, t, json_string_value(v))) {
             return false;
         }
     }
@@ -83,8 +75,6 @@ next_run(compose *c, json_t *pieces, size_t *next)
         key = json_string_value(json_object_get(piece, "key"));
         compose_piece_path(c, key, "", path, sizeof(path));
 
-        /* also what this run has begun: a film may show a piece twice */
-
         if (json_object_get(c->claimed, key) == NULL
             && compose_from_source(c, piece))
         {
@@ -92,6 +82,8 @@ next_run(compose *c, json_t *pieces, size_t *next)
             c->rendered++;
             continue;
         }
+
+        /* also what this run has begun: a film may show a piece twice */
 
         if (json_object_get(c->claimed, key) != NULL
             || access(path, R_OK) == 0)
@@ -237,8 +229,6 @@ run_done(local_task *t)
 typedef struct {
     compose  *c;
     size_t    list, next;
-    json_t   *held;                     /* a run that waits for descriptors */
-    size_t    used, limit;              /* of these */
     bool      ok;
 } rendering;
 
@@ -249,85 +239,27 @@ static const struct {
 #define TRACKS  (sizeof(tracks) / sizeof(tracks[0]))
 
 
-/* Descriptors that a task needs, at the most: its pieces', and its inputs'. */
-
-static size_t
-inputs_of(json_t *spec)
-{
-    size_t       i, n;
-    json_t      *v;
-    const char  *name;
-
-    n = 0;
-
-    json_array_foreach(spec, i, v) {
-        n += inputs_of(v);
-    }
-
-    json_object_foreach(spec, name, v) {
-        n += strcmp(name, "input") == 0 ? 1 : inputs_of(v);
-    }
-
-    return n;
-}
-
-
-static size_t
-descriptors(json_t *run)
-{
-    return json_array_size(run) + inputs_of(run) + TASK_FILES;
-}
-
-
-/* The next run of either track; NULL: there is none. */
-
-static json_t *
-take_run(rendering *r)
-{
-    json_t  *run;
-
-    run = r->held;
-    r->held = NULL;
-
-    for ( /* void */ ; run == NULL && r->list < TRACKS; /* void */ ) {
-        run = next_run(r->c, json_object_get(r->c->film.plan,
-                                             tracks[r->list].name), &r->next);
-
-        if (json_array_size(run) == 0) {
-            json_decref(run);
-            run = NULL;
-            r->list++;
-            r->next = 0;
-        }
-    }
-
-    return run;
-}
-
-
-static local_more
+static bool
 start_run(void *data, local_task *t)
 {
     json_t     *run;
     rendering  *r = data;
 
-    run = r->ok ? take_run(r) : NULL;
+    for ( /* void */ ; r->ok && r->list < TRACKS; r->list++, r->next = 0) {
+        run = next_run(r->c, json_object_get(r->c->film.plan,
+                                             tracks[r->list].name), &r->next);
 
-    if (run == NULL) {
-        return LOCAL_NONE;
+        if (json_array_size(run) > 0) {
+            t->kind = tracks[r->list].kind;
+            t->spec = json_pack("{s:o}", "pieces", run);
+            r->ok = lend_run(r->c, t);
+            return r->ok;
+        }
+
+        json_decref(run);
     }
 
-    if (r->used > OWN_FILES && r->used + descriptors(run) > r->limit) {
-        r->held = run;                  /* until another one has ended */
-        return LOCAL_LATER;
-    }
-
-    t->kind = tracks[r->list].kind;
-    t->spec = json_pack("{s:o}", "pieces", run);
-    r->ok = lend_run(r->c, t);
-    r->used += r->ok ? descriptors(run) : 0;
-
-    return r->ok ? LOCAL_TASK : LOCAL_NONE;
+    return false;
 }
 
 
@@ -338,7 +270,6 @@ end_run(void *data, local_task *t, rn_status rc, const char *err)
     rendering  *r = data;
 
     c = r->c;
-    r->used -= descriptors(json_object_get(t->spec, "pieces"));
 
     if (rc == RN_OK) {
         r->ok = keep_run(c, t) && r->ok;
@@ -388,8 +319,6 @@ compose_pieces(compose *c)
 
     memset(&r, 0, sizeof(r));
     r.c = c;
-    r.used = OWN_FILES;
-    r.limit = compose_descriptors();
     r.ok = true;
 
     work.places = (size_t) c->jobs;
@@ -398,8 +327,5 @@ compose_pieces(compose *c)
     work.tick = tell_runs;
     work.data = &r;
 
-    r.ok = local_work_off(&work) && r.ok;
-    json_decref(r.held);                /* after a failure */
-
-    return r.ok;
+    return local_work_off(&work) && r.ok;
 }

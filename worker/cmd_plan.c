@@ -7,6 +7,7 @@
 #include "rn_encode.h"
 #include "rn_timeline.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <libgen.h>
@@ -23,13 +24,18 @@ cmd_probe_path(const char *path, char *err, size_t err_len)
     json_t      *result;
     local_task   t;
 
+    if (access(path, R_OK) != 0) {
+        (void) snprintf(err, err_len, "%s", strerror(errno));
+        return NULL;
+    }
+
     memset(&t, 0, sizeof(t));
     t.kind = "probe";
     t.spec = json_pack("{s:s}", "input", "input");
     result = NULL;
 
     if (!local_lend(&t, "input", path, O_RDONLY)) {
-        (void) snprintf(err, err_len, "cannot be opened");
+        (void) snprintf(err, err_len, "cannot be read");
     } else if (local_run(&t, &result, err, err_len) == RN_OK) {
         json_incref(result);
     } else {
@@ -178,6 +184,10 @@ cmd_lend_source(const cmd_film *f, local_task *t, const char *sha256)
     char         path[8300];
     json_t      *a;
     const char  *src, *s;
+
+    if (local_lent(t, sha256)) {
+        return true;
+    }
 
     json_object_foreach(f->assets, src, a) {
         s = json_string_value(json_object_get(a, "sha256"));

@@ -289,7 +289,7 @@ blame(group *g, const char *why)
  * Lends the next group's sources to a child, which names them by their place.
  */
 
-static local_more
+static bool
 probe_group(void *data, local_task *t)
 {
     char      name[24];
@@ -298,36 +298,29 @@ probe_group(void *data, local_task *t)
     json_t   *names;
     probing  *p = data;
 
-    for ( ;; ) {
-        g = next_group(p);
+    g = next_group(p);
 
-        if (g == NULL || g->n == 0) {
-            free(g);
-            return LOCAL_NONE;
-        }
-
-        names = json_array();
-        t->kind = "probe";
-        t->spec = json_pack("{s:o}", "inputs", names);
-        t->of = g;
-
-        for (i = 0; i < g->n; i++) {
-            (void) snprintf(name, sizeof(name), "%zu", i);
-            (void) json_array_append_new(names, json_string(name));
-
-            if (!local_lend(t, name, g->sources[i]->path, O_RDONLY)) {
-                break;
-            }
-        }
-
-        if (i == g->n) {
-            return LOCAL_TASK;
-        }
-
-        blame(g, "cannot be probed");
-        local_free(t);
+    if (g == NULL || g->n == 0) {
         free(g);
+        return false;
     }
+
+    names = json_array();
+    t->kind = "probe";
+    t->spec = json_pack("{s:o}", "inputs", names);
+    t->of = g;
+
+    for (i = 0; i < g->n; i++) {
+        (void) snprintf(name, sizeof(name), "%zu", i);
+        (void) json_array_append_new(names, json_string(name));
+
+        if (!local_lend(t, name, g->sources[i]->path, O_RDONLY)) {
+            free(g);
+            return false;
+        }
+    }
+
+    return true;
 }
 
 

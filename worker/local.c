@@ -62,35 +62,85 @@ local_read(const char *path, size_t *len)
 
 
 bool
-local_lend(local_task *t, const char *name, const char *path, int open_flags)
+local_lent(const local_task *t, const char *name)
 {
-    int          fd;
-    size_t       i;
-    stage_file  *files;
+    size_t  i;
 
     for (i = 0; i < t->n_files; i++) {
         if (strcmp(t->files[i].name, name) == 0) {
-            return true;                /* once is enough */
+            return true;
         }
     }
 
-    fd = open(path, open_flags | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        fprintf(stderr, "render: %s: %s\n", path, strerror(errno));
-        return false;
+    return false;
+}
+
+
+bool
+local_lend(local_task *t, const char *name, const char *path, int open_flags)
+{
+    size_t       i = t->n_files;
+    local_file  *paths;
+    stage_file  *files;
+
+    if (local_lent(t, name)) {
+        return true;                    /* once is enough */
     }
 
     files = realloc(t->files, (t->n_files + 1) * sizeof(stage_file));
-    if (files == NULL) {
-        (void) close(fd);
+    t->files = files != NULL ? files : t->files;
+
+    paths = realloc(t->paths, (t->n_files + 1) * sizeof(local_file));
+    t->paths = paths != NULL ? paths : t->paths;
+
+    if (paths != NULL) {
+        paths[i].path = strdup(path);
+    }
+
+    if (files == NULL || paths == NULL || paths[i].path == NULL) {
         fprintf(stderr, "render: out of memory\n");
         return false;
     }
 
-    t->files = files;
-    t->files[t->n_files].fd = fd;
-    (void) snprintf(t->files[t->n_files].name, sizeof(files->name), "%s", name);
+    paths[i].flags = open_flags;
+    files[i].fd = -1;
+    (void) snprintf(files[i].name, sizeof(files->name), "%s", name);
     t->n_files++;
+
+    return true;
+}
+
+
+static void
+close_files(local_task *t)
+{
+    size_t  i;
+
+    for (i = 0; i < t->n_files; i++) {
+        if (t->files[i].fd >= 0) {
+            (void) close(t->files[i].fd);
+            t->files[i].fd = -1;
+        }
+    }
+}
+
+
+static bool
+open_files(local_task *t, char *err, size_t err_len)
+{
+    size_t             i;
+    const local_file  *p;
+
+    for (i = 0; i < t->n_files; i++) {
+        p = &t->paths[i];
+        t->files[i].fd = open(p->path, p->flags | O_CLOEXEC, 0666);
+
+        if (t->files[i].fd < 0) {
+            (void) snprintf(err, err_len, "%s: %s", p->path, strerror(errno));
+            close_files(t);
+            return false;
+        }
+    }
 
     return true;
 }
@@ -164,8 +214,20 @@ close_own(local_task *t)
 }
 
 
+/* Its specification, its result, both ends of its pipe; and one to spare. */
+
+#define OWN_FILES  5
+
+
+size_t
+local_descriptors(const local_task *t)
+{
+    return t->n_files + OWN_FILES;
+}
+
+
 bool
-local_start(local_task *t)
+local_start(local_task *t, char *err, size_t err_len)
 {
     int         status[2];
     char       *text;
@@ -175,6 +237,11 @@ local_start(local_task *t)
     t->pid = t->spec_fd = t->result_fd = t->status_fd = -1;
 
     if (!make_sandbox()) {
+        (void) snprintf(err, err_len, "the %s task cannot be started", t->kind);
+        return false;
+    }
+
+    if (!open_files(t, err, err_len)) {
         return false;
     }
 
@@ -188,14 +255,10 @@ local_start(local_task *t)
         || pwrite(t->spec_fd, text, n, 0) != (ssize_t) n
         || pipe2(status, O_CLOEXEC | O_NONBLOCK) != 0)
     {
-        fprintf(stderr, "render: a task cannot be started: %s\n",
-                strerror(errno));
-        free(text);
-        close_own(t);
-        return false;
+        (void) snprintf(err, err_len, "the %s task cannot be started: %s",
+                        t->kind, strerror(errno));
+        goto fail;
     }
-
-    free(text);
 
     task.kind = t->kind;
     task.spec = t->spec_fd;
@@ -208,13 +271,21 @@ local_start(local_task *t)
     t->pid = stage_fork(&task);
     (void) close(status[1]);
 
-    if (t->pid < 0) {
-        fprintf(stderr, "render: fork: %s\n", strerror(errno));
-        close_own(t);
-        return false;
+    if (t->pid > 0) {
+        free(text);
+        return true;
     }
 
-    return true;
+    (void) snprintf(err, err_len, "the %s task cannot be started: fork: %s",
+                    t->kind, strerror(errno));
+
+fail:
+
+    free(text);
+    close_files(t);
+    close_own(t);
+
+    return false;
 }
 
 
@@ -236,7 +307,6 @@ rn_status
 local_finish(local_task *t, int wstatus, char *err, size_t err_len)
 {
     char         *text, call[32];
-    size_t        i;
     rn_status     rc;
     struct stat   st;
 
@@ -272,11 +342,7 @@ local_finish(local_task *t, int wstatus, char *err, size_t err_len)
         }
     }
 
-    for (i = 0; i < t->n_files; i++) {
-        (void) close(t->files[i].fd);
-    }
-
-    t->n_files = 0;
+    close_files(t);
     close_own(t);
 
     return rc;
@@ -289,8 +355,7 @@ local_run(local_task *t, json_t **result, char *err, size_t err_len)
     int        wstatus;
     rn_status  rc;
 
-    if (!local_start(t)) {
-        (void) snprintf(err, err_len, "the %s task cannot be started", t->kind);
+    if (!local_start(t, err, err_len)) {
         return RN_E_INTERNAL;
     }
 
@@ -313,10 +378,13 @@ local_free(local_task *t)
 {
     size_t  i;
 
+    close_files(t);
+
     for (i = 0; i < t->n_files; i++) {
-        (void) close(t->files[i].fd);
+        free(t->paths[i].path);
     }
 
+    free(t->paths);
     free(t->files);
     json_decref(t->spec);
     json_decref(t->answer);

@@ -13,10 +13,16 @@
 
 typedef struct local_task  local_task;
 
+typedef struct {
+    char  *path;
+    int    flags;                       /* of open(2) */
+} local_file;
+
 struct local_task {
     const char   *kind;
     json_t       *spec;                 /* owned */
-    stage_file   *files;                /* descriptors are owned */
+    stage_file   *files;                /* once it runs, open */
+    local_file   *paths;                /* of these, owned */
     size_t        n_files;
     pid_t         pid;
     int           spec_fd, result_fd, status_fd;
@@ -26,7 +32,13 @@ struct local_task {
 };
 
 
-/* Lends the file at `path` to the task under `name`; false with a message. */
+/* Whether something is lent to the task under that name. */
+bool local_lent(const local_task *t, const char *name);
+
+/*
+ * Lends the file at `path` to the task under `name`, once however often it is
+ * asked for; it is opened when the task starts.  False with a message.
+ */
 bool local_lend(local_task *t, const char *name, const char *path,
     int open_flags);
 
@@ -36,8 +48,11 @@ bool local_lend(local_task *t, const char *name, const char *path,
  */
 bool local_prepare(bool *confined);
 
-/* Starts the task in a child; false with a message. */
-bool local_start(local_task *t);
+/* Starts the task in a child; false with the reason in err. */
+bool local_start(local_task *t, char *err, size_t err_len);
+
+/* Descriptors that it takes while it runs. */
+size_t local_descriptors(const local_task *t);
 
 /* Takes the progress that was told since. */
 void local_progress(local_task *t);
@@ -54,23 +69,17 @@ rn_status local_run(local_task *t, json_t **result, char *err, size_t err_len);
 void local_free(local_task *t);
 
 /*
- * Tasks side by side, at most so many as there are places (one or more).
- * `next` makes an empty one ready, all but its start, or says that there is
- * none: until one of those that run has ended, or at all; what it has lent by
- * then is freed.  `ended` gets each with its outcome, also one that could not
- * be started; it is freed afterwards.  `tick`, if not NULL, sees the places ten
- * times a second, of which those that run have a pid above 0.
+ * Tasks side by side, at most so many as there are places (one or more) and
+ * descriptors for.  `next` makes an empty one ready, all but its start; false:
+ * there is none any more, and what it has lent is freed.  `ended` gets each
+ * with its outcome, also one that could not be started (RN_E_LIMIT); it is
+ * freed afterwards.  `tick`, if not NULL, sees the places ten times a second,
+ * of which those that run have a pid above 0.
  */
-
-typedef enum {
-    LOCAL_TASK,
-    LOCAL_LATER,
-    LOCAL_NONE
-} local_more;
 
 typedef struct {
     size_t        places;
-    local_more  (*next)(void *data, local_task *t);
+    bool        (*next)(void *data, local_task *t);
     void        (*ended)(void *data, local_task *t, rn_status rc,
                          const char *err);
     void        (*tick)(void *data, local_task *tasks, size_t n);

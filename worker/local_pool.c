@@ -11,59 +11,100 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 
-#define TICK  100                       /* ms */
+#define TICK   100                      /* ms */
+#define SPARE  64                       /* descriptors that are no task's */
 
 
-/* Frees what was lent, so that the place is free again. */
+typedef struct {
+    const local_work  *work;
+    local_task        *tasks;           /* one for each place */
+    struct pollfd     *ends;
+    size_t             running;
+    local_task         next;            /* that waits for descriptors */
+    bool               waits, ended;
+    size_t             limit;           /* of these */
+} pool;
+
 
 static void
-end_task(const local_work *w, local_task *t, rn_status rc, const char *err)
+end_task(pool *p, local_task *t, rn_status rc, const char *err)
 {
-    w->ended(w->data, t, rc, err);
+    p->work->ended(p->work->data, t, rc, err);
     local_free(t);
 }
 
 
-/* Starts the next ones, as long as there are places; false: there is none. */
+/* Whether there are descriptors for one more; where nothing runs it may try. */
 
 static bool
-fill(const local_work *w, local_task *tasks, size_t *running)
+has_room(const pool *p, const local_task *t)
 {
-    size_t       i;
-    local_more   more;
-    local_task  *t;
+    size_t  i, n;
 
-    for (i = 0; i < w->places; i++) {
-        t = &tasks[i];
+    n = SPARE + local_descriptors(t);
 
-        while (t->pid <= 0) {
-            memset(t, 0, sizeof(*t));
-            more = w->next(w->data, t);
-
-            if (more != LOCAL_TASK) {
-                local_free(t);
-                return more == LOCAL_LATER;
-            }
-
-            if (local_start(t)) {
-                ++*running;
-            } else {
-                end_task(w, t, RN_E_LIMIT, "a task cannot be started");
-            }
-        }
+    for (i = 0; i < p->work->places; i++) {
+        n += p->tasks[i].pid > 0 ? local_descriptors(&p->tasks[i]) : 0;
     }
 
-    return true;
+    return p->running == 0 || n <= p->limit;
+}
+
+
+/* Starts a task that is ready, in a place that is free. */
+
+static void
+start(pool *p, local_task *t)
+{
+    char        err[512];
+    local_task  *place;
+
+    if (!local_start(t, err, sizeof(err))) {
+        end_task(p, t, RN_E_LIMIT, err);
+        return;
+    }
+
+    for (place = p->tasks; place->pid > 0; place++) { /* void */ }
+
+    *place = *t;
+    p->running++;
+}
+
+
+/* Starts the next ones, as long as there are places and descriptors. */
+
+static void
+fill(pool *p)
+{
+    while (p->running < p->work->places) {
+        if (!p->waits) {
+            memset(&p->next, 0, sizeof(p->next));
+
+            if (p->ended || !p->work->next(p->work->data, &p->next)) {
+                p->ended = true;
+                local_free(&p->next);
+                return;
+            }
+        }
+
+        p->waits = !has_room(p, &p->next);
+        if (p->waits) {
+            return;
+        }
+
+        start(p, &p->next);
+    }
 }
 
 
 /* One whose pipe hung up has ended, or is about to. */
 
 static void
-reap(const local_work *w, local_task *t)
+reap(pool *p, local_task *t)
 {
     int        wstatus;
     char       err[512];
@@ -74,43 +115,43 @@ reap(const local_work *w, local_task *t)
     while (waitpid(t->pid, &wstatus, 0) < 0 && errno == EINTR) { /* void */ }
 
     rc = local_finish(t, wstatus, err, sizeof(err));
-    end_task(w, t, rc, err);
+    end_task(p, t, rc, err);
+    p->running--;
 }
 
 
 /* Waits for some to end, or for a tick. */
 
 static void
-watch(const local_work *w, local_task *tasks, struct pollfd *ends,
-    size_t *running)
+watch(pool *p)
 {
-    int     rc;
-    size_t  i, n;
+    int                rc;
+    size_t             i, n;
+    const local_work  *w = p->work;
 
     for (i = 0, n = 0; i < w->places; i++) {
-        if (tasks[i].pid > 0) {
-            ends[n].fd = tasks[i].status_fd;
-            ends[n].events = 0;         /* hung up is told nevertheless */
-            ends[n++].revents = 0;
+        if (p->tasks[i].pid > 0) {
+            p->ends[n].fd = p->tasks[i].status_fd;
+            p->ends[n].events = 0;      /* hung up is told nevertheless */
+            p->ends[n++].revents = 0;
         }
     }
 
     if (w->tick != NULL) {
-        w->tick(w->data, tasks, w->places);
+        w->tick(w->data, p->tasks, w->places);
     }
 
-    rc = poll(ends, (nfds_t) n, w->tick != NULL ? TICK : -1);
+    rc = poll(p->ends, (nfds_t) n, w->tick != NULL ? TICK : -1);
 
     if (rc < 0 && errno != EINTR) {
-        ends[0].revents = POLLHUP;      /* it cannot be told: the first one */
+        p->ends[0].revents = POLLHUP;   /* it cannot be told: the first one */
     } else if (rc <= 0) {
         return;
     }
 
     for (i = 0, n = 0; i < w->places; i++) {
-        if (tasks[i].pid > 0 && ends[n++].revents != 0) {
-            reap(w, &tasks[i]);
-            --*running;
+        if (p->tasks[i].pid > 0 && p->ends[n++].revents != 0) {
+            reap(p, &p->tasks[i]);
         }
     }
 }
@@ -119,36 +160,28 @@ watch(const local_work *w, local_task *tasks, struct pollfd *ends,
 bool
 local_work_off(const local_work *w)
 {
-    bool            more;
-    size_t          running;
-    local_task     *tasks;
-    struct pollfd  *ends;
+    pool           p;
+    struct rlimit  limit;
 
-    tasks = calloc(w->places, sizeof(local_task));
-    ends = calloc(w->places, sizeof(struct pollfd));
+    memset(&p, 0, sizeof(p));
+    p.work = w;
+    p.tasks = calloc(w->places, sizeof(local_task));
+    p.ends = calloc(w->places, sizeof(struct pollfd));
+    p.limit = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
 
-    if (tasks == NULL || ends == NULL) {
+    if (p.tasks == NULL || p.ends == NULL) {
         fprintf(stderr, "render: out of memory\n");
-        free(tasks);
-        free(ends);
+        free(p.tasks);
+        free(p.ends);
         return false;
     }
 
-    more = true;
-    running = 0;
-
-    for ( ;; ) {
-        more = more && fill(w, tasks, &running);
-
-        if (running == 0) {
-            break;
-        }
-
-        watch(w, tasks, ends, &running);
+    for (fill(&p); p.running > 0; fill(&p)) {
+        watch(&p);
     }
 
-    free(tasks);
-    free(ends);
+    free(p.tasks);
+    free(p.ends);
 
     return true;
 }

@@ -148,18 +148,17 @@ static const struct {
 };
 
 
-/* What of a track an index has to tell, or may have to. */
+/* What of a track an index has to tell, at the most. */
 
 typedef struct {
-    int64_t  packets, chunks;           /* that are full: 1 MiB */
-    double   bytes;
+    int64_t  packets, bytes, chunks;    /* chunks that are full: 1 MiB */
 } extent;
 
 
-/* Bytes of a piece, 0: they are not known; *most: they are no more than these. */
+/* Of a copy whose source is not open, as much as that has. */
 
 static int64_t
-bytes_of(const rn_reel *t, json_t *piece, const rn_env *env, int64_t *most)
+bytes_of(const rn_reel *t, json_t *piece, const rn_env *env)
 {
     int           fd;
     int64_t       bytes;
@@ -168,21 +167,20 @@ bytes_of(const rn_reel *t, json_t *piece, const rn_env *env, int64_t *most)
 
     fd = file_of(env, piece);
 
-    if (fd >= 0) {
-        *most = fstat(fd, &sb) == 0 ? sb.st_size : 0;
-        return *most;
+    if (fd < 0) {
+        bytes = rn_copy_bytes(&t->copy, json_object_get(piece, "spec"));
+
+        if (bytes > 0) {
+            return bytes;
+        }
+
+        name = rn_copied_from(piece);
+        fd = name != NULL ? env->file(env->opaque, name) : -1;
     }
 
-    bytes = rn_copy_bytes(&t->copy, json_object_get(piece, "spec"));
-    name = rn_copied_from(piece);
-    fd = name != NULL ? env->file(env->opaque, name) : -1;
-    *most = bytes > 0 ? bytes : fd >= 0 && fstat(fd, &sb) == 0 ? sb.st_size : 0;
-
-    return bytes;
+    return fstat(fd, &sb) == 0 ? sb.st_size : 0;
 }
 
-
-/* What is not known weighs as much as what is. */
 
 static extent
 measure(const rn_reel *t, const rn_env *env)
@@ -190,23 +188,17 @@ measure(const rn_reel *t, const rn_env *env)
     size_t    i;
     json_t   *p;
     extent    e;
-    int64_t   n, bytes, most, known;
+    int64_t   n, bytes;
 
     memset(&e, 0, sizeof(e));
-    known = 0;
 
     json_array_foreach(t->pieces, i, p) {
         n = json_integer_value(json_object_get(p, "frames"));
-        bytes = bytes_of(t, p, env, &most);
+        bytes = bytes_of(t, p, env);
 
         e.packets += n;
-        e.bytes += (double) bytes;
-        e.chunks += (most >> 20) < n ? (most >> 20) + 1 : n;
-        known += bytes > 0 ? n : 0;
-    }
-
-    if (known > 0) {
-        e.bytes = e.bytes * (double) e.packets / (double) known;
+        e.bytes += bytes;
+        e.chunks += (bytes >> 20) < n ? (bytes >> 20) + 1 : n;
     }
 
     return e;
@@ -238,7 +230,7 @@ index_room(const rn_reel *v, const rn_reel *a, json_t *spec,
     room = 24 * pictures.packets + 20 * sound.packets + 20 * chunks
            + (int64_t) (1024 * chapters + 2 * title) + 16384;
 
-    return (double) room < (pictures.bytes + sound.bytes) / 200 ? room : 0;
+    return room < (pictures.bytes + sound.bytes) / 200 ? room : 0;
 }
 
 

@@ -1,6 +1,6 @@
 /*
  * A segment's layers, laid over one another in painter's order.  Static layers
- * are drawn once; a lone layer that fills the canvas is not copied at all.
+ * are drawn once; what fills the canvas with nothing above it is not copied.
  */
 
 #include "rn_scene.h"
@@ -35,30 +35,6 @@ static int64_t
 element(json_t *o, const char *name, size_t i)
 {
     return json_integer_value(json_array_get(json_object_get(o, name), i));
-}
-
-
-/* The layer's own frame where it alone makes the picture, else NULL. */
-
-static rn_status
-lone_frame(rn_scene *s, int64_t k, const AVFrame **frame, rn_fault *fault)
-{
-    size_t     i;
-    rn_layer  *only;
-
-    *frame = NULL;
-    only = NULL;
-
-    for (i = 0; i < s->n; i++) {
-        if (rn_layer_active(s->layers[i], k)) {
-            if (only != NULL) {
-                return RN_OK;
-            }
-            only = s->layers[i];
-        }
-    }
-
-    return only == NULL ? RN_OK : rn_layer_whole(only, k, frame, fault);
 }
 
 
@@ -123,50 +99,53 @@ fill_canvas(rn_scene *s)
 
 
 /*
- * The topmost layer that fills the canvas hides what is below, which is neither
- * drawn nor decoded.  *next, which is 0: then the layer above it.
+ * The frame of the topmost layer that fills the canvas, or NULL; it hides what
+ * is below, which is neither drawn nor decoded.  *above: the first that is
+ * drawn, s->n if there is none.
  */
 
 static rn_status
-draw_ground(rn_scene *s, int64_t k, size_t *next, rn_fault *fault)
+find_ground(rn_scene *s, int64_t k, const AVFrame **ground, size_t *above,
+    rn_fault *fault)
 {
-    size_t          i;
-    const AVFrame  *f;
+    size_t  i;
 
-    for (i = s->n; i > 0; i--) {
+    *ground = NULL;
+    *above = s->n;
+
+    for (i = s->n; i > 0 && *ground == NULL; i--) {
         if (!rn_layer_active(s->layers[i - 1], k)) {
             continue;
         }
 
-        if (rn_layer_whole(s->layers[i - 1], k, &f, fault) != RN_OK) {
+        if (rn_layer_whole(s->layers[i - 1], k, ground, fault) != RN_OK) {
             return fault->status;
         }
 
-        if (f != NULL) {
-            rn_copy(s->canvas, f);
-            *next = i;
-            return RN_OK;
-        }
+        *above = *ground == NULL ? i - 1 : *above;
     }
-
-    fill_canvas(s);
 
     return RN_OK;
 }
 
 
 static rn_status
-compose(rn_scene *s, int64_t k, rn_fault *fault)
+compose(rn_scene *s, int64_t k, const AVFrame *ground, size_t above,
+    rn_fault *fault)
 {
-    size_t  i = 0;
+    size_t  i;
 
-    if (clean_canvas(s, fault) != RN_OK
-        || draw_ground(s, k, &i, fault) != RN_OK)
-    {
+    if (clean_canvas(s, fault) != RN_OK) {
         return fault->status;
     }
 
-    for ( /* void */ ; i < s->n; i++) {
+    if (ground != NULL) {
+        rn_copy(s->canvas, ground);
+    } else {
+        fill_canvas(s);
+    }
+
+    for (i = above; i < s->n; i++) {
         if (rn_layer_active(s->layers[i], k)
             && rn_layer_draw(s->layers[i], k, s->canvas, s->side, fault)
                != RN_OK)
@@ -250,7 +229,8 @@ rn_status
 rn_scene_picture(rn_scene *s, int64_t k, const AVFrame **picture,
     rn_fault *fault)
 {
-    size_t  i;
+    size_t          i, above;
+    const AVFrame  *ground;
 
     *picture = NULL;
 
@@ -264,11 +244,13 @@ rn_scene_picture(rn_scene *s, int64_t k, const AVFrame **picture,
         }
     }
 
-    if (lone_frame(s, k, picture, fault) != RN_OK) {
+    if (find_ground(s, k, &ground, &above, fault) != RN_OK) {
         return fault->status;
     }
 
-    if (*picture == NULL && compose(s, k, fault) == RN_OK) {
+    if (ground != NULL && above == s->n) {
+        *picture = ground;              /* it is not copied at all */
+    } else if (compose(s, k, ground, above, fault) == RN_OK) {
         *picture = s->canvas;
     }
 
