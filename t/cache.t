@@ -129,6 +129,23 @@ $told = `$build/render compose $odd/film.json -o $odd/out.wav 2>&1`;
 is $?, 0, 'a folder whose name is no UTF-8' or diag $told;
 ok -s "$odd/out.wav", 'has a film';
 
+# Of a plan, what will not be made: the cache holds it, or the film has shown it before.
+sub colours { return map +{ asset => { type => 'color', color => $_ }, duration => 1 }, @_ }
+sub ways { my $plan = $json->decode(scalar `$build/render plan @_`); return [map { "$_->{mode}: $_->{why}" } @{ $plan->{segments} }] }
+for my $name (['colours', '#a00', '#0a0', '#a00'], ['more', '#0a0', '#00a', '#a00']) {
+    spew("$dir/$name->[0].json", $json->encode({ timeline => { width => 64, height => 64, fps => 30,
+        tracks => [ { clips => [ colours(@$name[1 .. 3]) ] } ] } }));
+}
+my ($still, $again, $held) = ('still: nothing moves', 'reuse: the same as number 0', 'reuse: the cache holds it');
+is_deeply ways("$dir/colours.json"), [$still, $still, $again], 'a picture that is shown twice is made once';
+is_deeply ways("--cache $cache $dir/colours.json"), [$still, $still, $again], 'nothing of it is kept yet';
+$told = `$build/render compose --cache $cache $dir/colours.json -o $dir/colours.mp4 2>&1`;
+is $?, 0, 'it is made' or diag $told;
+like $told, qr/\b1 reused/, 'and one reused';
+is_deeply ways("--cache $cache $dir/colours.json"), [($held) x 3], 'then all of it is there';
+is_deeply ways("--cache $cache $dir/more.json"), [$held, $still, $held], 'and of another film what both have';
+is_deeply ways("$dir/colours.json"), [$still, $still, $again], 'without the cache nothing is';
+
 # Where nothing can be kept.
 chmod 0555, $cache;
 is planned(), digest(), 'a cache that is not to be written';

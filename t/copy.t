@@ -248,7 +248,7 @@ my $split = parts($film, [ one => 0, 2 ], [ two => 2, 3 ], [ rest => 5, 3 ], [ o
 $plan = planned($split);
 is of_part($plan, 'one'), 'copy 50', 'a part: copied';
 is of_part($plan, 'two'), 'copy 50 copy 25', 'one of two sources, too';
-is of_part($plan, 'rest'), 'copy 25 copy 50', 'and one to the end of the film';
+is of_part($plan, 'rest'), 'copy 25 reuse 50', 'and one to the end of the film';
 unlike of_part($plan, $_), qr/copy/, "$_: not between key frames" for qw(off upto);
 like why_of($plan, 'off'), qr/does not begin and end with key frames/, 'and the plan says why';
 is of_part($plan, 'final'), 'copy 100 copy 50 copy 50', 'the film as it was without them';
@@ -282,7 +282,7 @@ for ([ fade => 'its picture is changed' ], [ text => 'something lies over it' ],
     unlike of_part($plan, $_->[0]), qr/copy/, "$_->[0]: not copied";
     like why_of($plan, $_->[0]), qr/$_->[1]/, "$_->[0]: and why";
 }
-is of_part(planned($mixed, '--smart-cut'), 'colour'), 'copy 50 still 25', 'or in part, by a smart cut';
+is of_part(planned($mixed, '--smart-cut'), 'colour'), 'copy 50 reuse 25', 'or in part, by a smart cut';
 my $cut = parts(document({}, clip('a')), [ cut => 0.48, 3.2 ]);
 $plan = planned($cut, '--smart-cut');
 is of_part($plan, 'cut'), 'render 13 copy 50 render 17', 'a part between key frames: smart cut';

@@ -80,7 +80,7 @@ my ($film) = composed({}, 'plain');
 
 subtest 'the default' => sub {
     is $silence, '', 'nothing is said of encoders';
-    is modes($plain), 'still 50 render 25 still 50', 'stills and what moves';
+    is modes($plain), 'still 50 render 25 reuse 50', 'stills and what moves; the last is the first again';
     is_deeply [ map { join ' ', sort keys %{ $_->{spec} } } @{ $plain->{segments} } ],
         [ map {"background canvas crf engine frames kind layers${_}v"} ' still ', ' ', ' still ' ],
         'specifications, of which keys are made, name none';

@@ -22,7 +22,7 @@ void
 compose_piece_path(const compose *c, const char *key, const char *suffix,
     char *path, size_t len)
 {
-    (void) snprintf(path, len, "%s/%s.mp4%s", c->cache, key, suffix);
+    cmd_piece_path(c->cache, key, suffix, path, len);
 }
 
 

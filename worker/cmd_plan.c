@@ -386,6 +386,60 @@ cmd_film_free(cmd_film *f)
 }
 
 
+void
+cmd_piece_path(const char *cache, const char *key, const char *suffix,
+    char *path, size_t len)
+{
+    (void) snprintf(path, len, "%s/%s.mp4%s", cache, key, suffix);
+}
+
+
+/*
+ * Says which pieces will not be made: what the cache holds, and what the film
+ * has shown before.
+ */
+
+static void
+tell_reused(json_t *pieces, const char *cache)
+{
+    char         path[8300], why[64];
+    size_t       i;
+    json_t      *p, *seen, *first;
+    const char  *key;
+
+    seen = json_object();
+
+    json_array_foreach(pieces, i, p) {
+        key = json_string_value(json_object_get(p, "key"));
+        first = json_object_get(seen, key);
+        why[0] = '\0';
+
+        if (cache != NULL) {
+            cmd_piece_path(cache, key, "", path, sizeof(path));
+
+            if (access(path, R_OK) == 0) {
+                (void) snprintf(why, sizeof(why), "the cache holds it");
+            }
+        }
+
+        if (why[0] == '\0' && first != NULL) {
+            (void) snprintf(why, sizeof(why), "the same as number %lld",
+                            (long long) json_integer_value(first));
+        }
+
+        if (why[0] != '\0') {
+            (void) json_object_set_new(p, "mode", json_string("reuse"));
+            (void) json_object_set_new(p, "why", json_string(why));
+            continue;
+        }
+
+        (void) json_object_set(seen, key, json_object_get(p, "number"));
+    }
+
+    json_decref(seen);
+}
+
+
 static bool
 print_plan(const char *file, const char *cache, bool smart_cut,
     const char *encoder)
@@ -402,6 +456,8 @@ print_plan(const char *file, const char *cache, bool smart_cut,
     ok = cmd_make_plan(&f);
 
     if (ok) {
+        tell_reused(json_object_get(f.plan, "segments"), cache);
+        tell_reused(json_object_get(f.plan, "sound"), cache);
         (void) json_dumpf(f.plan, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
         (void) putchar('\n');
         (void) fflush(stdout);          /* before a child has a copy of it */

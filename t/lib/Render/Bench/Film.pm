@@ -216,14 +216,13 @@ sub note { print "      $_[0]\n" }
 # Lines that tell a document's plan: how many pieces are made how, and why so
 sub _plan {
     my ($name, @options) = @_;
-    my ($cache) = map { $options[$_] eq '--cache' ? $options[ $_ + 1 ] : () } 0 .. $#options;
     my @of = grep { !/\A--jobs/ } @options;
     my $text = `cd $dir && $build/render plan @of $dir/$name.json 2>$dir/errors`;
     return "$name: " . `tail -n 1 $dir/errors` if $?;
     my $plan = $json->decode($text);
     return planned($name, map { my $list = $_; map { {
-        mode => $cache && -e "$cache/$_->{key}.mp4" ? 'reuse' : $list eq 'sound' ? 'sound' : $_->{mode},
-        why  => $cache && -e "$cache/$_->{key}.mp4" ? 'the cache holds it' : $_->{why} // 'not coded before',
+        mode => $list eq 'sound' && ($_->{mode} // '') ne 'reuse' ? 'sound' : $_->{mode},
+        why  => $_->{why} // 'not coded before',
         frames => $list eq 'sound' ? 0 : $_->{frames},
     } } @{ $plan->{$list} || [] } } qw(segments sound));
 }
