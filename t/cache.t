@@ -34,8 +34,16 @@ utime 1_000_000_000, 1_000_000_000, "$dir/a.wav";       # whole seconds, which c
 spew("$dir/film.json", $json->encode({ timeline => { tracks => [ { kind => 'audio', clips => [ { asset => { type => 'audio', src => 'a.wav' } } ] } ] },
     outputs => [ { format => 'wav' } ] }));
 
-is planned(), digest(), 'a source that has just been written';
-is scalar(my @kept = glob "$cache/*.digest"), 0, 'is not kept: it may change within the same tick';
+# A machine that is busy may take longer than the file takes to settle: then it is written again.
+my ($named, @kept);
+for (1 .. 20) {
+    unlink glob "$cache/*.digest";
+    utime 1_000_000_000, 1_000_000_000, "$dir/a.wav";
+    ($named, @kept) = (planned(), glob "$cache/*.digest");
+    last if time - (stat "$dir/a.wav")[10] < 2;
+}
+is $named, digest(), 'a source that has just been written';
+is scalar(@kept), 0, 'is not kept: it may change within the same tick';
 
 sub settle { wait_until(sub { time - (stat "$dir/a.wav")[10] > 3 }, 10, 'the source to settle') }
 settle();
@@ -145,6 +153,13 @@ like $told, qr/\b1 reused/, 'and one reused';
 is_deeply ways("--cache $cache $dir/colours.json"), [($held) x 3], 'then all of it is there';
 is_deeply ways("--cache $cache $dir/more.json"), [$held, $still, $held], 'and of another film what both have';
 is_deeply ways("$dir/colours.json"), [$still, $still, $again], 'without the cache nothing is';
+
+my $two = $json->decode(slurp("$dir/colours.json"));
+$two->{outputs} = [ map +{ name => $_, format => 'mp4' }, qw(one two) ];
+$two->{outputs}[1]{range} = { start => 1 };
+spew("$dir/two.json", $json->encode($two));
+is_deeply ways("$dir/two.json"), [$still, $still, 'reuse: the same as number 1 of one', $again, 'reuse: the same as number 0 of one'],
+    'nor is it made twice for two outputs';
 
 # Where nothing can be kept.
 chmod 0555, $cache;

@@ -313,12 +313,23 @@ is_deeply [pictures("$dir/streamed/$_", '-c copy')], [(pictures(of('a'), '-c cop
     for qw(final.mp4 live-v0.mp4);
 
 # a film and a stream that have a piece in common, but not all: the stream's is stored
-my $shared = document({}, clip('a'), clip('b'));
+my ($said, $shared) = ('', document({}, clip('a'), clip('b')));
 $shared->{outputs} = [ { name => 'film', format => 'mp4' }, { name => 'live', format => 'hls', range => { start => 4 } } ];
 is system("$build/render compose " . written('shared', $shared) . " -o $dir/shared --jobs 1 2>$dir/err"), 0, 'a piece of a film and of a stream'
     or diag slurp("$dir/err");
 is_deeply [pictures("$dir/shared/live-v0.mp4", '-c copy')], [pictures(of('b'), '-c copy')], 'the stream: packets of the source';
 is_deeply [pictures("$dir/shared/film.mp4", '-c copy')], [map { pictures(of($_), '-c copy') } qw(a b)], 'and the film';
+
+# what a stream has left in the cache is not what a film is made of: the plan tells what is done
+my %made_of = (film => [ { format => 'mp4' } ], live => [ { format => 'hls' } ]);
+for (['film', 'copy 100 copy 100', 0], ['live', 'copy 100 copy 100', 0], ['live', 'reuse 100 reuse 100', 2], ['film', 'copy 100 copy 100', 0]) {
+    my ($name, $ways, $reused) = @$_;
+    my $document = { %{ document({}, clip('a'), clip('b')) }, outputs => $made_of{$name} };
+    is modes(planned($document, '--cache', "$dir/kept")), $ways, "$name: planned";
+    $said = do { my $file = written($name, $document); `$build/render compose --cache $dir/kept $file -o $dir/kept-$name 2>&1` };
+    is $?, 0, 'and made' or diag $said;
+    like $said, qr/ @{[2 - $reused]} pieces rendered, $reused reused/, 'so';
+}
 
 # the same of sound: of a track that is copied, and of a film that is copied in part
 $shared = document({}, clip('heard', in_point => 0.48, out_point => 3.52));
@@ -337,7 +348,7 @@ for (qw(sound.m4a film.mp4)) {
 # its clocks are even as far as the index tells; the times at which pictures are shown are not
 remade('odd', 'a', qw(-bsf:v), q(setts=pts='if(eq(N,33),PTS+512,if(eq(N,34),PTS-256,PTS))':dts=DTS));
 is modes(planned(document({}, clip('odd')))), 'copy 100', 'an odd one looks as others';
-my ($rest, $said) = compose('odd', document({}, clip('odd')));
+(my $rest, $said) = compose('odd', document({}, clip('odd')));
 like $said, qr/not evenly spaced/, 'that is told';
 like $said, qr/odd\.mp4 cannot be copied, and is rendered/, 'and so is what follows';
 is scalar(my @shown = pictures($rest)), 100, 'and the film is rendered';

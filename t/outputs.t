@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use JSON::PP;
 use List::Util qw(max sum);
@@ -314,5 +315,32 @@ for (['final.webm', 1], ['fast.webm', 0.5], ['mov.mov', 1], ['slow/%06d.png', 3]
     my $worst = max map { abs $alpha[$_] - $want[$_] } 0 .. $#alpha;
     cmp_ok $worst, '<=', 3, "$file: each lets through what it should" or diag "@alpha";
 }
+
+# ---------------------------------------------------------------- nowhere to put it
+
+# It is told before anything is rendered, and nothing of what is there is lost.
+my $colour = { timeline => { width => 64, height => 36, tracks => [ { clips => [ { asset => { type => 'color', color => '#a00' }, duration => 1 } ] } ] } };
+my $one = written('one', $colour);
+my $two = written('two', { %$colour, outputs => [ o('mp4'), o('hls', name => 'b') ] });
+my $kept = "$dir/a file";
+spew($kept, 'kept');
+spew("$kept.part", 'another');
+make_path("$dir/taken/final.mp4", "$dir/half/b.m3u8", "$dir/half/x");
+for ([$one, "$dir/none/film.mp4", "$dir/none", 'No such file or directory'], [$one, "$kept/film.mp4", $kept, 'Not a directory'],
+    [$one, "$dir/none/", "$dir/none", 'No such file or directory'], [$one, "$dir/taken", "$dir/taken/final.mp4", 'Is a directory'],
+    [$two, "$dir/none/folder", "$dir/none", 'No such file or directory'], [$two, $kept, $kept, 'Not a directory'],
+    [$two, "$dir/half", "$dir/half/b.m3u8", 'Is a directory'])
+{
+    my ($film, $to, $what, $why) = @$_;
+    my $said = `$build/render compose $film -o '$to' 2>&1`;
+    is $? >> 8, 1, "$to: fails";
+    is $said, "render: $what: $why\n", 'and says why, and nothing else';
+}
+is slurp($kept) . slurp("$kept.part"), 'keptanother', 'what was there is there';
+ok !-e "$dir/none" && !-e "$dir/half/final.mp4", 'and nothing else';
+like `$build/render compose $one -o '' 2>&1`, qr/^usage/, 'a name is needed';
+is $? >> 8, 2, 'as the usage says';
+is system("$build/render compose $two -o $dir/new/ 2>$dir/log"), 0, 'a folder that is made, with a slash';
+ok -s "$dir/new/final.mp4", 'has the film';
 
 done_testing;

@@ -55,10 +55,6 @@ typedef struct {
     json_t      *plan;                  /* owned */
 } cmd_film;
 
-/* Where a piece of a film is kept, or with a suffix made. */
-void cmd_piece_path(const char *cache, const char *key, const char *suffix,
-    char *path, size_t len);
-
 /* Reads film->file, probes its sources and plans it; false with messages. */
 bool cmd_make_plan(cmd_film *film);
 

@@ -54,14 +54,13 @@ render_film(compose *c)
     c->made = json_object();
 
     for ( ;; ) {
-        c->claimed = json_object();
-        compose_sort_copies(c);
+        cmd_pieces_init(&c->pieces, c->film.plan, c->cache);
 
         ok = compose_pieces(c);
         ok = ok && compose_outputs(c);
 
-        (void) json_object_update(c->made, c->claimed);
-        json_decref(c->claimed);
+        (void) json_object_update(c->made, c->pieces.begun);
+        cmd_pieces_free(&c->pieces);
 
         if (ok) {
             c->done = c->cost;
@@ -88,7 +87,6 @@ render_film(compose *c)
 
     remove_pieces(c);
     json_decref(c->uncopied);
-    json_decref(c->stored);
     json_decref(c->made);
 
     return ok;
@@ -141,7 +139,7 @@ read_options(compose *c, int argc, char **argv)
         }
     }
 
-    if (optind != argc - 1 || c->out == NULL) {
+    if (optind != argc - 1 || c->out == NULL || c->out[0] == '\0') {
         return false;
     }
 
@@ -189,7 +187,7 @@ cmd_compose(int argc, char **argv)
         c.film.cache = c.cache;
     }
 
-    if (ok && !cmd_make_plan(&c.film)) {
+    if (ok && !(cmd_make_plan(&c.film) && compose_may_write(&c))) {
         cmd_film_free(&c.film);
         return 1;
     }

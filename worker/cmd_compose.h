@@ -4,6 +4,7 @@
 #define CMD_COMPOSE_H
 
 #include "cmd.h"
+#include "cmd_pieces.h"
 
 
 typedef struct {
@@ -12,9 +13,8 @@ typedef struct {
     char         cache[4096];
     bool         keep;                  /* the cache is the caller's */
     int          jobs;
-    json_t      *claimed;               /* keys begun by this plan, */
-    json_t      *made;                  /* and by all before */
-    json_t      *stored;                /* keys of copies that need a file */
+    cmd_pieces   pieces;                /* of this plan, */
+    json_t      *made;                  /* keys begun by all before */
     json_t      *uncopied;              /* sources that could not be copied */
     char         failed[512];           /* why, if an encoder may be why */
     double       cost, done;            /* of what is rendered and copied */
@@ -31,15 +31,6 @@ void compose_piece_path(const compose *c, const char *key, const char *suffix,
 /* Shows how far it is, with so much of the cost done by tasks that run. */
 void compose_progress(compose *c, double running);
 
-/* Finds out which copies need a file, once for each plan. */
-void compose_sort_copies(compose *c);
-
-/*
- * Whether a piece needs no file: it is a copy, and all outputs that have its
- * like are films, which take it from its source.
- */
-bool compose_from_source(const compose *c, json_t *piece);
-
 /* Notes which sources have turned out, in the task, to be none to copy from. */
 void compose_uncopied(compose *c, const local_task *t);
 
@@ -51,6 +42,9 @@ void compose_failed(compose *c, rn_status rc, const char *err);
  * something else may be tried, c->uncopied or c->failed set.
  */
 bool compose_pieces(compose *c);
+
+/* Whether the plan's outputs can be written; false with a message. */
+bool compose_may_write(const compose *c);
 
 /*
  * Joins the pieces to all outputs of the plan.  False with messages; sources

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,109 +57,6 @@ compose_failed(compose *c, rn_status rc, const char *err)
     {
         (void) snprintf(c->failed, sizeof(c->failed), "%s", err);
     }
-}
-
-
-/* An output that is joined of packets alone, of one set of parameters. */
-
-static bool
-is_film(json_t *output)
-{
-    size_t       i;
-    const char  *format;
-
-    static const char *const films[] = { "mp4", "mov", "m4a" };
-
-    format = json_string_value(json_object_get(output, "format"));
-
-    for (i = 0; format != NULL && i < sizeof(films) / sizeof(films[0]); i++) {
-        if (strcmp(format, films[i]) == 0) {
-            return !json_is_true(json_object_get(output, "mixed"));
-        }
-    }
-
-    return false;
-}
-
-
-static bool
-has_track(json_t *output, json_t *name)
-{
-    size_t   i;
-    json_t  *r;
-
-    json_array_foreach(json_object_get(output, "renditions"), i, r) {
-        if (json_equal(json_object_get(r, "video"), name)) {
-            return true;
-        }
-    }
-
-    return json_equal(json_object_get(output, "video"), name)
-           || json_equal(json_object_get(output, "sound"), name);
-}
-
-
-static bool
-is_copy(json_t *piece)
-{
-    const char  *mode;
-
-    mode = json_string_value(json_object_get(piece, "mode"));
-
-    return mode != NULL && strcmp(mode, "copy") == 0;
-}
-
-
-static bool
-needs_file(const compose *c, json_t *piece)
-{
-    size_t   i;
-    json_t  *output;
-
-    json_array_foreach(json_object_get(c->film.plan, "outputs"), i, output) {
-        if (has_track(output, json_object_get(piece, "output"))
-            && !is_film(output))
-        {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-/* By their keys, since tracks of different names may hold the same pieces. */
-
-void
-compose_sort_copies(compose *c)
-{
-    size_t   i, k;
-    json_t  *p, *lists[2];
-
-    json_decref(c->stored);
-    c->stored = json_object();
-
-    lists[0] = json_object_get(c->film.plan, "sound");
-    lists[1] = json_object_get(c->film.plan, "segments");
-
-    for (k = 0; k < 2; k++) {
-        json_array_foreach(lists[k], i, p) {
-            if (is_copy(p) && needs_file(c, p)) {
-                (void) json_object_set_new(c->stored,
-                           json_string_value(json_object_get(p, "key")),
-                           json_true());
-            }
-        }
-    }
-}
-
-
-bool
-compose_from_source(const compose *c, json_t *piece)
-{
-    return is_copy(piece)
-           && json_object_get(c->stored, json_string_value(
-                                  json_object_get(piece, "key"))) == NULL;
 }
 
 
@@ -220,7 +119,7 @@ lend_pieces(const compose *c, local_task *t, json_t *pieces)
     const char  *key;
 
     json_array_foreach(pieces, i, p) {
-        if (compose_from_source(c, p)) {
+        if (cmd_piece_from_source(&c->pieces, p)) {
             if (!cmd_lend_source(&c->film, t, rn_copied_from(p))) {
                 return false;
             }
@@ -269,6 +168,93 @@ static const char *
 name_of(json_t *file)
 {
     return json_string_value(json_object_get(file, "name"));
+}
+
+
+/* Whether files can be made there; false with a message. */
+
+static bool
+may_write(const char *folder)
+{
+    struct stat  st;
+
+    errno = 0;
+
+    if (stat(folder, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        errno = ENOTDIR;
+    }
+
+    if (errno == 0 && access(folder, W_OK | X_OK) == 0) {
+        return true;
+    }
+
+    fprintf(stderr, "render: %s: %s\n", folder, strerror(errno));
+
+    return false;
+}
+
+
+/* Where the files go, or where their folder will be made. */
+
+static bool
+may_write_out(const compose *c)
+{
+    bool          ok;
+    char         *path, *end;
+    struct stat   st;
+
+    path = strdup(c->out);
+    if (path == NULL) {
+        fprintf(stderr, "render: out of memory\n");
+        return false;
+    }
+
+    if (!in_folder(c)) {
+        end = strrchr(path, '/');
+        if (end != NULL) {
+            end[end == path] = '\0';
+        }
+        ok = may_write(end != NULL ? path : ".");
+
+    } else {
+        ok = may_write(stat(path, &st) == 0 ? path : dirname(path));
+    }
+
+    free(path);
+
+    return ok;
+}
+
+
+/*
+ * A film that has been rendered with nowhere to put it is lost, so this is
+ * looked at before.  Nothing is made or opened: a ".part" may be somebody's.
+ */
+
+bool
+compose_may_write(const compose *c)
+{
+    char          path[PATH_SIZE];
+    size_t        i, k;
+    json_t       *o, *f;
+    struct stat   st;
+
+    if (!may_write_out(c)) {
+        return false;
+    }
+
+    json_array_foreach(json_object_get(c->film.plan, "outputs"), i, o) {
+        json_array_foreach(json_object_get(o, "files"), k, f) {
+            file_path(c, name_of(f), "", path);
+
+            if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+                fprintf(stderr, "render: %s: %s\n", path, strerror(EISDIR));
+                return false;
+            }
+        }
+    }
+
+    return true;
 }
 
 
@@ -340,7 +326,7 @@ cost_of_copies(const compose *c, json_t *pieces)
     cost = 0;
 
     json_array_foreach(pieces, i, p) {
-        cost += compose_from_source(c, p)
+        cost += cmd_piece_from_source(&c->pieces, p)
                 ? json_real_value(json_object_get(p, "cost")) : 0;
     }
 

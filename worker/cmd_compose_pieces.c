@@ -59,10 +59,8 @@ lend_inputs(const compose *c, local_task *t, json_t *spec)
 static json_t *
 next_run(compose *c, json_t *pieces, size_t *next)
 {
-    char         path[8300];
-    double       cost, enough;
-    json_t      *run, *piece;
-    const char  *key;
+    double   cost, enough;
+    json_t  *run, *piece;
 
     run = json_array();
     cost = 0;
@@ -70,41 +68,31 @@ next_run(compose *c, json_t *pieces, size_t *next)
              : fmin(RUN_SECONDS, fmax(RUN_LEAST, c->cost
                                                  / (RUN_PARTS * c->jobs)));
 
-    for ( /* void */ ; *next < json_array_size(pieces); (*next)++) {
+    for ( /* void */ ; *next < json_array_size(pieces) && cost < enough;
+          (*next)++)
+    {
         piece = json_array_get(pieces, *next);
-        key = json_string_value(json_object_get(piece, "key"));
-        compose_piece_path(c, key, "", path, sizeof(path));
 
-        if (json_object_get(c->claimed, key) == NULL
-            && compose_from_source(c, piece))
-        {
-            (void) json_object_set_new(c->claimed, key, json_true());
+        switch (cmd_piece_next(&c->pieces, piece)) {
+        case CMD_PIECE_LEFT:
             c->rendered++;
             continue;
-        }
 
-        /* also what this run has begun: a film may show a piece twice */
+        case CMD_PIECE_MADE:
+            c->rendered++;
+            break;
 
-        if (json_object_get(c->claimed, key) != NULL
-            || access(path, R_OK) == 0)
-        {
+        default:
             c->reused++;
             if (json_array_size(run) > 0) {
                 (*next)++;
-                break;
+                return run;             /* a run is of neighbours */
             }
             continue;
         }
 
-        (void) json_object_set_new(c->claimed, key, json_true());
         (void) json_array_append(run, piece);
         cost += json_real_value(json_object_get(piece, "cost"));
-        c->rendered++;
-
-        if (cost >= enough) {
-            (*next)++;
-            break;
-        }
     }
 
     return run;

@@ -4,6 +4,7 @@
  */
 
 #include "cmd.h"
+#include "cmd_pieces.h"
 #include "rn_encode.h"
 #include "rn_timeline.h"
 
@@ -386,57 +387,41 @@ cmd_film_free(cmd_film *f)
 }
 
 
-void
-cmd_piece_path(const char *cache, const char *key, const char *suffix,
-    char *path, size_t len)
-{
-    (void) snprintf(path, len, "%s/%s.mp4%s", cache, key, suffix);
-}
-
-
-/*
- * Says which pieces will not be made: what the cache holds, and what the film
- * has shown before.
- */
+/* Says which pieces will not be made, and why. */
 
 static void
-tell_reused(json_t *pieces, const char *cache)
+tell_reused(cmd_pieces *s, json_t *pieces)
 {
-    char         path[8300], why[64];
-    size_t       i;
-    json_t      *p, *seen, *first;
-    const char  *key;
-
-    seen = json_object();
+    char     why[256];
+    bool     shared;
+    size_t   i;
+    json_t  *p, *first;
 
     json_array_foreach(pieces, i, p) {
-        key = json_string_value(json_object_get(p, "key"));
-        first = json_object_get(seen, key);
-        why[0] = '\0';
+        switch (cmd_piece_next(s, p)) {
+        case CMD_PIECE_HELD:
+            (void) snprintf(why, sizeof(why), "the cache holds it");
+            break;
 
-        if (cache != NULL) {
-            cmd_piece_path(cache, key, "", path, sizeof(path));
+        case CMD_PIECE_AGAIN:
+            first = cmd_piece_first(s, p);
+            shared = !json_equal(json_object_get(first, "output"),
+                                 json_object_get(p, "output"));
+            (void) snprintf(why, sizeof(why), "the same as number %lld%s%s",
+                            json_integer_value(json_object_get(first,
+                                                               "number")),
+                            shared ? " of " : "",
+                            shared ? json_string_value(
+                                json_object_get(first, "output")) : "");
+            break;
 
-            if (access(path, R_OK) == 0) {
-                (void) snprintf(why, sizeof(why), "the cache holds it");
-            }
-        }
-
-        if (why[0] == '\0' && first != NULL) {
-            (void) snprintf(why, sizeof(why), "the same as number %lld",
-                            (long long) json_integer_value(first));
-        }
-
-        if (why[0] != '\0') {
-            (void) json_object_set_new(p, "mode", json_string("reuse"));
-            (void) json_object_set_new(p, "why", json_string(why));
+        default:
             continue;
         }
 
-        (void) json_object_set(seen, key, json_object_get(p, "number"));
+        (void) json_object_set_new(p, "mode", json_string("reuse"));
+        (void) json_object_set_new(p, "why", json_string(why));
     }
-
-    json_decref(seen);
 }
 
 
@@ -444,8 +429,9 @@ static bool
 print_plan(const char *file, const char *cache, bool smart_cut,
     const char *encoder)
 {
-    bool      ok;
-    cmd_film  f;
+    bool        ok;
+    cmd_film    f;
+    cmd_pieces  pieces;
 
     memset(&f, 0, sizeof(f));
     f.file = file;
@@ -456,8 +442,10 @@ print_plan(const char *file, const char *cache, bool smart_cut,
     ok = cmd_make_plan(&f);
 
     if (ok) {
-        tell_reused(json_object_get(f.plan, "segments"), cache);
-        tell_reused(json_object_get(f.plan, "sound"), cache);
+        cmd_pieces_init(&pieces, f.plan, cache);
+        tell_reused(&pieces, json_object_get(f.plan, "sound"));
+        tell_reused(&pieces, json_object_get(f.plan, "segments"));
+        cmd_pieces_free(&pieces);
         (void) json_dumpf(f.plan, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
         (void) putchar('\n');
         (void) fflush(stdout);          /* before a child has a copy of it */
