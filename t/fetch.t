@@ -469,14 +469,15 @@ subtest 'a job that is tried again' => sub {
 subtest 'a validation' => sub {
     my $v = $s->signup;
     my $url = 'http://media.test/n4.png?secret';
-    my $count = $far->seen;
+    my $count = requests($far, '/n4.png');         # jobs of before may still fetch theirs
     my $r = as($v, POST => '/compositions/validate', json => film_of($url));
     is $r->{status}, 200, 'a document of a URL is right';
     is $r->{json}{duration}, undef, 'but nobody knows its length';
     is $r->{json}{warnings}[0]{pointer}, '/timeline/tracks/0/clips/0/asset/src', 'and the warning says of which';
     unlike $r->{body}, qr/secret/, 'without its query';
-    is scalar($far->seen), $count, 'nothing is fetched for it';
+    is scalar(requests($far, '/n4.png')), $count, 'nothing is fetched for it';
     is made($v, $url)->{status}, 'completed', 'once it was';
+    cmp_ok scalar(requests($far, '/n4.png')), '>', $count, 'for a film it is';
     $r = as($v, POST => '/compositions/validate', json => film_of($url));
     is $r->{json}{duration}, 1, 'it is known';
     is_deeply $r->{json}{warnings}, [], 'all of it';
