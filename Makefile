@@ -119,9 +119,10 @@ TOGETHER = assets_drawn auth autobahn bad_input cache captions clients config \
            outage_postgres outage_redis outputs packs path plans quality \
            results revision same_key sandbox scan schema session sharing \
            sockets stream traps_calls traps_conf traps_media traps_postgres \
-           traps_sockets traps_stalls upload waiting warnings websocket
+           traps_sockets traps_stalls tus tus_draft upload waiting warnings \
+           websocket
 PATIENT  = fetch encoders drain worker_crash postgres_away redis_away \
-           outputs_again reload events cancel storage stalls
+           outputs_again reload events cancel storage stalls tus_clients
 JOBS    ?= 3
 PARTED   = $(patsubst %,t/%.t,$(TOGETHER))
 PAIRED   = $(patsubst %,t/%.t,$(PATIENT))

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "rn_link.h"
+#include "rn_spool.h"
 #include "rn_store.h"
 
 
@@ -109,10 +110,13 @@ typedef struct {
     ngx_str_t                   redis_password;
     ngx_str_t                   storage;        /* the URL */
     ngx_str_t                   storage_path;
+    ngx_str_t                   spool;          /* path of the folder */
     ngx_str_t                   jwt_key;
     time_t                      jwt_ttl;
     ngx_array_t                *link_keys;      /* of ngx_str_t; signs: first */
     time_t                      link_ttl;
+    off_t                       upload_max;     /* bytes of a file; 0: any */
+    time_t                      upload_expire;
     ngx_uint_t                  bcrypt_cost;
     ngx_thread_pool_t          *auth_pool;
     ngx_thread_pool_t          *files_pool;
@@ -205,6 +209,8 @@ typedef struct {
     ngx_http_render_redis_t      *redis;
     ngx_http_render_relay_t      *relay;
     rn_store                      store;
+    rn_spool                      spool;
+    ngx_event_t                   sweep;
     ngx_connection_t             *quit_hook;
 } ngx_http_render_process_t;
 
@@ -224,6 +230,8 @@ extern ngx_http_render_process_t  *ngx_http_render_process;
     X(assets_begin,          "assets_begin",           write)                 \
     X(assets_abandon,        "assets_abandon",         write)                 \
     X(assets_create,         "assets_create",          write)                 \
+    X(uploads_begin,         "uploads_begin",          write)                 \
+    X(uploads_finish,        "uploads_finish",         write)                 \
     X(assets_get,            "assets_get",             read)                  \
     X(assets_list,           "assets_list",            slow)                  \
     X(assets_patch,          "assets_patch",           write)                 \
@@ -289,6 +297,9 @@ ngx_str_t ngx_http_render_allow(u_char *buf, ngx_uint_t allowed);
 ngx_int_t ngx_http_render_api_handler(ngx_http_request_t *r);
 void ngx_http_render_add_param(ngx_http_render_ctx_t *ctx, u_char *name,
     size_t name_len, u_char *value, size_t value_len);
+/* Ours, in the place of what the query string has under this name. */
+void ngx_http_render_set_param(ngx_http_request_t *r, const char *name,
+    ngx_str_t value);
 ngx_uint_t ngx_http_render_is_type(ngx_http_request_t *r, const char *type);
 
 /* For handlers that choose how the body is read; goes on with proceed(). */
@@ -437,6 +448,12 @@ void ngx_http_render_document_within(ngx_http_request_t *r);
 
 void ngx_http_render_upload(ngx_http_request_t *r);
 void ngx_http_render_jobs(ngx_http_request_t *r);
+void ngx_http_render_tus_options(ngx_http_request_t *r);
+void ngx_http_render_tus_create(ngx_http_request_t *r);
+void ngx_http_render_tus_get(ngx_http_request_t *r);
+void ngx_http_render_tus_patch(ngx_http_request_t *r);
+void ngx_http_render_tus_delete(ngx_http_request_t *r);
+void ngx_http_render_tus_post(ngx_http_request_t *r);
 void ngx_http_render_result(ngx_http_request_t *r);
 void ngx_http_render_stream(ngx_http_request_t *r);
 void ngx_http_render_job(ngx_http_request_t *r);

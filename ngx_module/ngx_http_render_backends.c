@@ -433,6 +433,17 @@ ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         mcf->storage_path.len--;
     }
 
+    /* on the same file system, that a whole upload need not be copied */
+
+    mcf->spool.data = ngx_pnalloc(cf->pool, mcf->storage_path.len
+                                            + sizeof("/uploads"));
+    if (mcf->spool.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->spool.len = ngx_sprintf(mcf->spool.data, "%V/uploads%Z",
+                                 &mcf->storage_path) - mcf->spool.data - 1;
+
     return NGX_CONF_OK;
 }
 

@@ -310,7 +310,11 @@ ngx_http_render_cors_filter(ngx_http_request_t *r)
         (void) ngx_http_render_header(r, "Access-Control-Allow-Methods",
                                       &value);
         ngx_str_set(&value, "Authorization, Content-Type, Idempotency-Key, "
-                    "If-Match, Last-Event-ID, Range, X-Request-Id, "
+                    "If-Match, Last-Event-ID, Range, Tus-Resumable, "
+                    "Upload-Checksum, Upload-Complete, Upload-Concat, "
+                    "Upload-Defer-Length, Upload-Draft-Interop-Version, "
+                    "Upload-Length, Upload-Metadata, Upload-Offset, "
+                    "X-HTTP-Method-Override, X-Request-Id, X-Requested-With, "
                     "traceparent");
         (void) ngx_http_render_header(r, "Access-Control-Allow-Headers",
                                       &value);
@@ -319,7 +323,12 @@ ngx_http_render_cors_filter(ngx_http_request_t *r)
 
     } else {
         ngx_str_set(&value, "Content-Disposition, Content-Range, ETag, "
-                    "Location, Retry-After, X-Request-Id");
+                    "Location, Retry-After, Tus-Checksum-Algorithm, "
+                    "Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, "
+                    "Upload-Complete, Upload-Concat, Upload-Defer-Length, "
+                    "Upload-Draft-Interop-Version, Upload-Expires, "
+                    "Upload-Length, Upload-Limit, Upload-Metadata, Upload-Offset, "
+                    "X-Request-Id");
         (void) ngx_http_render_header(r, "Access-Control-Expose-Headers",
                                       &value);
     }

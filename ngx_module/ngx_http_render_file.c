@@ -55,17 +55,14 @@ ngx_http_render_file_reset(ngx_http_render_file_t *f, const char *asset,
 }
 
 
-/* Its type by its own first bytes, never by what it is called. */
-
-static void
-ngx_http_render_file_magic(ngx_http_render_file_t *f)
+void
+ngx_http_render_file_type(const u_char *head, size_t n, char *type, size_t size)
 {
     magic_t      m;
-    const char  *type;
+    const char  *found;
 
-    (void) ngx_cpystrn((u_char *) f->type,
-                       (u_char *) "application/octet-stream",
-                       sizeof(f->type));
+    (void) ngx_cpystrn((u_char *) type, (u_char *) "application/octet-stream",
+                       size);
 
     m = magic_open(MAGIC_MIME_TYPE);
     if (m == NULL) {
@@ -73,11 +70,9 @@ ngx_http_render_file_magic(ngx_http_render_file_t *f)
     }
 
     if (magic_load(m, NULL) == 0) {
-        type = magic_buffer(m, f->data,
-                            ngx_min(f->n, NGX_HTTP_RENDER_UPLOAD_HEAD));
-        if (type != NULL) {
-            (void) ngx_cpystrn((u_char *) f->type, (u_char *) type,
-                               sizeof(f->type));
+        found = magic_buffer(m, head, n);
+        if (found != NULL) {
+            (void) ngx_cpystrn((u_char *) type, (u_char *) found, size);
         }
     }
 
@@ -85,24 +80,19 @@ ngx_http_render_file_magic(ngx_http_render_file_t *f)
 
     /* that an SVG begins with a comment, libmagic does not know, nor .cube */
 
-    if (ngx_strncmp(f->type, "image/", 6) == 0
-        || ngx_strncmp(f->type, "video/", 6) == 0
-        || ngx_strncmp(f->type, "audio/", 6) == 0)
+    if (ngx_strncmp(type, "image/", 6) == 0
+        || ngx_strncmp(type, "video/", 6) == 0
+        || ngx_strncmp(type, "audio/", 6) == 0)
     {
         return;
     }
 
-    if (rn_svg_seems((char *) f->data,
-                     ngx_min(f->n, NGX_HTTP_RENDER_UPLOAD_HEAD)))
-    {
-        (void) ngx_cpystrn((u_char *) f->type, (u_char *) "image/svg+xml",
-                           sizeof(f->type));
+    if (rn_svg_seems((const char *) head, n)) {
+        (void) ngx_cpystrn((u_char *) type, (u_char *) "image/svg+xml", size);
 
-    } else if (rn_cube_seems((char *) f->data,
-                             ngx_min(f->n, NGX_HTTP_RENDER_UPLOAD_HEAD)))
-    {
-        (void) ngx_cpystrn((u_char *) f->type, (u_char *) "application/x-cube",
-                           sizeof(f->type));
+    } else if (rn_cube_seems((const char *) head, n)) {
+        (void) ngx_cpystrn((u_char *) type, (u_char *) "application/x-cube",
+                           size);
     }
 }
 
@@ -115,6 +105,12 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
 
     f->doing = "writing";
 
+    if (f->piece != NULL) {
+        f->error = rn_upload_write(f->piece, f->data, f->n);
+        ngx_http_render_count_by(upload_bytes, f->n);
+        return;
+    }
+
     if (f->fd < 0) {
         f->fd = rn_store_create(&f->store, f->temp);
         if (f->fd < 0) {
@@ -122,7 +118,9 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
             f->temp[0] = '\0';
             return;
         }
-        ngx_http_render_file_magic(f);
+        ngx_http_render_file_type(f->data,
+                                  ngx_min(f->n, NGX_HTTP_RENDER_UPLOAD_HEAD),
+                                  f->type, sizeof(f->type));
     }
 
     for (done = 0; done < f->n; done += n) {
@@ -174,6 +172,15 @@ void
 ngx_http_render_file_hash(ngx_http_render_file_t *f)
 {
     unsigned char  digest[EVP_MAX_MD_SIZE];
+
+    if (f->piece != NULL) {
+        rn_upload_hash(f->piece, f->data, f->n);
+
+        if (f->summed) {
+            (void) EVP_DigestUpdate(f->md, f->data, f->n);
+        }
+        return;
+    }
 
     (void) EVP_DigestUpdate(f->md, f->data, f->n);
 

@@ -3,7 +3,7 @@
  * one idle connection that nginx closes first), taken down when it exits.
  */
 
-#include "ngx_http_render.h"
+#include "ngx_http_render_tus.h"
 
 
 static void ngx_http_render_quit_handler(ngx_event_t *ev);
@@ -175,6 +175,16 @@ ngx_http_render_init_process(ngx_cycle_t *cycle)
                       "refused until the next reload", err);
     }
 
+    p->spool.dir = -1;
+
+    if (p->store.root >= 0
+        && rn_spool_open(&p->spool, (char *) mcf->spool.data, err, sizeof(err))
+           != 0)
+    {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "render: %s; uploads in "
+                      "pieces are refused until the next reload", err);
+    }
+
     ngx_http_render_process = p;
     ngx_http_render_metrics_begin(mcf->metrics);
 
@@ -188,6 +198,8 @@ ngx_http_render_init_process(ngx_cycle_t *cycle)
                       "render: no memory for this worker process");
         return NGX_ERROR;
     }
+
+    ngx_http_render_tus_sweep_begin();
 
     return NGX_OK;
 }
@@ -206,6 +218,8 @@ ngx_http_render_exit_process(ngx_cycle_t *cycle)
     ngx_http_render_relay_destroy(p->relay);
     ngx_http_render_redis_destroy(p->redis);
     ngx_http_render_pg_destroy(p->pg);
+    ngx_http_render_tus_sweep_end();
+    rn_spool_close(&p->spool);
     rn_store_close(&p->store);
     ngx_http_render_metrics_end();
     ngx_http_render_process = NULL;

@@ -26,6 +26,8 @@ static char *ngx_http_render_check_jwt_ttl(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_render_check_link_ttl(ngx_conf_t *cf, void *post,
     void *data);
+static char *ngx_http_render_check_upload_expire(ngx_conf_t *cf, void *post,
+    void *data);
 
 
 static ngx_conf_num_bounds_t  ngx_http_render_cost_bounds = {
@@ -42,6 +44,10 @@ static ngx_conf_post_t  ngx_http_render_jwt_ttl_post = {
 
 static ngx_conf_post_t  ngx_http_render_link_ttl_post = {
     ngx_http_render_check_link_ttl
+};
+
+static ngx_conf_post_t  ngx_http_render_upload_expire_post = {
+    ngx_http_render_check_upload_expire
 };
 
 static ngx_conf_bitmask_t  ngx_http_render_resources[] = {
@@ -117,6 +123,20 @@ static ngx_command_t  ngx_http_render_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_render_main_conf_t, link_ttl),
       &ngx_http_render_link_ttl_post },
+
+    { ngx_string("render_upload_max_size"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_off_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_render_main_conf_t, upload_max),
+      NULL },
+
+    { ngx_string("render_upload_expire"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_render_main_conf_t, upload_expire),
+      &ngx_http_render_upload_expire_post },
 
     { ngx_string("render_bcrypt_cost"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -365,6 +385,16 @@ ngx_http_render_check_link_ttl(ngx_conf_t *cf, void *post, void *data)
 }
 
 
+static char *
+ngx_http_render_check_upload_expire(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t *expire = data;
+
+    return *expire < 60 || *expire > 7 * 86400
+           ? "must be between 1m and 7d" : NGX_CONF_OK;
+}
+
+
 static void *
 ngx_http_render_create_main_conf(ngx_conf_t *cf)
 {
@@ -378,6 +408,8 @@ ngx_http_render_create_main_conf(ngx_conf_t *cf)
     mcf->pg_connections = 4;
     mcf->jwt_ttl = NGX_CONF_UNSET;
     mcf->link_ttl = NGX_CONF_UNSET;
+    mcf->upload_max = NGX_CONF_UNSET;
+    mcf->upload_expire = NGX_CONF_UNSET;
     mcf->bcrypt_cost = NGX_CONF_UNSET_UINT;
 
     return mcf;
@@ -446,6 +478,8 @@ ngx_http_render_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_value(mcf->jwt_ttl, 86400);
     ngx_conf_init_value(mcf->link_ttl, 900);
+    ngx_conf_init_value(mcf->upload_max, 0);
+    ngx_conf_init_value(mcf->upload_expire, 86400);
     ngx_conf_init_uint_value(mcf->bcrypt_cost, 12);
 
     if (!mcf->used) {

@@ -56,6 +56,36 @@ ngx_http_render_add_param(ngx_http_render_ctx_t *ctx, u_char *name,
 }
 
 
+void
+ngx_http_render_set_param(ngx_http_request_t *r, const char *name,
+    ngx_str_t value)
+{
+    size_t                  len;
+    ngx_uint_t              i;
+    ngx_http_render_ctx_t  *ctx;
+
+    len = ngx_strlen(name);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
+
+    for (i = 0; i < ctx->nparams; i++) {
+        if (ctx->params[i].name.len == len
+            && ngx_strncmp(ctx->params[i].name.data, name, len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == ctx->nparams) {
+        i = ctx->nparams < NGX_HTTP_RENDER_MAX_PARAMS ? ctx->nparams++
+                                                      : ctx->nparams - 1;
+    }
+
+    ctx->params[i].name.data = (u_char *) name;
+    ctx->params[i].name.len = len;
+    ctx->params[i].value = value;
+}
+
+
 /*
  * The query string; names are kept as they are, values are decoded.  What the
  * path has named stays: rights are asked for that, and for nothing else.

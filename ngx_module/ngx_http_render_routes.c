@@ -34,6 +34,7 @@ const ngx_uint_t  ngx_http_render_nstatements =
 #define PUT       NGX_HTTP_PUT
 #define PATCH     NGX_HTTP_PATCH
 #define DELETE    NGX_HTTP_DELETE
+#define OPTIONS   NGX_HTTP_OPTIONS
 
 #define ANYONE    ngx_http_render_anyone
 #define READER    ngx_http_render_reader
@@ -74,6 +75,26 @@ static const ngx_http_render_route_t  ngx_http_render_routes[] = {
       ngx_http_render_upload },
     { POST, PATH("/upload"), R(ASSETS), USER, OWN, SQL(jobs_upload),
       ngx_http_render_upload },
+
+    { OPTIONS, PATH("/files"), R(ASSETS), ANYONE, NONE, NO_SQL,
+      ngx_http_render_tus_options },
+    { OPTIONS, PATH("/files/"), R(ASSETS), ANYONE, NONE, NO_SQL,
+      ngx_http_render_tus_options },
+    { OPTIONS, PATH("/files/{id}"), R(ASSETS), ANYONE, NONE, NO_SQL,
+      ngx_http_render_tus_options },
+    { POST, PATH("/files"), R(ASSETS), USER, OWN, SQL(uploads_begin),
+      ngx_http_render_tus_create },
+    { POST, PATH("/files/"), R(ASSETS), USER, OWN, SQL(uploads_begin),
+      ngx_http_render_tus_create },
+    { POST, PATH("/files/{id}"), R(ASSETS), USER, OWN, NO_SQL,
+      ngx_http_render_tus_post },
+    { GET, PATH("/files/{id}"), R(ASSETS), USER, NONE, SQL(uploads_finish),
+      ngx_http_render_tus_get },
+    { PATCH, PATH("/files/{id}"), R(ASSETS), USER, OWN, SQL(uploads_finish),
+      ngx_http_render_tus_patch },
+    { DELETE, PATH("/files/{id}"), R(ASSETS), USER, NONE, SQL(assets_abandon),
+      ngx_http_render_tus_delete },
+
     { GET, PATH("/videos"), R(ASSETS), USER, NONE, SQL(assets_list), NULL },
     { GET, PATH("/videos/{id}"), R(ASSETS), READER, NONE, SQL(assets_get),
       NULL },

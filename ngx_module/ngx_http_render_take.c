@@ -16,7 +16,7 @@ ngx_http_render_upload_refuse(ngx_http_request_t *r, ngx_uint_t status,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
     u = ctx->state;
-    u->over = 1;
+    ngx_http_render_pump_over(u);
     ngx_http_render_problem(r, status, title, why, NULL);
 
     return NGX_DECLINED;
@@ -76,7 +76,7 @@ ngx_http_render_upload_data(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         u->span_len = 0;
 
     } else {
-        n = ngx_min(u->span_len, NGX_HTTP_RENDER_UPLOAD_BUFFER - u->n);
+        n = ngx_min(u->span_len, u->way->buffer - u->n);
         ngx_memcpy(u->fill + u->n, u->span, n);
         u->n += n;
         u->taken += n;
@@ -84,8 +84,10 @@ ngx_http_render_upload_data(ngx_http_request_t *r, ngx_http_render_upload_t *u)
         u->span_len -= n;
 
         if (u->stored + u->taken > u->left) {
-            return ngx_http_render_upload_refuse(r, 413, "Over quota",
-                "the account may not store this many bytes");
+            return ngx_http_render_upload_refuse(r, 413,
+                u->too_many != NULL ? "Too long" : "Over quota",
+                u->too_many != NULL ? u->too_many
+                : "the account may not store this many bytes");
         }
     }
 
@@ -175,6 +177,10 @@ ngx_http_render_upload_parse(ngx_http_request_t *r,
                                                  u->parser.error);
         }
 
+        if (rc == NGX_DECLINED) {           /* b may be gone with the request */
+            return rc;
+        }
+
         b->pos = (u_char *) p;
 
         if (rc != NGX_OK) {
@@ -198,6 +204,11 @@ ngx_http_render_upload_raw(ngx_http_request_t *r, ngx_http_render_upload_t *u,
     }
 
     rc = ngx_http_render_upload_data(r, u);
+
+    if (rc == NGX_DECLINED) {               /* b may be gone with the request */
+        return rc;
+    }
+
     b->pos = b->last - u->span_len;
     u->span_len = 0;
 

@@ -1,6 +1,7 @@
 /*
- * What the files of uploads share: the request's way (_upload.c), the bytes as
- * they come (_take.c), and the file that a thread writes (_file.c).
+ * What the files of uploads share: whole ones, raw or in a form (_upload.c),
+ * those that come in pieces (_tus.c), the way of their bytes from the socket to
+ * threads (_pump.c, _take.c), and the file that these write (_file.c).
  *
  * There are two buffers: the event loop fills one while thread tasks have the
  * file and the other, which one of them hashes and one writes.  Where both are
@@ -14,11 +15,14 @@
 #include "ngx_http_render.h"
 #include "rn_id.h"
 #include "rn_multipart.h"
+#include "rn_spool.h"
 
 #include <openssl/evp.h>
 
 
 #define NGX_HTTP_RENDER_UPLOAD_BUFFER  (1024 * 1024)
+#define NGX_HTTP_RENDER_PIECE_BUFFER   (64 * 1024)      /* there may be many */
+#define NGX_HTTP_RENDER_PIECE_FLUSH    (32 * 1024)
 #define NGX_HTTP_RENDER_UPLOAD_BEGIN   (4 * 1024 * 1024)
 #define NGX_HTTP_RENDER_UPLOAD_HEAD    4096     /* what libmagic sees */
 #define NGX_HTTP_RENDER_UPLOAD_FILES   32       /* of one form */
@@ -39,6 +43,9 @@ typedef struct {
     char                 temp[RN_STORE_TEMP];
     int                  fd;
     EVP_MD_CTX          *md;
+    rn_upload           *piece;         /* what is written to instead, or NULL;
+                                           then md is of this piece alone */
+    unsigned             summed:1;      /* and is asked for */
     off_t                bytes;
     off_t                begun;         /* bytes that the disk was told of */
     u_char              *data;          /* a buffer to be written; malloc'd */
@@ -53,11 +60,34 @@ typedef struct {
 } ngx_http_render_file_t;
 
 
+typedef struct ngx_http_render_upload_s  ngx_http_render_upload_t;
+
+/* What becomes of the bytes; next, whole and stored may end the request. */
+
 typedef struct {
+    size_t                   buffer;        /* bytes of each of the two */
+    /* a further file of the form begins; it goes on with _pump() */
+    void                   (*next)(ngx_http_request_t *r,
+                                   ngx_http_render_upload_t *u);
+    /* the body of a form is complete */
+    void                   (*whole)(ngx_http_request_t *r,
+                                    ngx_http_render_upload_t *u);
+    /* the last bytes of a file are written */
+    void                   (*stored)(ngx_http_request_t *r,
+                                     ngx_http_render_upload_t *u);
+    /* no more comes: it is freed, and the request may be gone, or, of a piece,
+       before that, what came may go on its way */
+    void                   (*leave)(ngx_http_render_upload_t *u);
+} ngx_http_render_way_t;
+
+struct ngx_http_render_upload_s {
     ngx_http_request_t      *r;
+    const ngx_http_render_way_t  *way;
     ngx_http_render_file_t  *file;
     ngx_int_t                statement;     /* the call at the end */
-    off_t                    left;          /* of the quota */
+    off_t                    left;          /* bytes that it may have */
+    const char              *too_many;      /* said of more; NULL: the quota's
+                                               sentence */
     off_t                    stored;        /* bytes of the files before */
     off_t                    taken;         /* bytes of this one */
     u_char                  *fill;          /* the buffer that is filled */
@@ -65,6 +95,7 @@ typedef struct {
     json_t                  *files;         /* those that are stored */
     json_t                  *fields;
     json_t                  *asked;         /* assets that are not made yet */
+    void                    *data;          /* of whoever asked */
     const u_char            *span;          /* data not yet in the buffer */
     size_t                   span_len;
     ngx_buf_t               *piece;         /* of a body that is in a file */
@@ -87,7 +118,34 @@ typedef struct {
     char                     field[128];
     u_char                   value[NGX_HTTP_RENDER_UPLOAD_VALUE];
     rn_multipart             parser;
-} ngx_http_render_upload_t;
+};
+
+
+/* ngx_http_render_pump.c */
+
+/*
+ * Becomes the context's state, and goes with the request.  NULL: no memory,
+ * and nothing was answered.
+ */
+ngx_http_render_upload_t *ngx_http_render_pump_create(ngx_http_request_t *r,
+    const ngx_http_render_way_t *way);
+
+/* Begins to read the body; ends the caller's part of the request. */
+void ngx_http_render_pump_start(ngx_http_request_t *r);
+
+/* Goes on with what there is of it. */
+void ngx_http_render_pump(ngx_http_request_t *r, ngx_http_render_upload_t *u);
+
+/* Nothing more is taken: what came of a piece is left to who goes on. */
+void ngx_http_render_pump_over(ngx_http_render_upload_t *u);
+
+/* Of what comes in pieces: gives what there is to threads, if they are free. */
+void ngx_http_render_pump_flush(ngx_http_request_t *r,
+    ngx_http_render_upload_t *u);
+
+/* Answers for a file that a thread could not write. */
+void ngx_http_render_pump_failed(ngx_http_request_t *r, int error,
+    const char *doing);
 
 
 /* ngx_http_render_take.c */
@@ -121,6 +179,10 @@ void ngx_http_render_file_hash(ngx_http_render_file_t *f);
 
 /* Removes what was not committed, and frees; in a thread where one is free. */
 void ngx_http_render_file_drop(ngx_http_render_file_t *f);
+
+/* In a thread: a type by a file's first bytes, never by what it is called. */
+void ngx_http_render_file_type(const u_char *head, size_t n, char *type,
+    size_t size);
 
 /* The kind of an asset by its type; the worker's probe has the last word. */
 const char *ngx_http_render_file_kind(const char *type);

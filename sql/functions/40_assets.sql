@@ -48,9 +48,10 @@ BEGIN
     -- longer is counted when it has come
     SELECT coalesce(sum(bytes), 0) INTO used FROM asset
      WHERE owner = a.id AND (status <> 'uploading'
-                             OR created_at > now() - interval '15 minutes');
+                             OR created_at > now() - interval '15 minutes'
+                             OR upload_until > now());
 
-    IF used + want > a.quota_bytes THEN
+    IF want > a.quota_bytes - used THEN
         RETURN problem(413, 'Over quota', format('the account may store %s '
                        'bytes and stores %s', a.quota_bytes, used), request);
     END IF;
@@ -71,7 +72,8 @@ LANGUAGE sql STABLE AS $$
         || a.status, 'UTF8')), 'hex'), 16) || '"'
 $$;
 
--- Uploads of which no assets are made: what was stored of them goes.
+-- Uploads of which no assets are made: what was stored of them goes, also where
+-- the row went before, and key says where nginx has put it since.
 CREATE OR REPLACE FUNCTION render.abandon_uploads(request jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -81,6 +83,13 @@ BEGIN
                         FROM jsonb_array_elements(request->'uploads') u)
         RETURNING storage_key)
     INSERT INTO render.garbage (storage_key) SELECT storage_key FROM gone
+    ON CONFLICT DO NOTHING;
+
+    INSERT INTO render.garbage (storage_key)
+    SELECT u->>'key' FROM jsonb_array_elements(request->'uploads') u
+     WHERE u->>'key' LIKE 'inputs/%/' || (u->>'asset')
+       AND NOT EXISTS (SELECT FROM render.asset
+                        WHERE storage_key = u->>'key')
     ON CONFLICT DO NOTHING;
 END $$;
 

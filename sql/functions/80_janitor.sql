@@ -74,7 +74,8 @@ CREATE OR REPLACE FUNCTION render.forget_uploads() RETURNS jsonb
 LANGUAGE sql AS $$
     WITH gone AS (
         DELETE FROM render.asset WHERE status = 'uploading'
-           AND created_at < now() - interval '1 day' RETURNING storage_key)
+           AND coalesce(upload_until, created_at + interval '1 day') < now()
+        RETURNING storage_key)
     INSERT INTO render.garbage (storage_key) SELECT storage_key FROM gone
     ON CONFLICT DO NOTHING;
     SELECT '[]'::jsonb
