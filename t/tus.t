@@ -429,7 +429,8 @@ SKIP: {
         my $said = `$send -w '%{http_code}' -H 'Content-Length:' -T $much http://127.0.0.1:$h2$path 2>&1`;
         $statuses{ substr $said, -3 }++;
     }
-    ok $statuses{413}, 'HTTP/2: more than was announced' or diag explain \%statuses;
+    # curl may find the stream reset before it has read the answer: then it says 000
+    is_deeply [ grep { !/\A(?:413|000)\z/ } keys %statuses ], [], 'HTTP/2: more than was announced' or diag explain \%statuses;
     $path = create(400_000);
     is `$send -w '%{http_code} %{http_version}' --data-binary \@$much http://127.0.0.1:$h2$path`, '204 2', 'and what was';
     is_deeply [nginx_workers($s)], \@before, 'nobody has died of it';
