@@ -94,6 +94,10 @@ void ngx_http_render_tus_header(ngx_http_request_t *r, const char *name,
 void ngx_http_render_tus_number(ngx_http_request_t *r, const char *name,
     int64_t number);
 
+/* Answers with an object, which is freed. */
+void ngx_http_render_tus_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, json_t *o);
+
 /* Where it is asked for, with the API's prefix; data is NULL: no memory. */
 ngx_str_t ngx_http_render_tus_location(ngx_http_request_t *r,
     ngx_http_render_tus_t *t);

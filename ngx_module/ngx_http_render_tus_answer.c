@@ -133,24 +133,13 @@ ngx_http_render_tus_failed(ngx_http_request_t *r, ngx_http_render_tus_t *t)
 }
 
 
-/* What there is of it, as JSON. */
-
-static void
-ngx_http_render_tus_json(ngx_http_request_t *r, ngx_http_render_tus_t *t,
-    ngx_uint_t status)
+void
+ngx_http_render_tus_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, json_t *o)
 {
     char       *text;
-    json_t     *o;
     ngx_str_t   body;
-    rn_upload  *u = t->upload;
 
-    static const char *const  states[] = { "open", "whole", "done" };
-
-    o = json_pack("{s:s, s:s, s:I, s:b}", "id", u->id,
-                  "state", states[u->state], "offset", (json_int_t) u->offset,
-                  "partial", u->partial);
-    (void) json_object_set_new(o, "length", u->length < 0 ? json_null()
-                                            : json_integer(u->length));
     text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
 
@@ -163,7 +152,27 @@ ngx_http_render_tus_json(ngx_http_request_t *r, ngx_http_render_tus_t *t,
         return;
     }
 
-    ngx_http_render_send_json(r, status, &body);
+    ngx_http_render_send(r, status, type, &body);
+}
+
+
+/* What there is of it, as JSON. */
+
+static void
+ngx_http_render_tus_json(ngx_http_request_t *r, ngx_http_render_tus_t *t,
+    ngx_uint_t status)
+{
+    json_t     *o;
+    rn_upload  *u = t->upload;
+
+    static const char *const  states[] = { "open", "whole", "done" };
+
+    o = json_pack("{s:s, s:s, s:I, s:b}", "id", u->id,
+                  "state", states[u->state], "offset", (json_int_t) u->offset,
+                  "partial", u->partial);
+    (void) json_object_set_new(o, "length", u->length < 0 ? json_null()
+                                            : json_integer(u->length));
+    ngx_http_render_tus_send(r, status, "application/json", o);
 }
 
 

@@ -80,9 +80,7 @@ static void
 ngx_http_render_draft_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, const char *title, const char *detail, json_t *members)
 {
-    char                   *text;
     json_t                 *o;
-    ngx_str_t               body;
     ngx_http_render_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
@@ -92,19 +90,7 @@ ngx_http_render_draft_problem(ngx_http_request_t *r, ngx_uint_t status,
                   "instance", ctx->id.data, ctx->id.len);
     (void) json_object_update(o, members);
     json_decref(members);
-    text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-
-    body = text != NULL ? ngx_http_render_dup(r->pool, text, ngx_strlen(text))
-                        : (ngx_str_t) ngx_null_string;
-    free(text);
-
-    if (body.data == NULL) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-
-    ngx_http_render_send(r, status, "application/problem+json", &body);
+    ngx_http_render_tus_send(r, status, "application/problem+json", o);
 }
 
 

@@ -327,15 +327,21 @@ ngx_http_render_tus_run_take(ngx_http_render_tus_t *t)
 }
 
 
+static void
+ngx_http_render_tus_run_kept(ngx_http_render_tus_t *t)
+{
+    if (t->error == 0) {
+        t->error = rn_upload_keep(&t->spool, t->upload);
+    }
+}
+
+
 void
 ngx_http_render_tus_run_doubt(ngx_http_render_tus_t *t)
 {
     t->doing = "writing";
     t->error = rn_upload_doubt(t->upload);
-
-    if (t->error == 0) {
-        t->error = rn_upload_keep(&t->spool, t->upload);
-    }
+    ngx_http_render_tus_run_kept(t);
 }
 
 
@@ -344,10 +350,7 @@ ngx_http_render_tus_run_undo(ngx_http_render_tus_t *t)
 {
     t->doing = "writing";
     t->error = rn_upload_undo(t->upload);
-
-    if (t->error == 0) {
-        t->error = rn_upload_keep(&t->spool, t->upload);
-    }
+    ngx_http_render_tus_run_kept(t);
 }
 
 

@@ -10,12 +10,11 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use File::Copy qw(copy);
-use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Test::More;
 
 use Render::Test;
+use Render::Test::Node;
 
 plan skip_all => 'RENDER_SKIP_BROWSER is set' if $ENV{RENDER_SKIP_BROWSER};
 
@@ -25,17 +24,7 @@ my $dir = tempdir(CLEANUP => 1);
 
 # the driver and what it needs, by the lock file, outside the source tree
 
-my $folder = "$build/page";
-make_path($folder);
-copy("$top/t/page/$_", "$folder/$_") or die "$_: $!" for qw(package.json package-lock.json .npmrc rig.mjs drive.mjs);
-my $said = `cd '$folder' && npm ci --no-audit --no-fund 2>&1`;
-if ($?) {                                   # no reason for the other tests to end
-    fail('npm ci');
-    diag($said);
-    done_testing;
-    exit 1;
-}
-pass('npm ci');
+my $folder = driver_folder("$top/t/page", $build, qw(rig.mjs drive.mjs));
 
 # media
 

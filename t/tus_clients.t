@@ -14,8 +14,6 @@ use Cwd qw(abs_path);
 use Digest::SHA;
 use Fcntl qw(LOCK_EX);
 use File::Basename qw(dirname);
-use File::Copy qw(copy);
-use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use IO::Handle;
 use IO::Select;
@@ -29,6 +27,7 @@ use Test::More;
 use Render::Test;
 use Render::Test::Faults;
 use Render::Test::Files;
+use Render::Test::Node;
 
 for my $program (qw(node npm)) {
     plan skip_all => "there is no $program" unless grep { -x "$_/$program" } split /:/, $ENV{PATH};
@@ -48,17 +47,7 @@ diag("RENDER_SEED=$seed");
 
 # the driver and what it needs, by the lock file, outside the source tree
 
-my $folder = "$build/tus";
-make_path($folder);
-copy("$top/t/tus/$_", "$folder/$_") or die "$_: $!" for qw(package.json package-lock.json .npmrc upload.mjs);
-my $said = `cd '$folder' && npm ci --no-audit --no-fund 2>&1`;
-if ($?) {                                   # no reason for the other tests to end
-    fail('npm ci');
-    diag($said);
-    done_testing;
-    exit 1;
-}
-pass('npm ci');
+my $folder = driver_folder("$top/t/tus", $build, qw(upload.mjs));
 
 # No worker: what is uploaded stays to be probed.
 my $s = Render::Test->start(worker => 0, nginx_workers => 2,

@@ -275,6 +275,31 @@ send_all(int fd, const char *data, size_t n)
 }
 
 
+/* n bytes of noise, the same each time. */
+
+static inline char *
+noise(size_t n)
+{
+    char      *block;
+    size_t     i;
+    uint32_t   seed = 2463534242;
+
+    block = malloc(n);
+    if (block == NULL) {
+        die("no memory");
+    }
+
+    for (i = 0; i + 4 <= n; i += 4) {
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        memcpy(block + i, &seed, 4);
+    }
+
+    return block;
+}
+
+
 /* A file whole, with a zero behind it. */
 
 static inline char *

@@ -95,7 +95,6 @@ main(int argc, char **argv)
     int       o, status;
     pid_t     pid;
     size_t    i, mib = 1, piece = 8, count = 1;
-    uint32_t  seed = 2463534242;
     uint64_t  start;
 
     while ((o = getopt(argc, argv, "p:n:s:c:t:")) != -1) {
@@ -115,17 +114,7 @@ main(int argc, char **argv)
         die("usage: tus -p port -n MiB -s MiB [-c count] -t token");
     }
 
-    block = malloc(BLOCK);
-    if (block == NULL) {
-        die("no memory");
-    }
-
-    for (i = 0; i < BLOCK; i += 4) {
-        seed ^= seed << 13;
-        seed ^= seed >> 17;
-        seed ^= seed << 5;
-        memcpy(block + i, &seed, 4);
-    }
+    block = noise(BLOCK);
 
     start = now_us();
 

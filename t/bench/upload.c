@@ -21,7 +21,6 @@ main(int argc, char **argv)
     char            *block, head[8192], begin[512], end[128];
     const char      *method = "POST", *token = NULL;
     size_t           i, mib = 1, n, first;
-    uint32_t         seed = 2463534242;
     uint64_t         start, sent, answered, length;
     static answer_t  a;
     static const unsigned char  ftyp[] = "\0\0\0\x18" "ftypisom\0\0\2\0"
@@ -42,17 +41,7 @@ main(int argc, char **argv)
         die("usage: upload -p port -n MiB [-m method] [-t token] [-f] path");
     }
 
-    block = malloc(BLOCK);
-    if (block == NULL) {
-        die("no memory");
-    }
-
-    for (i = 0; i < BLOCK; i += 4) {
-        seed ^= seed << 13;
-        seed ^= seed >> 17;
-        seed ^= seed << 5;
-        memcpy(block + i, &seed, 4);
-    }
+    block = noise(BLOCK);
 
     begin[0] = end[0] = '\0';
     if (form) {
