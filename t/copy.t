@@ -490,6 +490,26 @@ is $s->psql("SELECT count(*) FROM render.job_segment WHERE job = '$job->{id}' AN
 is_deeply [$s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), keys %{ $job->{segments}{by_mode} }], [1, 'reuse'],
     'so that the next film of it needs one';
 
+# What a probe of an older version does not tell is looked for, and comes to the same.
+my $before = slurp($file = (rendered(@id{qw(b a)}))[1]);
+is $s->psql("SELECT probe->'copy'->'told'->>'stream' FROM render.asset WHERE id = '$id{b}'"), 0, 'what opens it without looking is told';
+$s->psql("UPDATE render.asset SET probe = probe #- '{copy,told}' WHERE id IN ('$id{a}', '$id{b}')");
+($job, $file) = rendered(@id{qw(b a)});
+is_deeply $job->{segments}{by_mode}, { copy => 2 }, 'and where it is not, it is copied, too' or diag explain $job->{segments};
+ok slurp($file) eq $before, 'to the same film';
+
+# What is told of a file is no reason to believe it.
+for my $forged ('{"stream": 7, "zero": 0}', '{"stream": -1, "zero": 0}', '{"stream": 0, "zero": 400000}',
+    '{"stream": 0, "zero": 0, "colours": [900, -2, "x"], "aspect": [1, 0]}', '[]')
+{
+    $s->psql("UPDATE render.asset SET probe = jsonb_set(probe, '{copy,told}', '$forged') WHERE id = '$id{b}'");
+    ($job, $file) = rendered($id{b});
+    is_deeply [$s->psql("SELECT run FROM render.job WHERE id = '$job->{id}'"), scalar(@all = pictures($file))], [2, 100],
+        "told $forged: another run, and a film";
+    $s->psql("UPDATE render.asset SET probe = jsonb_set(probe, '{copy}', (SELECT probe->'copy' FROM render.asset"
+        . " WHERE id = '$id{a}')) WHERE id = '$id{b}'");
+}
+
 my $check = $s->req(POST => '/compositions/validate', token => $token,
     json => document({}, { asset => { type => 'video', src => "asset:$id{b}" } }));
 is_deeply $check->{json}{segments}, { total => 1, by_mode => { reuse => 1 } }, 'a copy is kept as other segments are' or diag $check->{body};

@@ -218,6 +218,12 @@ my $asset = $s->req(GET => "/videos/$id", token => $token)->{json};
 ok $asset->{probe}{audio} && !exists $asset->{probe}{copy_sound}, 'the places for it are nobody\'s business';
 is $s->psql("SELECT probe->'audio'->>'rate' FROM render.asset WHERE origin = 'render' LIMIT 1"), 44100, 'of the film its rate is known';
 
+# what a probe of an older version does not tell is looked for
+is $s->psql("SELECT probe->'copy_sound'->'told'->>'stream' FROM render.asset WHERE id = '$id'"), 1, 'what opens it without looking is told';
+$s->psql("UPDATE render.asset SET probe = probe #- '{copy_sound,told}' WHERE id = '$id'");
+rendered('looked-for');
+is_deeply [packets("$dir/looked-for.mp4")], [packets("$dir/copied.mp4")], 'and where it is not, the same is copied';
+
 $s->psql('UPDATE render.job_segment SET scope = NULL; DELETE FROM render.segment');
 $s->psql("UPDATE render.asset SET probe = jsonb_set(probe, '{copy_sound,from}', '-512') WHERE id = '$id'");
 my $job = rendered('other');

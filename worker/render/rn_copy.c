@@ -3,6 +3,7 @@
 #include "rn_copy_parts.h"
 #include "rn_mux.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,18 +26,77 @@ open_stream(rn_copy *c, json_t *spec, rn_fault *fault)
 }
 
 
-static rn_status
-open_file(rn_copy *c, const char *name, const rn_env *env, rn_fault *fault)
-{
-    int  fd;
+/* One of a list of numbers, which are less than `end`. */
 
-    if (c->name != NULL && strcmp(c->name, name) == 0) {
+static int
+number_at(json_t *list, size_t i, int end)
+{
+    json_int_t  n;
+
+    n = json_integer_value(json_array_get(list, i));
+
+    return n >= 0 && n < end ? (int) n : 0;
+}
+
+
+/* What was told of the stream when the file was probed. */
+
+static rn_status
+take_told(rn_copy *c, json_t *told, rn_fault *fault)
+{
+    unsigned            i;
+    json_t             *colours, *aspect;
+    AVStream           *st;
+    AVFormatContext    *fmt = c->in.fmt;
+    AVCodecParameters  *par;
+
+    i = (unsigned) json_integer_value(json_object_get(told, "stream"));
+    st = i < fmt->nb_streams ? fmt->streams[i] : NULL;
+
+    if (st == NULL || strncmp(fmt->iformat->name, "mov", 3) != 0
+        || st->codecpar->codec_id != (c->sound ? AV_CODEC_ID_AAC
+                                               : AV_CODEC_ID_H264))
+    {
+        return rn_fail(fault, RN_E_INPUT, "nothing can be copied: the file "
+                       "holds other streams");
+    }
+
+    for (i = 0; i < fmt->nb_streams; i++) {
+        fmt->streams[i]->discard = AVDISCARD_ALL;
+    }
+
+    st->discard = AVDISCARD_DEFAULT;
+    c->in.zero = json_integer_value(json_object_get(told, "zero"));
+
+    if (c->sound) {
+        c->in.audio = st;
         return RN_OK;
     }
 
-    if (c->name != NULL) {
-        rn_copy_close(c);
-    }
+    c->in.video = st;
+    colours = json_object_get(told, "colours");
+    aspect = json_object_get(told, "aspect");
+
+    par = st->codecpar;
+    par->format = AV_PIX_FMT_YUV420P;
+    par->color_range = number_at(colours, 0, AVCOL_RANGE_NB);
+    par->color_space = number_at(colours, 1, AVCOL_SPC_NB);
+    par->color_primaries = number_at(colours, 2, AVCOL_PRI_NB);
+    par->color_trc = number_at(colours, 3, AVCOL_TRC_NB);
+    par->chroma_location = number_at(colours, 4, AVCHROMA_LOC_NB);
+    par->sample_aspect_ratio.num = number_at(aspect, 0, INT_MAX);
+    par->sample_aspect_ratio.den = number_at(aspect, 1, INT_MAX);
+
+    return RN_OK;
+}
+
+
+static rn_status
+open_file(rn_copy *c, json_t *spec, const char *name, const rn_env *env,
+    rn_fault *fault)
+{
+    int      fd;
+    json_t  *told;
 
     fd = env->file(env->opaque, name);
 
@@ -44,8 +104,19 @@ open_file(rn_copy *c, const char *name, const rn_env *env, rn_fault *fault)
         return rn_fail(fault, RN_E_INTERNAL, "a source was not handed over");
     }
 
-    if (rn_input_open(&c->in, fd, fault) == RN_OK) {
+    told = json_object_get(json_object_get(spec, "copy"), "told");
+
+    if (told == NULL) {
+        if (rn_input_open(&c->in, fd, fault) == RN_OK) {
+            c->name = name;
+        }
+
+    } else if (rn_input_open_packets(&c->in, fd, fault) == RN_OK) {
         c->name = name;
+
+        if (take_told(c, told, fault) != RN_OK) {
+            rn_copy_close(c);
+        }
     }
 
     return fault->status;
@@ -55,6 +126,7 @@ open_file(rn_copy *c, const char *name, const rn_env *env, rn_fault *fault)
 rn_status
 rn_copy_open(rn_copy *c, json_t *spec, const rn_env *env, rn_fault *fault)
 {
+    bool         sound;
     const char  *name, *kind;
 
     name = rn_copied_from_spec(spec);
@@ -64,14 +136,23 @@ rn_copy_open(rn_copy *c, json_t *spec, const rn_env *env, rn_fault *fault)
         return rn_fail(fault, RN_E_INTERNAL, "a copy of nothing");
     }
 
-    if (open_file(c, name, env, fault) != RN_OK) {
+    sound = strcmp(kind, "sound") == 0;
+
+    if (c->name != NULL
+        && (sound != c->sound || strcmp(c->name, name) != 0))
+    {
+        rn_copy_close(c);
+    }
+
+    c->sound = sound;
+
+    if (c->name == NULL && open_file(c, spec, name, env, fault) != RN_OK) {
         return fault->status;
     }
 
     free(c->seen);
     c->seen = NULL;
     c->i = 0;
-    c->sound = strcmp(kind, "sound") == 0;
 
     if (open_stream(c, spec, fault) != RN_OK) {
         rn_copy_close(c);

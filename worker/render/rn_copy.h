@@ -23,7 +23,10 @@
  *
  *   {"fps": "30/1", "frames", "params": digest of its parameter sets,
  *    "ids": [their numbers], "bt709": whether its colours are those of films,
- *    "gaps": [[frames from one IDR picture to the next, how many times], ...]}
+ *    "gaps": [[frames from one IDR picture to the next, how many times], ...],
+ *    "told": what opens the file without looking into its streams:
+ *    {"stream", "zero": the file's time 0 in microseconds, "colours": [range,
+ *    space, primaries, transfer, place of chroma], "aspect": [of a pixel]}}
  *
  * New; NULL where nothing can be: another container or codec than H.264 in MP4,
  * clocks that are uneven, parameter sets that change, pictures that are turned,
@@ -36,7 +39,8 @@ json_t *rn_copy_facts(rn_input *in, const AVFrame *first);
  * What can be copied of the sound:
  *
  *   {"rate", "channels", "from": where the first packet begins, in samples of
- *    that rate from the file's time 0, "end": where the sound does}
+ *    that rate from the file's time 0, "end": where the sound does, "told":
+ *    {"stream", "zero"}}
  *
  * New; NULL where nothing can be: another container or codec than AAC-LC in
  * MP4, more than two channels, a rate that players may not take, packets that
@@ -64,9 +68,11 @@ typedef struct {
 /*
  * Opens, in a struct of zeros or one that is open, what a specification with
  * "copy" names: of pictures {"input", "from", "params"} and spec.frames, of
- * sound {"input", "rate", "from"} and spec.packets.  A file that is open already
- * is not opened anew; its name is borrowed.  RN_E_INPUT, here and below: the
- * file does not hold what its probe has told; then it is closed.
+ * sound {"input", "rate", "from"} and spec.packets; where there is no "told" of
+ * the facts with these, for they are of an older probe, the streams are looked
+ * into.  A file that is open already is not opened anew; its name is borrowed.
+ * RN_E_INPUT, here and below: the file does not hold what its probe has told;
+ * then it is closed.
  */
 rn_status rn_copy_open(rn_copy *c, json_t *spec, const rn_env *env,
     rn_fault *fault);

@@ -203,6 +203,22 @@ gaps_of(rn_input *in, AVStream *st, const rn_sets *s, int n)
 }
 
 
+/* What only looking into the streams tells. */
+
+static json_t *
+told_of(const rn_input *in)
+{
+    const AVCodecParameters  *par = in->video->codecpar;
+
+    return json_pack("{s:i, s:I, s:[i, i, i, i, i], s:[i, i]}",
+                     "stream", in->video->index, "zero", (json_int_t) in->zero,
+                     "colours", par->color_range, par->color_space,
+                     par->color_primaries, par->color_trc, par->chroma_location,
+                     "aspect", par->sample_aspect_ratio.num,
+                     par->sample_aspect_ratio.den);
+}
+
+
 json_t *
 rn_copy_facts(rn_input *in, const AVFrame *first)
 {
@@ -234,8 +250,9 @@ rn_copy_facts(rn_input *in, const AVFrame *first)
     (void) snprintf(fps, sizeof(fps), "%d/%d", st->avg_frame_rate.num,
                     st->avg_frame_rate.den);
 
-    return json_pack("{s:s, s:i, s:s, s:[i, i], s:b, s:o}", "fps", fps,
+    return json_pack("{s:s, s:i, s:s, s:[i, i], s:b, s:o, s:o}", "fps", fps,
                      "frames", n, "params", params, "ids", s.id[0], s.id[1],
                      "bt709", strcmp(rn_matrix_of(first), "bt709") == 0
-                              && !rn_full_range(first), "gaps", gaps);
+                              && !rn_full_range(first), "gaps", gaps,
+                     "told", told_of(in));
 }

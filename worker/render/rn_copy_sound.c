@@ -107,10 +107,13 @@ rn_copy_sound_facts(rn_input *in)
         end = told;
     }
 
-    return json_pack("{s:i, s:i, s:I, s:I}", "rate", st->codecpar->sample_rate,
+    return json_pack("{s:i, s:i, s:I, s:I, s:{s:i, s:I}}",
+                     "rate", st->codecpar->sample_rate,
                      "channels", st->codecpar->ch_layout.nb_channels,
                      "from", (json_int_t) (from - zero_of(in)),
-                     "end", (json_int_t) (end - zero_of(in)));
+                     "end", (json_int_t) (end - zero_of(in)),
+                     "told", "stream", st->index,
+                     "zero", (json_int_t) in->zero);
 }
 
 
@@ -187,6 +190,7 @@ rn_copy_sound_open(rn_copy *c, json_t *spec, rn_fault *fault)
     }
 
     c->st->codecpar->initial_padding = 0;
+    c->st->codecpar->frame_size = (int) frame_size();
     c->tb = c->st->time_base;
     c->from = json_integer_value(json_object_get(copy, "from"))
               + zero_of(&c->in);

@@ -114,12 +114,12 @@ find_streams(AVFormatContext *fmt)
 }
 
 
-rn_status
-rn_input_open(rn_input *in, int fd, rn_fault *fault)
+/* The container alone. */
+
+static rn_status
+open_container(rn_input *in, int fd, rn_fault *fault)
 {
-    int                 rc;
-    const char         *name;
-    AVCodecParameters  *par;
+    int  rc;
 
     memset(in, 0, sizeof(*in));
 
@@ -127,15 +127,14 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     in->fmt = avformat_alloc_context();
 
     if (in->io == NULL || in->fmt == NULL) {
-        rn_fail(fault, RN_E_NOMEM, "out of memory");
-        goto fail;
+        return rn_fail(fault, RN_E_NOMEM, "out of memory");
     }
 
     in->size = avio_size(in->io);
+    in->hurry = in->hurried = AV_NOPTS_VALUE;
 
     if (in->size == 0) {
-        rn_fail(fault, RN_E_INPUT, "the file is empty");
-        goto fail;
+        return rn_fail(fault, RN_E_INPUT, "the file is empty");
     }
 
     in->fmt->pb = in->io;
@@ -151,11 +150,37 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     rc = avformat_open_input(&in->fmt, NULL, rn_io_format(in->io), NULL);
     if (rc < 0) {
         if (rc == AVERROR(ENOMEM)) {        /* also said of too many streams */
-            rn_fail(fault, RN_E_INPUT, "the file holds more than %d streams, "
-                    "or wants more memory than it may have", STREAMS_MAX);
-            goto fail;
+            return rn_fail(fault, RN_E_INPUT, "the file holds more than %d "
+                           "streams, or wants more memory than it may have",
+                           STREAMS_MAX);
         }
-        rn_fail_av(fault, rc, "not a media file of a kind that is read here");
+        return rn_fail_av(fault, rc, "not a media file of a kind that is read "
+                          "here");
+    }
+
+    return RN_OK;
+}
+
+
+rn_status
+rn_input_open_packets(rn_input *in, int fd, rn_fault *fault)
+{
+    if (open_container(in, fd, fault) != RN_OK) {
+        rn_input_close(in);
+    }
+
+    return fault->status;
+}
+
+
+rn_status
+rn_input_open(rn_input *in, int fd, rn_fault *fault)
+{
+    int                 rc;
+    const char         *name;
+    AVCodecParameters  *par;
+
+    if (open_container(in, fd, fault) != RN_OK) {
         goto fail;
     }
 
@@ -199,7 +224,6 @@ rn_input_open(rn_input *in, int fd, rn_fault *fault)
     forget_others(in);
 
     in->zero = in->fmt->start_time != AV_NOPTS_VALUE ? in->fmt->start_time : 0;
-    in->hurry = in->hurried = AV_NOPTS_VALUE;
 
     return RN_OK;
 

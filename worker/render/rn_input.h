@@ -31,6 +31,13 @@ typedef struct {
 /* Opens; the descriptor stays the caller's.  On failure nothing is held. */
 rn_status rn_input_open(rn_input *in, int fd, rn_fault *fault);
 
+/*
+ * The same for who takes packets as they are, and knows of another time what
+ * only looking into the streams tells: it is not looked, which is most of what
+ * opening costs.  No stream is chosen, `zero` is 0.
+ */
+rn_status rn_input_open_packets(rn_input *in, int fd, rn_fault *fault);
+
 void rn_input_close(rn_input *in);
 
 /*

@@ -563,9 +563,10 @@ rn_plan_copy(rn_copies *copies, int64_t a, bool *copied)
 
     c = r->place;
 
-    return json_pack("{s:s, s:I, s:s}", "input", c->facts->sha256,
+    return json_pack("{s:s, s:I, s:s, s:O*}", "input", c->facts->sha256,
                      "from", (json_int_t) (c->in + a - c->start),
-                     "params", params_of(c));
+                     "params", params_of(c),
+                     "told", json_object_get(c->facts->copy, "told"));
 }
 
 

@@ -381,12 +381,13 @@ copied(sounds *s, rn_sound_stream *stream, const rn_place *c)
     stream->length = stream->length < end - at ? stream->length : end - at;
     packets = (stream->lead + stream->length + frame - 1) / frame;
 
-    spec = json_pack("{s:i, s:s, s:i, s:I, s:O, s:{s:s, s:i, s:I}}",
+    spec = json_pack("{s:i, s:s, s:i, s:I, s:O, s:{s:s, s:i, s:I, s:O*}}",
                      "v", 1, "kind", "sound", "engine", RN_ENGINE,
                      "packets", (json_int_t) packets,
                      "channels", json_object_get(facts, "channels"),
                      "copy", "input", c->facts->sha256, "rate", rate,
-                     "from", (json_int_t) (from + first * frame));
+                     "from", (json_int_t) (from + first * frame),
+                     "told", json_object_get(facts, "told"));
 
     if (spec == NULL || !rn_spec_key(spec, key)) {
         json_decref(spec);
