@@ -1,5 +1,5 @@
 # nginx-render: make, make run, stop, test, fuzz, bench, install; for other
-# nginxes test-static, test-debian13.
+# nginxes test-static, test-debian13; for storage in S3 test-s3.
 #
 # BUILD=dir      where objects and binaries go (build)
 # SANITIZE=1     AddressSanitizer and UBSan in all of it (use another BUILD)
@@ -16,10 +16,10 @@ CPUS      := $(shell nproc)
 PKGS  = libavformat libavcodec libavfilter libswscale libswresample libavutil \
         pangocairo pangoft2 cairo librsvg-2.0 fontconfig freetype2 libass \
         libebur128 jansson libarchive libseccomp libpq hiredis libcrypto \
-        libcurl
+        libcurl expat
 CFLAGS ?= -O2 -g
 CFLAGS_ALL = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
-             -D_GNU_SOURCE -Icommon -Iworker -Iworker/render -Iworker/stages \
+             -D_GNU_SOURCE -Icommon -Istorage -Iworker -Iworker/render -Iworker/stages \
              -DRENDER_SQL='"$(SQLDIR)"' $(PKG_CFLAGS) $(SAN)
 ifeq ($(SANITIZE),1)
 SAN = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -34,9 +34,11 @@ ENGINE_LIBS = $(shell pkg-config --libs libavformat libavcodec libavfilter \
               librsvg-2.0 fontconfig freetype2 libass libebur128 jansson \
               libarchive libseccomp libcrypto) -lm
 WORKER_LIBS = $(ENGINE_LIBS) $(shell pkg-config --libs libpq hiredis)
-DAEMON_LIBS = $(WORKER_LIBS) $(shell pkg-config --libs libcurl)
+STORAGE_LIBS = $(shell pkg-config --libs libcurl expat)
+DAEMON_LIBS = $(WORKER_LIBS) $(STORAGE_LIBS)
 
 COMMON  = $(wildcard common/*.c)
+STORAGE = $(wildcard storage/*.c)
 ENGINE  = $(wildcard worker/render/*.c)
 STAGES  = $(wildcard worker/stages/*.c)
 COMMAND = worker/render_main.c $(wildcard worker/local*.c) $(wildcard worker/cmd_*.c)
@@ -64,6 +66,11 @@ $(BUILD)/libcommon.a: $(call obj,$(COMMON))
 	@rm -f $@
 	ar rcs $@ $^
 
+# what speaks to S3: neither of the above has it
+$(BUILD)/libstorage.a: $(call obj,$(STORAGE))
+	@rm -f $@
+	ar rcs $@ $^
+
 $(BUILD)/libengine.a: $(call obj,$(ENGINE) $(STAGES))
 	@rm -f $@
 	ar rcs $@ $^
@@ -71,7 +78,8 @@ $(BUILD)/libengine.a: $(call obj,$(ENGINE) $(STAGES))
 $(BUILD)/render: $(call obj,$(COMMAND)) $(BUILD)/libengine.a $(BUILD)/libcommon.a
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
 
-$(BUILD)/render-worker: $(call obj,$(DAEMON)) $(BUILD)/libengine.a $(BUILD)/libcommon.a
+$(BUILD)/render-worker: $(call obj,$(DAEMON)) $(BUILD)/libengine.a \
+        $(BUILD)/libstorage.a $(BUILD)/libcommon.a
 	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 # Debian's headers and configure, out of their shared tree; make there says
@@ -79,7 +87,7 @@ $(BUILD)/render-worker: $(call obj,$(DAEMON)) $(BUILD)/libengine.a $(BUILD)/libc
 module: $(BUILD)/ngx_http_render_module.so
 
 $(BUILD)/ngx_http_render_module.so: config scripts/build-module $(MODULE) \
-        $(COMMON) $(wildcard common/*.h)
+        $(COMMON) $(wildcard common/*.h) $(STORAGE) $(wildcard storage/*.h)
 	SANITIZE="$(or $(MODULE_SAN),$(SAN))" NGINX_SRC="$(NGINX_SRC)" CC_OPT="$(CC_OPT)" \
 	    NGINX_BINARY="$(NGINX_BINARY)" scripts/build-module "$(BUILD)"
 
@@ -101,10 +109,22 @@ gallery:
 
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 
-$(BUILD)/unit/%: t/unit/%.c $(BUILD)/libengine.a $(BUILD)/libcommon.a
+$(BUILD)/unit/%: t/unit/%.c $(BUILD)/libengine.a $(BUILD)/libstorage.a \
+        $(BUILD)/libcommon.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -It/unit -MMD -MP -MF $@.d -o $@ $< \
-	    $(BUILD)/libengine.a $(BUILD)/libcommon.a $(ENGINE_LIBS) -lcmocka
+	    $(BUILD)/libengine.a $(BUILD)/libstorage.a $(BUILD)/libcommon.a \
+	    $(ENGINE_LIBS) $(STORAGE_LIBS) -lcmocka
+
+# The mover without a supervisor, for t/s3.
+MOVER = worker/rw_mover.c worker/rw_mover_s3.c worker/rw_s3_setting.c \
+        worker/rw_servant.c worker/rw_proto.c worker/rw_setting.c \
+        worker/rw_fetch.c worker/rw_http.c
+
+$(BUILD)/move: t/s3/move.c $(call obj,$(MOVER)) $(BUILD)/libstorage.a \
+        $(BUILD)/libcommon.a
+	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $^ \
+	    $(shell pkg-config --libs jansson libcrypto) $(STORAGE_LIBS) -lm
 
 unit: $(UNITS)
 	@set -e; for u in $(UNITS); do echo "== $$u"; $$u; done
@@ -212,6 +232,16 @@ test-static:
 	@$(MAKE) --no-print-directory -s all
 	@RENDER_BUILD="$(abspath $(BUILD))" t/builds/static
 
+# The same tests where storage is in S3, which a server of their own is, and
+# those of S3 alone.
+test-s3:
+	@scripts/deps s3
+	@$(MAKE) --no-print-directory -s -j$(CPUS) all unit $(BUILD)/move
+	RENDER_BUILD="$(abspath $(BUILD))" prove -It/lib $(PROVE_FLAGS) t/s3/*.t
+	RENDER_BUILD="$(abspath $(BUILD))" t/s3/with prove -It/lib -j$(JOBS) $(PROVE_FLAGS) $(PARTED)
+	RENDER_BUILD="$(abspath $(BUILD))" t/s3/with prove -It/lib $(PROVE_FLAGS) \
+	    $(filter-out $(PARTED),$(sort $(wildcard t/*.t)))
+
 test-debian13:
 	@scripts/deps builds
 	@t/builds/debian13
@@ -225,16 +255,17 @@ FUZZ         = $(BUILD)/fuzz
 FUZZ_SAN     = -fsanitize=fuzzer-no-link,address,undefined \
                -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_CFLAGS  = -O1 -g -std=gnu11 -Wall -Wextra -Werror -fno-strict-aliasing \
-               -D_GNU_SOURCE -Icommon $(FUZZ_SAN) \
+               -D_GNU_SOURCE -Icommon -Istorage $(FUZZ_SAN) \
                $(shell pkg-config --cflags jansson libcrypto)
-FUZZ_LIBS    = $(shell pkg-config --libs jansson libcrypto libcurl) -lm
+FUZZ_LIBS    = $(shell pkg-config --libs jansson libcrypto libcurl expat) -lm
+FUZZ_STORAGE = storage/rn_s3.c storage/rn_s3_keys.c storage/rn_s3_answer.c
 
 $(FUZZ)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC  $<"; $(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(FUZZ)/fuzz_%: $(FUZZ)/obj/t/fuzz/fuzz_%.o \
-        $(patsubst %.c,$(FUZZ)/obj/%.o,$(COMMON))
+        $(patsubst %.c,$(FUZZ)/obj/%.o,$(COMMON) $(FUZZ_STORAGE))
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(FUZZ_LIBS)
 
 fuzz-build: $(patsubst %,$(FUZZ)/fuzz_%,$(FUZZ_TARGETS))
@@ -314,7 +345,7 @@ clean:
 
 .PHONY: all module deps run stop unit gallery test test-asan test-asan-system \
         test-asan-debug debug-nginx test-valgrind test-onebyte test-static \
-        test-debian13 fuzz fuzz-build damaged soak-reload soak-quit soak-flood \
+        test-debian13 test-s3 fuzz fuzz-build damaged soak-reload soak-quit soak-flood \
         soak-pings soak-outages bench bench-build install clean
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

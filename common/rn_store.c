@@ -15,6 +15,7 @@
 
 
 #define KEY_MAX   512
+#define TRIES     3
 #define UNLOCKED  86400                 /* s, where there are no locks */
 
 
@@ -211,6 +212,30 @@ sync_parent(rn_store *s, const char *key)
 
 
 int
+rn_store_rename(rn_store *s, const char *temp, const char *key)
+{
+    int  i;
+
+    if (!rn_store_key_ok(key)) {
+        errno = EINVAL;
+        return -1;
+    }
+
+    /* somebody may remove a folder just now, as nothing is in it */
+
+    for (i = 0; renameat(s->root, temp, s->root, key) != 0; i++) {
+        if (errno != ENOENT || i == TRIES
+            || (make_parents(s, key) != 0 && errno != ENOENT))
+        {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
 rn_store_commit(rn_store *s, int fd, const char *temp, const char *key)
 {
     if (!rn_store_key_ok(key)) {
@@ -218,19 +243,8 @@ rn_store_commit(rn_store *s, int fd, const char *temp, const char *key)
         return -1;
     }
 
-    if (fsync(fd) != 0) {
-        return -1;
-    }
-
-    if (renameat(s->root, temp, s->root, key) != 0) {
-        if (errno != ENOENT || make_parents(s, key) != 0
-            || renameat(s->root, temp, s->root, key) != 0)
-        {
-            return -1;
-        }
-    }
-
-    return sync_parent(s, key);
+    return fsync(fd) != 0 || rn_store_rename(s, temp, key) != 0
+           ? -1 : sync_parent(s, key);
 }
 
 

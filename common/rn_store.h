@@ -43,6 +43,9 @@ int rn_store_create(rn_store *s, char temp[RN_STORE_TEMP]);
 /* Makes fd durable and gives it its key, replacing what was there. -1: errno */
 int rn_store_commit(rn_store *s, int fd, const char *temp, const char *key);
 
+/* Gives a temporary file its key, and makes nothing durable.  -1: errno */
+int rn_store_rename(rn_store *s, const char *temp, const char *key);
+
 /* Removes a temporary file. */
 void rn_store_discard(rn_store *s, const char *temp);
 
