@@ -7,6 +7,7 @@
  *   {"id", "op": "open", "key"}             -> {"id", "errno": 0} + fd
  *   {"id", "op": "create"}                  -> {"id", "errno", "temp"} + fd
  *   {"id", "op": "commit", "temp", "key"} + fd  -> {"id", "errno"}
+ *                                    an errno may have a "text" that says more
  *   {"op": "discard", "temp"}                   no answer
  *   {"op": "delete", "key"}                     no answer
  *   {"op": "clean", "keys"}                 -> {"op": "cleaned", "keys"}: gone

@@ -27,9 +27,18 @@
 json_t *
 rw_run_error(rn_status st, const char *text, json_t *detail)
 {
-    return json_pack("{s:s, s:s, s:b, s:o*}", "status", rn_status_name(st),
-                     "text", text, "retry", rn_status_retryable(st),
-                     "detail", detail);
+    json_t  *error;
+
+    error = json_pack("{s:s, s:s, s:b, s:o*}", "status", rn_status_name(st),
+                      "text", text, "retry", rn_status_retryable(st),
+                      "detail", detail);
+
+    /* a text that was cut within a character is none; a failure is one still */
+
+    return error != NULL ? error
+           : json_pack("{s:s, s:s, s:b}", "status", rn_status_name(st), "text",
+                       "it failed, and why cannot be told in UTF-8", "retry",
+                       rn_status_retryable(st));
 }
 
 

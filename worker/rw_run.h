@@ -48,6 +48,7 @@ struct rw_run {
     size_t       n_files, n_inputs;
     size_t       next_file;             /* the next to ask the mover about */
     size_t       pending;               /* answers of the mover to come */
+    char         why[400];              /* what it says of the first fault */
     int          spec, result, status, pidfd;
     bool         fetches;               /* by the mover, not the zygote */
     bool         stopped;               /* cancelled or lost: say nothing */

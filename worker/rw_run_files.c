@@ -171,10 +171,10 @@ rw_run_arrived(rw_worker *w, rw_run *r)
             rw_run_fail(r, joins(r) || error != ENOENT ? RN_E_IO : RN_E_INPUT,
                         joins(r) ? missing_pieces(r) : NULL,
                         "an input cannot be read from storage: %s",
-                        strerror(error));
+                        r->why[0] != '\0' ? r->why : strerror(error));
         } else {
             rw_run_fail(r, RN_E_IO, NULL, "storage cannot be written to: %s",
-                        strerror(error));
+                        r->why[0] != '\0' ? r->why : strerror(error));
         }
 
     } else if (r->state == RW_FETCHING) {
@@ -219,6 +219,10 @@ rw_run_moved(rw_worker *w, json_t *msg, int fd)
     }
 
     r->files[i].error = (int) json_integer_value(json_object_get(msg, "errno"));
+
+    if (r->files[i].error != 0 && r->why[0] == '\0') {
+        (void) snprintf(r->why, sizeof(r->why), "%s", rw_str(msg, "text"));
+    }
 
     if (r->state == RW_FETCHING) {
         r->files[i].fd = fd;

@@ -139,7 +139,9 @@ serve(rw_servant *s, int sfd)
     p[0].events = p[1].events = POLLIN;
 
     for ( ;; ) {
-        if (poll(p, 2, -1) < 0 && errno != EINTR) {
+        if (s->wait != NULL) {
+            s->wait(s, p, 2);
+        } else if (poll(p, 2, -1) < 0 && errno != EINTR) {
             return;
         }
 

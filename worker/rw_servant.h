@@ -9,6 +9,7 @@
 
 #include "rw_proto.h"
 
+#include <poll.h>
 #include <sys/types.h>
 
 
@@ -29,6 +30,9 @@ struct rw_servant {
 
     /* does what msg says; fds are its own from now on, msg is not */
     void     (*serve)(rw_servant *s, json_t *msg, const int *fds, size_t n);
+
+    /* waits as poll() does, without an end; NULL: that does */
+    void     (*wait)(rw_servant *s, struct pollfd *fds, size_t n);
 };
 
 
