@@ -125,6 +125,7 @@ rn_link_verify(const void *key, size_t key_len, int64_t now,
     }
 
     link->file_len = (size_t) (end - link->file);
+    link->expiry = expiry;
 
     mac(key, key_len, expiry, link->prefix, link->prefix_len, hex);
 

@@ -21,6 +21,7 @@ typedef struct {
     size_t       prefix_len;
     const char  *file;                  /* "final.mp4", or deeper */
     size_t       file_len;
+    int64_t      expiry;                /* s since the epoch */
 } rn_link;
 
 

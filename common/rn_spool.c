@@ -201,7 +201,12 @@ take(rn_spool *s, const char *id, rn_upload *u)
     if (u->state != RN_UPLOAD_OPEN) {
         u->there = fstatat(s->dir, id, &st, AT_SYMLINK_NOFOLLOW) == 0;
         u->offset = u->length;
-        (void) close(fd);
+
+        if (u->state == RN_UPLOAD_SEALED && u->there) {
+            u->fd = fd;
+        } else {
+            (void) close(fd);
+        }
         return 0;
     }
 

@@ -39,8 +39,8 @@ typedef struct {
 
 typedef enum {
     RN_UPLOAD_OPEN,                     /* it takes bytes */
-    RN_UPLOAD_SEALED,                   /* it is whole and durable; where its
-                                           file is gone, in storage */
+    RN_UPLOAD_SEALED,                   /* it is whole and durable */
+    RN_UPLOAD_SENT,                     /* it lies in storage */
     RN_UPLOAD_DONE                      /* an asset was made of it */
 } rn_upload_state;
 
@@ -97,8 +97,9 @@ int rn_spool_create(rn_spool *s, rn_upload *u);
 int rn_spool_look(rn_spool *s, const char *id, rn_upload *u);
 
 /*
- * The same, to write to it while it is open: it is locked, and what a killed
- * writer left that does not stand is cut away.  EWOULDBLOCK: somebody writes.
+ * The same, to write to it while it is open, or to store it while its file is
+ * there: it is locked, and what a killed writer left that does not stand is cut
+ * away.  EWOULDBLOCK: somebody does.
  */
 int rn_spool_take(rn_spool *s, const char *id, rn_upload *u);
 

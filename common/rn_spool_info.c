@@ -14,7 +14,9 @@
 #define INFO_MAX  32768                 /* bytes of a small file */
 
 
-static const char *const  states[] = { "open", "sealed", "done" };
+static const char *const  states[] = { "open", "sealed", "sent", "done" };
+
+#define N_STATES  (sizeof(states) / sizeof(states[0]))
 
 
 void
@@ -121,13 +123,13 @@ rn_spool_read_info(rn_spool *s, const char *id, rn_upload *u, bool *off)
     o = n > 0 ? json_loadb(text, (size_t) n, 0, NULL) : NULL;
     state = json_string_value(json_object_get(o, "state"));
 
-    for (i = 0; state != NULL && i < 3; i++) {
+    for (i = 0; state != NULL && i < N_STATES; i++) {
         if (strcmp(state, states[i]) == 0) {
             break;
         }
     }
 
-    if (state == NULL || i == 3) {
+    if (state == NULL || i == N_STATES) {
         json_decref(o);
         return EBADMSG;
     }
@@ -207,6 +209,10 @@ rn_upload_keep(rn_spool *s, rn_upload *u)
         ssize_t  n = write(fd, text, len);
 
         rc = n < 0 ? errno : n != (ssize_t) len ? ENOSPC : 0;
+
+        if (rc == 0 && u->state == RN_UPLOAD_SENT && fsync(fd) != 0) {
+            rc = errno;
+        }
         (void) close(fd);
     }
 
@@ -216,6 +222,10 @@ rn_upload_keep(rn_spool *s, rn_upload *u)
 
     if (rc != 0 && fd >= 0) {
         (void) unlinkat(s->dir, new, 0);
+    }
+
+    if (rc == 0 && u->state == RN_UPLOAD_SENT && fsync(s->dir) != 0) {
+        rc = errno;
     }
 
     if (u->state == RN_UPLOAD_DONE) {   /* nobody has to let go any more */

@@ -82,6 +82,8 @@ typedef struct ngx_http_render_query_s  ngx_http_render_query_t;
 typedef struct ngx_http_render_pg_s     ngx_http_render_pg_t;
 typedef struct ngx_http_render_redis_s  ngx_http_render_redis_t;
 typedef struct ngx_http_render_relay_s  ngx_http_render_relay_t;
+typedef struct ngx_http_render_s3_s     ngx_http_render_s3_t;
+typedef struct ngx_http_render_s3_conf_s  ngx_http_render_s3_conf_t;
 
 /* Takes a request over after auth and body; it ends with a finalize. */
 typedef void (*ngx_http_render_handler_pt)(ngx_http_request_t *r);
@@ -109,8 +111,10 @@ typedef struct {
     ngx_uint_t                  redis_db;
     ngx_str_t                   redis_password;
     ngx_str_t                   storage;        /* the URL */
-    ngx_str_t                   storage_path;
+    ngx_str_t                   storage_path;   /* or of what is on its way */
     ngx_str_t                   spool;          /* path of the folder */
+    ngx_str_t                   spool_path;     /* render_spool */
+    ngx_http_render_s3_conf_t  *s3;             /* NULL: it is a directory */
     ngx_str_t                   jwt_key;
     time_t                      jwt_ttl;
     ngx_array_t                *link_keys;      /* of ngx_str_t; signs: first */
@@ -210,6 +214,7 @@ typedef struct {
     ngx_http_render_relay_t      *relay;
     rn_store                      store;
     rn_spool                      spool;
+    ngx_http_render_s3_t         *s3;           /* NULL: it is a directory */
     ngx_event_t                   sweep;
     ngx_connection_t             *quit_hook;
 } ngx_http_render_process_t;
@@ -273,6 +278,9 @@ char *ngx_http_render_postgres(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_render_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_render_spool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_render_storage_init(ngx_conf_t *cf,
+    ngx_http_render_main_conf_t *mcf);
 char *ngx_http_render_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_render_link_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -313,6 +321,12 @@ ngx_str_t *ngx_http_render_find_header(ngx_http_request_t *r,
 
 /* A parameter of the path or the query string, or an empty string. */
 ngx_str_t ngx_http_render_param(ngx_http_request_t *r, const char *name);
+
+/*
+ * Notices a client that leaves while something is waited for: its cleanups let
+ * go of that.  NGX_ERROR: it cannot.
+ */
+ngx_int_t ngx_http_render_watch_client(ngx_http_request_t *r);
 
 /*
  * Calls a SQL function for the request; the answer goes to `done`, which may

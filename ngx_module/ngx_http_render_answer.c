@@ -3,7 +3,7 @@
  * that every answer carries.  Each of them ends the request.
  */
 
-#include "ngx_http_render.h"
+#include "ngx_http_render_s3.h"
 #include "rn_json.h"
 
 
@@ -375,7 +375,7 @@ ngx_http_render_redirect(ngx_http_request_t *r, ngx_http_render_answer_t *a)
     char                          mac[64];
     time_t                        expires;
     u_char                       *p, *slash, *end;
-    ngx_str_t                     url, body, *key;
+    ngx_str_t                     url, body, name, *key;
     ngx_uint_t                    steps;
     ngx_http_render_loc_conf_t   *lcf;
     ngx_http_render_main_conf_t  *mcf;
@@ -410,18 +410,40 @@ ngx_http_render_redirect(ngx_http_request_t *r, ngx_http_render_answer_t *a)
                                        NGX_HTTP_RENDER_STREAM_TTL);
     }
 
-    rn_link_sign(key[0].data, key[0].len, expires, (char *) a->redirect.data,
-                 slash - a->redirect.data, mac);
+    if (mcf->s3 != NULL && !ngx_http_render_result_is_own(&a->redirect)) {
+        name = ngx_http_render_result_disposition(r);
+        url = ngx_http_render_s3_link(r, &a->redirect, mcf->link_ttl,
+                                      ngx_http_render_result_type(&a->redirect),
+                                      (char *) name.data);
+        if (url.data == NULL) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+            return;
+        }
 
-    url.data = ngx_pnalloc(r->pool, lcf->prefix.len + sizeof("/d//") + 64
-                                    + a->redirect.len);
-    if (url.data == NULL) {
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
+    } else {
+        rn_link_sign(key[0].data, key[0].len, expires,
+                     (char *) a->redirect.data, slash - a->redirect.data, mac);
+
+        name = ngx_http_render_param(r, "download");
+        url.data = ngx_pnalloc(r->pool, lcf->prefix.len + sizeof("/d//") + 64
+                                        + a->redirect.len
+                                        + sizeof("?download=") + 3 * name.len);
+        if (url.data == NULL) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+            return;
+        }
+
+        p = ngx_sprintf(url.data, "%V/d/%s/%V", &lcf->prefix, mac,
+                        &a->redirect);
+
+        if (name.len != 0) {
+            p = ngx_cpymem(p, "?download=", sizeof("?download=") - 1);
+            p = (u_char *) ngx_escape_uri(p, name.data, name.len,
+                                          NGX_ESCAPE_URI_COMPONENT);
+        }
+
+        url.len = p - url.data;
     }
-
-    p = ngx_sprintf(url.data, "%V/d/%s/%V", &lcf->prefix, mac, &a->redirect);
-    url.len = p - url.data;
 
     if (a->status != NGX_HTTP_OK) {
         (void) ngx_http_render_header(r, "Location", &url);

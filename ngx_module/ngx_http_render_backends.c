@@ -4,7 +4,7 @@
  * so that nginx -t finds what is wrong; nothing is connected to from here.
  */
 
-#include "ngx_http_render.h"
+#include "ngx_http_render_s3.h"
 #include "ngx_http_render_hosts.h"
 
 #include <libpq-fe.h>
@@ -390,6 +390,35 @@ ngx_http_render_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* A directory that is there; its path goes without slashes at its end. */
+
+static char *
+ngx_http_render_folder(ngx_conf_t *cf, ngx_command_t *cmd, const char *path,
+    ngx_str_t *into)
+{
+    ngx_file_info_t  fi;
+
+    ngx_set_errno(0);
+
+    if (ngx_file_info(path, &fi) == NGX_FILE_ERROR || !ngx_is_dir(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf,
+                           ngx_errno ? ngx_errno : NGX_ENOTDIR,
+                           "the directory \"%s\" of \"%V\" cannot be "
+                           "used", path, &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    into->data = (u_char *) path;
+    into->len = ngx_strlen(path);
+
+    while (into->len > 1 && into->data[into->len - 1] == '/') {
+        into->len--;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -398,7 +427,6 @@ ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     char             err[256];
     ngx_str_t       *value;
     const char      *path;
-    ngx_file_info_t  fi;
 
     if (mcf->storage.data != NULL) {
         return "is duplicate";
@@ -407,6 +435,10 @@ ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     mcf->storage = value[1];
 
+    if (ngx_strncmp(value[1].data, "s3://", 5) == 0) {
+        return ngx_http_render_s3_conf(cf, mcf, &value[1]);
+    }
+
     path = rn_store_path((char *) value[1].data, err, sizeof(err));
     if (path == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -414,23 +446,46 @@ ngx_http_render_storage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ngx_set_errno(0);
+    return ngx_http_render_folder(cf, cmd, path, &mcf->storage_path);
+}
 
-    if (ngx_file_info(path, &fi) == NGX_FILE_ERROR || !ngx_is_dir(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf,
-                           ngx_errno ? ngx_errno : NGX_ENOTDIR,
-                           "the directory \"%s\" of \"render_storage\" "
-                           "cannot be used", path);
+
+char *
+ngx_http_render_spool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_render_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->spool_path.data != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].data[0] != '/') {
+        return "must be an absolute path";
+    }
+
+    return ngx_http_render_folder(cf, cmd, (char *) value[1].data,
+                                  &mcf->spool_path);
+}
+
+
+char *
+ngx_http_render_storage_init(ngx_conf_t *cf, ngx_http_render_main_conf_t *mcf)
+{
+    if ((mcf->s3 != NULL) != (mcf->spool_path.data != NULL)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, mcf->s3 != NULL
+                           ? "storage in S3 needs \"render_spool\", where "
+                             "uploads lie until they are there"
+                           : "\"render_spool\" is for storage in S3 alone: in "
+                             "a directory uploads lie beside");
         return NGX_CONF_ERROR;
     }
 
-    mcf->storage_path.data = (u_char *) path;
-    mcf->storage_path.len = ngx_strlen(path);
-
-    while (mcf->storage_path.len > 1
-           && mcf->storage_path.data[mcf->storage_path.len - 1] == '/')
-    {
-        mcf->storage_path.len--;
+    if (mcf->s3 != NULL) {
+        mcf->storage_path = mcf->spool_path;
     }
 
     /* on the same file system, that a whole upload need not be copied */

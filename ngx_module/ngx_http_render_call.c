@@ -401,6 +401,28 @@ ngx_http_render_ask(ngx_http_request_t *r, ngx_http_render_ctx_t *ctx,
 }
 
 
+/* A body that is being read, or read away, has its own handler. */
+
+ngx_int_t
+ngx_http_render_watch_client(ngx_http_request_t *r)
+{
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (r->reading_body || r->discard_body) {
+        return NGX_OK;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    if (r->connection->read->ready) {
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+        return NGX_OK;
+    }
+
+    return ngx_handle_read_event(r->connection->read, 0);
+}
+
+
 void
 ngx_http_render_call(ngx_http_request_t *r, ngx_int_t statement,
     ngx_http_render_done_pt done)
@@ -411,24 +433,11 @@ ngx_http_render_call(ngx_http_request_t *r, ngx_int_t statement,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_render_module);
 
-    /*
-     * Notice a client that leaves; its query is detached by the cleanup.  Not
-     * while a body is being read, or read away: those have their own handler.
-     * All that may fail comes before the query: who is told 500 asks again.
-     */
+    /* all that may fail comes before the query: who is told 500 asks again */
 
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    if (!r->reading_body && !r->discard_body) {
-        r->read_event_handler = ngx_http_test_reading;
-
-        if (r->connection->read->ready) {
-            ngx_post_event(r->connection->read, &ngx_posted_events);
-
-        } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            return;
-        }
+    if (ngx_http_render_watch_client(r) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
     }
 
     call = ngx_palloc(r->pool, sizeof(ngx_http_render_call_t));

@@ -155,6 +155,10 @@ ngx_http_render_file_write(ngx_http_render_file_t *f)
         return;
     }
 
+    if (ngx_http_render_process->s3 != NULL) {
+        return;                             /* where the event loop sends it */
+    }
+
     f->doing = "storing";
 
     if (rn_store_commit(&f->store, f->fd, f->temp, f->key) != 0) {
@@ -217,6 +221,26 @@ ngx_http_render_file_free(ngx_http_request_t *r, void *data)
     EVP_MD_CTX_free(f->md);
     free(f->data);
     free(f);
+}
+
+
+void
+ngx_http_render_file_leave(ngx_http_render_file_t *f)
+{
+    ngx_http_render_file_t  *left;
+
+    left = ngx_http_render_file_create();
+
+    if (left == NULL) {                     /* the sweep will find it */
+        (void) close(f->fd);
+    } else {
+        left->fd = f->fd;
+        ngx_memcpy(left->temp, f->temp, sizeof(left->temp));
+        ngx_http_render_file_drop(left);
+    }
+
+    f->fd = -1;
+    f->temp[0] = '\0';
 }
 
 

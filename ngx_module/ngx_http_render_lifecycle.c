@@ -3,6 +3,7 @@
  * one idle connection that nginx closes first), taken down when it exits.
  */
 
+#include "ngx_http_render_s3.h"
 #include "ngx_http_render_tus.h"
 
 
@@ -168,8 +169,8 @@ ngx_http_render_init_process(ngx_cycle_t *cycle)
 
     /* never fail here: a worker that cannot start is not started again */
 
-    if (rn_store_open(&p->store, (char *) mcf->storage.data, err, sizeof(err))
-        != 0)
+    if (rn_store_open(&p->store, (char *) mcf->storage_path.data, err,
+                      sizeof(err)) != 0)
     {
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0, "render: %s; uploads are "
                       "refused until the next reload", err);
@@ -191,9 +192,12 @@ ngx_http_render_init_process(ngx_cycle_t *cycle)
     p->pg = ngx_http_render_pg_create(mcf);
     p->redis = ngx_http_render_redis_create(mcf);
     p->relay = ngx_http_render_relay_create();
+    p->s3 = mcf->s3 != NULL ? ngx_http_render_s3_create(mcf->s3) : NULL;
     p->quit_hook = ngx_http_render_hook(cycle);
 
-    if (p->pg == NULL || p->redis == NULL || p->relay == NULL) {
+    if (p->pg == NULL || p->redis == NULL || p->relay == NULL
+        || (mcf->s3 != NULL && p->s3 == NULL))
+    {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
                       "render: no memory for this worker process");
         return NGX_ERROR;
@@ -215,6 +219,7 @@ ngx_http_render_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_render_unhook(p);
+    ngx_http_render_s3_destroy(p->s3);
     ngx_http_render_relay_destroy(p->relay);
     ngx_http_render_redis_destroy(p->redis);
     ngx_http_render_pg_destroy(p->pg);

@@ -3,7 +3,7 @@
  * every mistake.  What they do is in the other files.
  */
 
-#include "ngx_http_render.h"
+#include "ngx_http_render_s3.h"
 
 
 extern ngx_module_t  ngx_thread_pool_module;   /* of the core, in no header */
@@ -92,6 +92,13 @@ static ngx_command_t  ngx_http_render_commands[] = {
     { ngx_string("render_storage"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_render_storage,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("render_spool"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_render_spool,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -225,7 +232,8 @@ ngx_http_render_preconfigure(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_http_render_add_variables(cf);
+    return ngx_http_render_add_variables(cf) == NGX_OK
+           ? ngx_http_render_s3_add_variables(cf) : NGX_ERROR;
 }
 
 
@@ -496,6 +504,10 @@ ngx_http_render_init_main_conf(ngx_conf_t *cf, void *conf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"render_api\" needs \"%s\" in the http block",
                            missing);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_render_storage_init(cf, mcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -40,6 +40,11 @@ ngx_http_render_pump_cleanup(void *data)
     ngx_http_render_gauge(uploads, -1);
     u->dropped = 1;
 
+    if (u->file != NULL && u->file->sending != NULL) {
+        ngx_http_render_s3_drop(u->file->sending);
+        u->file->sending = NULL;
+    }
+
     if (!u->busy) {
         ngx_http_render_pump_free(u);
     }
@@ -429,6 +434,75 @@ ngx_http_render_pump_failed(ngx_http_request_t *r, int error,
 }
 
 
+/* All of a file is in S3; or it will never be. */
+
+static void
+ngx_http_render_pump_sent(ngx_http_request_t *r, void *data, const char *why)
+{
+    ngx_http_render_upload_t  *u = data;
+
+    u->file->sending = NULL;
+
+    if (u->over) {                          /* what was answered stands */
+        return;
+    }
+
+    if (why != NULL) {
+        ngx_http_render_pump_over(u);
+        ngx_http_render_problem(r, 503, "Service unavailable",
+                                "the file cannot be stored", NULL);
+        return;
+    }
+
+    ngx_http_render_file_leave(u->file);
+    u->way->stored(r, u);
+}
+
+
+/*
+ * More of a file lies here: the parts that are whole go to S3 while others still
+ * come.  NGX_DONE: and the rest with them; NGX_DECLINED: it cannot, and that
+ * was answered.
+ */
+
+static ngx_int_t
+ngx_http_render_pump_send(ngx_http_request_t *r, ngx_http_render_upload_t *u)
+{
+    off_t                    most;
+    ngx_http_render_file_t  *f = u->file;
+
+    if (ngx_http_render_process->s3 == NULL || f->piece != NULL
+        || f->bytes == 0 || (!f->last && f->bytes < RN_S3_PART))
+    {
+        return NGX_OK;
+    }
+
+    if (f->sending == NULL) {
+        most = f->last ? f->bytes
+               : r->headers_in.content_length_n > 0
+               ? r->headers_in.content_length_n : NGX_HTTP_RENDER_UPLOAD_UNTOLD;
+
+        f->sending = ngx_http_render_s3_send(r, f->fd, f->key, f->type, most,
+                                             ngx_http_render_pump_sent, u);
+        if (f->sending == NULL) {
+            ngx_http_render_pump_over(u);
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return NGX_DECLINED;
+        }
+    }
+
+    if (f->last && ngx_http_render_watch_client(r) != NGX_OK) {
+        ngx_http_render_pump_over(u);
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DECLINED;
+    }
+
+    ngx_http_render_s3_more(f->sending, f->bytes, f->last);
+
+    return f->last ? NGX_DONE : NGX_OK;
+}
+
+
 static void
 ngx_http_render_pump_wrote(ngx_http_request_t *r, void *data)
 {
@@ -454,6 +528,10 @@ ngx_http_render_pump_wrote(ngx_http_request_t *r, void *data)
     if (f->error != 0) {
         ngx_http_render_pump_over(u);
         ngx_http_render_pump_failed(r, f->error, f->doing);
+        return;
+    }
+
+    if (ngx_http_render_pump_send(r, u) != NGX_OK) {
         return;
     }
 

@@ -5,14 +5,14 @@
  * where SQL says it.  Also playlists, which are told by SQL.
  */
 
-#include "ngx_http_render.h"
+#include "ngx_http_render_s3.h"
 #include "rn_disposition.h"
 
 
-static void
-ngx_http_render_result_type(ngx_http_request_t *r, ngx_str_t *file)
+const char *
+ngx_http_render_result_type(ngx_str_t *file)
 {
-    size_t  i;
+    size_t  i, n;
 
     static const struct {
         const char *suffix, *type;
@@ -25,9 +25,6 @@ ngx_http_render_result_type(ngx_http_request_t *r, ngx_str_t *file)
         { ".wav", "audio/wav" }, { ".mov", "video/quicktime" },
         { ".zip", "application/zip" },
     };
-    size_t  n;
-
-    ngx_str_set(&r->headers_out.content_type, "application/octet-stream");
 
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         n = ngx_strlen(types[i].suffix);
@@ -35,12 +32,49 @@ ngx_http_render_result_type(ngx_http_request_t *r, ngx_str_t *file)
             && ngx_strncmp(file->data + file->len - n, types[i].suffix, n)
                == 0)
         {
-            r->headers_out.content_type.data = (u_char *) types[i].type;
-            r->headers_out.content_type.len = ngx_strlen(types[i].type);
+            return types[i].type;
         }
     }
 
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    return "application/octet-stream";
+}
+
+
+static ngx_uint_t
+ngx_http_render_ends(ngx_str_t *s, const char *with)
+{
+    size_t  n;
+
+    n = ngx_strlen(with);
+
+    return s->len > n && ngx_strncmp(s->data + s->len - n, with, n) == 0;
+}
+
+
+ngx_uint_t
+ngx_http_render_result_is_own(ngx_str_t *file)
+{
+    return ngx_http_render_ends(file, ".m3u8")
+           || ngx_http_render_ends(file, ".vtt");
+}
+
+
+ngx_str_t
+ngx_http_render_result_disposition(ngx_http_request_t *r)
+{
+    char       value[RN_DISPOSITION_SIZE];
+    ngx_str_t  name;
+
+    name = ngx_http_render_param(r, "download");
+
+    if (name.len == 0) {
+        ngx_str_null(&name);
+        return name;
+    }
+
+    name.len = rn_disposition(1, (char *) name.data, name.len, value);
+
+    return ngx_http_render_dup(r->pool, value, name.len);
 }
 
 
@@ -140,13 +174,49 @@ ngx_http_render_result_send(ngx_http_request_t *r, ngx_open_file_info_t *of,
 
 
 /*
+ * An object is S3's to send; a link to it needs no call to anyone.  It does not
+ * outlive the one by which it was asked for.
+ */
+
+static void
+ngx_http_render_result_elsewhere(ngx_http_request_t *r, ngx_str_t *key,
+    ngx_str_t *disposition, time_t until)
+{
+    ngx_str_t                     url, body = ngx_null_string;
+    ngx_http_render_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_render_module);
+
+    if (ngx_http_render_result_is_own(key)) {
+        ngx_http_render_s3_text(r, key, disposition);
+        return;
+    }
+
+    until = ngx_min(until, ngx_time() + mcf->link_ttl);
+
+    url = ngx_http_render_s3_link(r, key, ngx_max(until - ngx_time(), 1),
+                                  (char *) r->headers_out.content_type.data,
+                                  disposition != NULL
+                                  ? (char *) disposition->data : NULL);
+    if (url.data == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    (void) ngx_http_render_header(r, "Location", &url);
+    ngx_http_render_send(r, NGX_HTTP_MOVED_TEMPORARILY, "application/json",
+                         &body);
+}
+
+
+/*
  * The file of a storage key; the type is set, 404 when it is not there.  The
  * disposition may be NULL.
  */
 
 static void
 ngx_http_render_result_open(ngx_http_request_t *r, ngx_str_t *key,
-    ngx_str_t *disposition)
+    ngx_str_t *disposition, time_t until)
 {
     u_char                       *p;
     ngx_str_t                     path;
@@ -156,6 +226,11 @@ ngx_http_render_result_open(ngx_http_request_t *r, ngx_str_t *key,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_render_module);
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (mcf->s3 != NULL) {
+        ngx_http_render_result_elsewhere(r, key, disposition, until);
+        return;
+    }
 
     path.len = mcf->storage_path.len + 1 + key->len;
     path.data = ngx_pnalloc(r->pool, path.len + 1);
@@ -193,17 +268,6 @@ ngx_http_render_result_open(ngx_http_request_t *r, ngx_str_t *key,
     }
 
     ngx_http_render_result_send(r, &of, &path, disposition);
-}
-
-
-static ngx_uint_t
-ngx_http_render_ends(ngx_str_t *s, const char *with)
-{
-    size_t  n;
-
-    n = ngx_strlen(with);
-
-    return s->len > n && ngx_strncmp(s->data + s->len - n, with, n) == 0;
 }
 
 
@@ -250,7 +314,7 @@ ngx_http_render_result(ngx_http_request_t *r)
 {
     u_char     *p;
     rn_link     parts;
-    ngx_str_t   link, key, file;
+    ngx_str_t   link, key, file, name;
 
     link = ngx_http_render_param(r, "link");
 
@@ -279,8 +343,16 @@ ngx_http_render_result(ngx_http_request_t *r)
 
     file.data = (u_char *) parts.file;
     file.len = parts.file_len;
-    ngx_http_render_result_type(r, &file);
-    ngx_http_render_result_open(r, &key, NULL);
+
+    r->headers_out.content_type.data = (u_char *)
+                                       ngx_http_render_result_type(&file);
+    r->headers_out.content_type.len
+        = ngx_strlen(r->headers_out.content_type.data);
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    name = ngx_http_render_result_disposition(r);
+    ngx_http_render_result_open(r, &key, name.len != 0 ? &name : NULL,
+                                parts.expiry);
 }
 
 
@@ -342,7 +414,7 @@ ngx_http_render_stream_found(ngx_http_request_t *r,
         return;
     }
 
-    ngx_http_render_result_open(r, &key, &header);
+    ngx_http_render_result_open(r, &key, &header, NGX_MAX_TIME_T_VALUE);
 }
 
 

@@ -336,7 +336,7 @@ ngx_http_render_tus_patched(ngx_http_request_t *r, ngx_http_render_tus_t *t)
         return;
     }
 
-    if (u->fd < 0) {                        /* it is whole */
+    if (u->state != RN_UPLOAD_OPEN) {       /* it is whole */
         ngx_http_render_tus_resumed(r, t);
         return;
     }

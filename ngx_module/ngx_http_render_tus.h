@@ -35,6 +35,7 @@ struct ngx_http_render_tus_s {
     ngx_http_render_tus_pt     then;
     ngx_http_render_tus_pt     taken;       /* what to do when it is ours */
     ngx_http_render_upload_t  *pump;        /* while it takes the body */
+    ngx_http_render_sending_t  *sending;    /* while it goes to S3 */
     int                        error;       /* of run */
     const char                *doing;
 
@@ -197,6 +198,7 @@ void ngx_http_render_tus_run_doubt(ngx_http_render_tus_t *t);
 void ngx_http_render_tus_run_undo(ngx_http_render_tus_t *t);
 void ngx_http_render_tus_run_keep(ngx_http_render_tus_t *t);
 void ngx_http_render_tus_run_finish(ngx_http_render_tus_t *t);
+void ngx_http_render_tus_run_sent(ngx_http_render_tus_t *t);
 void ngx_http_render_tus_run_done(ngx_http_render_tus_t *t);
 void ngx_http_render_tus_run_remove(ngx_http_render_tus_t *t);
 

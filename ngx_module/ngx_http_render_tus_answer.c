@@ -165,7 +165,7 @@ ngx_http_render_tus_json(ngx_http_request_t *r, ngx_http_render_tus_t *t,
     json_t     *o;
     rn_upload  *u = t->upload;
 
-    static const char *const  states[] = { "open", "whole", "done" };
+    static const char *const  states[] = { "open", "whole", "whole", "done" };
 
     o = json_pack("{s:s, s:s, s:I, s:b}", "id", u->id,
                   "state", states[u->state], "offset", (json_int_t) u->offset,

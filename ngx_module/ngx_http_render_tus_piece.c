@@ -454,9 +454,57 @@ ngx_http_render_tus_finished(ngx_http_request_t *r, ngx_http_render_tus_t *t)
 }
 
 
+static void
+ngx_http_render_tus_sent(ngx_http_request_t *r, void *data, const char *why)
+{
+    ngx_http_render_tus_t  *t = data;
+
+    t->sending = NULL;
+
+    if (why != NULL) {                      /* it is sealed: asked again, it is
+                                               sent again */
+        ngx_http_render_problem(r, 503, "Service unavailable",
+                                "the file cannot be stored now; it is kept, "
+                                "and may be asked for again", NULL);
+        return;
+    }
+
+    ngx_http_render_tus_do(r, t, ngx_http_render_tus_run_sent,
+                           ngx_http_render_tus_finished);
+}
+
+
+/* It is sealed; where storage is in S3, it has to go there yet. */
+
+static void
+ngx_http_render_tus_sealed(ngx_http_request_t *r, ngx_http_render_tus_t *t)
+{
+    rn_upload  *u = t->upload;
+
+    if (t->error != 0 || ngx_http_render_process->s3 == NULL
+        || u->state != RN_UPLOAD_SEALED)
+    {
+        ngx_http_render_tus_finished(r, t);
+        return;
+    }
+
+    t->sending = ngx_http_render_s3_send(r, u->fd, u->key, u->type, u->length,
+                                         ngx_http_render_tus_sent, t);
+
+    /* its client may leave: then it is an asset when he comes back */
+
+    if (t->sending == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_http_render_s3_more(t->sending, u->length, 1);
+}
+
+
 void
 ngx_http_render_tus_finish(ngx_http_request_t *r, ngx_http_render_tus_t *t)
 {
     ngx_http_render_tus_do(r, t, ngx_http_render_tus_run_finish,
-                           ngx_http_render_tus_finished);
+                           ngx_http_render_tus_sealed);
 }

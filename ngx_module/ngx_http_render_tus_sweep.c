@@ -1,13 +1,18 @@
-/* What has expired of uploads that come in pieces, removed now and then. */
+/*
+ * What has expired of uploads that come in pieces, removed now and then; and,
+ * where storage is in S3, what was left in the spool by those who were killed.
+ */
 
 #include "ngx_http_render_tus.h"
 
 
 #define NGX_HTTP_RENDER_TUS_SWEEP  600000       /* ms */
+#define NGX_HTTP_RENDER_TEMP_AGE   10           /* s without a write */
 
 
 typedef struct {
     rn_spool   spool;
+    rn_store   store;
     json_t    *gone;
     int64_t    now;
 } ngx_http_render_sweep_t;
@@ -43,6 +48,12 @@ ngx_http_render_tus_run_sweep(void *data)
     ngx_http_render_sweep_t *s = data;
 
     rn_spool_sweep(&s->spool, s->now, ngx_http_render_tus_gone, s);
+
+    /* of a directory that is the storage, workers do it */
+
+    if (ngx_http_render_process->s3 != NULL) {
+        (void) rn_store_sweep(&s->store, NGX_HTTP_RENDER_TEMP_AGE);
+    }
 }
 
 
@@ -63,6 +74,7 @@ ngx_http_render_tus_sweep(ngx_event_t *ev)
     }
 
     s->spool = ngx_http_render_process->spool;
+    s->store = ngx_http_render_process->store;
     s->gone = json_array();
     s->now = ngx_time();
 

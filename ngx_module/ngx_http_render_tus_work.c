@@ -33,6 +33,11 @@ ngx_http_render_tus_cleanup(void *data)
         ngx_del_timer(&t->watch);
     }
 
+    if (t->sending != NULL) {
+        ngx_http_render_s3_drop(t->sending);
+        t->sending = NULL;
+    }
+
     t->dropped = 1;
 
     if (!t->busy) {
@@ -315,7 +320,7 @@ ngx_http_render_tus_run_take(ngx_http_render_tus_t *t)
 
     ngx_http_render_tus_own(t, account);
 
-    if (t->error == 0 && t->upload->fd >= 0) {
+    if (t->error == 0 && t->upload->state == RN_UPLOAD_OPEN) {
         t->error = rn_upload_catch_up(t->upload);
     }
 
@@ -382,22 +387,47 @@ ngx_http_render_tus_type(rn_upload *u)
 }
 
 
-/* Where another one was faster, it lies in storage. */
+/*
+ * Its file is not there: whoever was killed may have stored it and not said so.
+ * What goes to S3 is removed only after it was said.
+ */
 
 static int
 ngx_http_render_tus_gone_to(rn_store *store, const char *key)
 {
     int  fd;
 
-    fd = rn_store_get(store, key);
+    fd = ngx_http_render_process->s3 == NULL ? rn_store_get(store, key) : -1;
 
     if (fd < 0) {
-        return errno;
+        return ngx_http_render_process->s3 == NULL ? errno : ENOENT;
     }
 
     (void) close(fd);
 
     return 0;
+}
+
+
+/* What is removed is said to be in storage before, also to the disk. */
+
+void
+ngx_http_render_tus_run_sent(ngx_http_render_tus_t *t)
+{
+    char  temp[RN_STORE_TEMP];
+
+    t->doing = "ending";
+    t->upload->state = RN_UPLOAD_SENT;
+    t->error = rn_upload_keep(&t->spool, t->upload);
+
+    if (t->error != 0) {                    /* it is sent once more */
+        t->upload->state = RN_UPLOAD_SEALED;
+        return;
+    }
+
+    (void) snprintf(temp, sizeof(temp), "uploads/%s", t->upload->id);
+    rn_store_discard(&t->store, temp);
+    t->upload->there = false;
 }
 
 
@@ -425,26 +455,28 @@ ngx_http_render_tus_run_finish(ngx_http_render_tus_t *t)
         }
     }
 
-    if (!u->there || u->state != RN_UPLOAD_SEALED) {
+    if (u->state == RN_UPLOAD_SENT && u->there) {
+        ngx_http_render_tus_run_sent(t);    /* whose file was not removed */
         return;
+    }
+
+    if (u->state != RN_UPLOAD_SEALED) {
+        return;
+    }
+
+    if (!u->there) {
+        t->error = ngx_http_render_tus_gone_to(&t->store, u->key);
+        return;
+    }
+
+    if (ngx_http_render_process->s3 != NULL) {
+        return;                             /* where the event loop sends it */
     }
 
     (void) snprintf(temp, sizeof(temp), "uploads/%s", u->id);
 
-    if (u->fd < 0) {
-        u->fd = openat(t->store.root, temp, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-
-        if (u->fd < 0) {
-            t->error = errno == ENOENT
-                       ? ngx_http_render_tus_gone_to(&t->store, u->key)
-                       : errno;
-            return;
-        }
-    }
-
     if (rn_store_commit(&t->store, u->fd, temp, u->key) != 0) {
-        t->error = errno == ENOENT
-                   ? ngx_http_render_tus_gone_to(&t->store, u->key) : errno;
+        t->error = errno;
         return;
     }
 

@@ -12,7 +12,7 @@
 #ifndef NGX_HTTP_RENDER_UPLOAD_H
 #define NGX_HTTP_RENDER_UPLOAD_H
 
-#include "ngx_http_render.h"
+#include "ngx_http_render_s3.h"
 #include "rn_id.h"
 #include "rn_multipart.h"
 #include "rn_spool.h"
@@ -24,6 +24,9 @@
 #define NGX_HTTP_RENDER_PIECE_BUFFER   (64 * 1024)      /* there may be many */
 #define NGX_HTTP_RENDER_PIECE_FLUSH    (32 * 1024)
 #define NGX_HTTP_RENDER_UPLOAD_BEGIN   (4 * 1024 * 1024)
+/* bytes of a file that does not say how long it is, in as many parts of S3 as
+   there may be */
+#define NGX_HTTP_RENDER_UPLOAD_UNTOLD  ((off_t) RN_S3_PART * RN_S3_PARTS)
 #define NGX_HTTP_RENDER_UPLOAD_HEAD    4096     /* what libmagic sees */
 #define NGX_HTTP_RENDER_UPLOAD_FILES   32       /* of one form */
 #define NGX_HTTP_RENDER_UPLOAD_FIELDS  64
@@ -43,6 +46,7 @@ typedef struct {
     char                 temp[RN_STORE_TEMP];
     int                  fd;
     EVP_MD_CTX          *md;
+    ngx_http_render_sending_t  *sending;        /* on its way to S3, or NULL */
     rn_upload           *piece;         /* what is written to instead, or NULL;
                                            then md is of this piece alone */
     unsigned             summed:1;      /* and is asked for */
@@ -176,6 +180,12 @@ void ngx_http_render_file_write(ngx_http_render_file_t *f);
 
 /* In a thread, which may be another: hashes what is in the buffer. */
 void ngx_http_render_file_hash(ngx_http_render_file_t *f);
+
+/*
+ * What lies in S3 need not lie here: closed and removed, in a thread where one
+ * is free.  The file itself stays for the next of a form.
+ */
+void ngx_http_render_file_leave(ngx_http_render_file_t *f);
 
 /* Removes what was not committed, and frees; in a thread where one is free. */
 void ngx_http_render_file_drop(ngx_http_render_file_t *f);

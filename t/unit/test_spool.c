@@ -195,8 +195,10 @@ test_pieces(void **state)
     /* what is sealed takes no bytes, and then goes to storage */
 
     u = take(ID, 0);
-    assert_int_equal(u->fd, -1);
+    assert_true(u->fd >= 0);
     assert_true(u->there);
+    assert_int_equal(u->offset, 300000);
+    (void) take(ID, EWOULDBLOCK);               /* one at a time stores it */
     let_go(u);
 
     assert_true(sh("mv uploads/" ID " stored"));
@@ -207,6 +209,12 @@ test_pieces(void **state)
 
     u = take(ID, 0);
     assert_false(u->there);
+    assert_int_equal(u->fd, -1);
+    u->state = RN_UPLOAD_SENT;
+    assert_int_equal(rn_upload_keep(&spool, u), 0);
+    let_go(u);
+    u = take(ID, 0);
+    assert_int_equal(u->state, RN_UPLOAD_SENT);
     u->state = RN_UPLOAD_DONE;
     assert_int_equal(rn_upload_keep(&spool, u), 0);
     let_go(u);

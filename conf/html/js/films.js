@@ -42,7 +42,8 @@ export async function showView(id) {
 		begin()
 	}, kind)
 
-	const player = what => h('video', {src: result(film.job_id, what), controls: true, playsinline: true, preload: 'metadata', 'aria-label': name})
+	// a stream is read by a script of the browser's own, also from another origin
+	const player = what => h('video', {crossorigin: what === 'live' ? 'anonymous' : null, src: result(film.job_id, what), controls: true, playsinline: true, preload: 'metadata', 'aria-label': name})
 
 	// What is rendered already, for browsers that know streams.
 	async function begun() {
@@ -67,7 +68,7 @@ export async function showView(id) {
 		why.textContent = e.status === 'failed' ? e.error?.detail : ''
 		if (e.status !== told?.replace(/\d.*/, '')) {
 			tools.replaceChildren(...ended ? [
-				e.status === 'completed' ? h('a.button.primary', {href: result(film.job_id, 'final'), download: `${name}.mp4`}, m.download) : job(m.retry, 'retry', '.primary'),
+				e.status === 'completed' ? h('a.button.primary', {href: `${result(film.job_id, 'final')}?download=${encodeURIComponent(name)}.mp4`, download: `${name}.mp4`}, m.download) : job(m.retry, 'retry', '.primary'),
 				act(m.edit, name, async () => go(`edit/${id}`)), deletion(name, `compositions/${id}`, () => go('films')),
 			] : [job(m.cancel, 'cancel')])
 		}
