@@ -533,8 +533,9 @@ for my $a ($svg, sent(qq(<!-- $NS --><svg $NS onload="alert(1)"/>), 'evil.svg', 
     my $r = $s->req(GET => "/videos/$a->{id}/stream", token => $u->{token});
     is $r->{status}, 200, "$a->{filename}: is there";
     like $r->{headers}{'content-disposition'}, qr/^attachment;/, "$a->{filename}: to be saved, not shown";
-    like $r->{headers}{'content-security-policy'}, qr/default-src 'none'.*\bsandbox\b/, "$a->{filename}: and harmless if it is shown all the same";
     is $r->{headers}{'content-type'}, $a->{content_type}, "$a->{filename}: as what it is";
+    next if $s->s3;                     # whose headers are its own, as is its origin
+    like $r->{headers}{'content-security-policy'}, qr/default-src 'none'.*\bsandbox\b/, "$a->{filename}: and harmless if it is shown all the same";
     is $r->{headers}{'x-content-type-options'}, 'nosniff', "$a->{filename}: and as nothing else";
 }
 for (['script.svg', "<svg $NS><script/></svg>", qr/holds a script/], ['bad.cube', "LUT_3D_SIZE 2\n0 0 zero\n", qr/line 2: "zero" is no number/]) {

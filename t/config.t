@@ -11,6 +11,7 @@ use File::Temp qw(tempdir);
 use Test::More;
 
 use Render::Test;
+use Render::Test::Elsewhere;
 use Render::Test::Problem;
 use Render::Test::Files;
 
@@ -41,8 +42,11 @@ my %need = (
 );
 
 # test($http, $location, without => 'name', main => '...', server => '...'): (status, output)
-sub test {
-    my ($http, $location, %opt) = @_;
+sub test { return test_with({}, @_) }
+
+# test_with({ what is in nginx's environment }, ...)
+sub test_with {
+    my ($env, $http, $location, %opt) = @_;
     my $without = defined $opt{without} ? $opt{without} : '';
     my @needed  = map { $need{$_} } grep { $_ ne $without } sort keys %need;
     $location = 'render_api all;' unless defined $location;
@@ -66,14 +70,15 @@ http {
     }
 }
 CONF
-    return nginx_t();
+    return nginx_t(%$env);
 }
 
 # A module with a sanitizer in it needs its runtime first; what nginx leaves to its end is no leak.
 my ($asan) = `ldd '$module'` =~ /libasan\S* => (\S+)/;
 
 sub nginx_t {
-    local %ENV = %ENV;
+    my (%more) = @_;
+    local %ENV = (map({ $_ => $ENV{$_} } grep { !/\AAWS_/ } keys %ENV), HOME => $dir, AWS_EC2_METADATA_DISABLED => 'true', %more);
     @ENV{qw(LD_PRELOAD ASAN_OPTIONS)} = ($asan, 'detect_leaks=0') if $asan;
     my $out = `'$nginx' -t -p '$dir' -c '$dir/nginx.conf' -e '$dir/logs/error.log' 2>&1`;
     return ($? >> 8, $out);
@@ -84,9 +89,11 @@ sub basics {
     return qq{access_log off;\n} . join '', map { qq{${_}_temp_path "$dir/$_";\n} } qw(client_body proxy fastcgi uwsgi scgi);
 }
 
-sub accepted {
-    my ($what, @conf) = @_;
-    my ($status, $out) = test(@conf);
+sub accepted { return accepted_with({}, @_) }
+
+sub accepted_with {
+    my ($env, $what, @conf) = @_;
+    my ($status, $out) = test_with($env, @conf);
     ok $status == 0 && $out =~ /test is successful/ && $out !~ /\[(?:warn|emerg|alert)\]/, $what or diag $out;
 }
 
@@ -101,6 +108,27 @@ accepted('the shortest times', 'render_link_ttl 1s; render_jwt_ttl 1s; render_bc
 accepted('a prefix, and none', '', 'render_api all; render_prefix /;', server => 'render_prefix /api/v1/;');
 accepted('auth where there is a key', '', 'render_auth user;', server => 'render_auth admin;');
 accepted('thread pools of the operator', '', undef, main => 'thread_pool render_auth threads=1; thread_pool render_files threads=2 max_queue=10;');
+{
+    my @s3 = ('render_storage "s3://bucket/pre/fix?endpoint=http://127.0.0.1:1&region=eu-1"; render_spool ' . "$dir/storage;", undef,
+        without => 'render_storage');
+    my @of = ((AWS_ACCESS_KEY_ID => 'AKIDEXAMPLE'), (AWS_SECRET_ACCESS_KEY => 'secretsecret'));
+    my ($status, $out);
+    accepted_with({@of}, 'storage in S3', @s3);
+    spew("$dir/credentials", "[other]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secretsecret\n");
+    accepted_with({ AWS_SHARED_CREDENTIALS_FILE => "$dir/credentials", AWS_PROFILE => 'other' }, 'with keys from a file', @s3);
+    spew("$dir/secret", "secretsecret\n");
+    accepted_with({ AWS_ACCESS_KEY_ID => 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY_FILE => "$dir/secret" }, 'one of them in a file', @s3);
+    my $refused = sub {
+        my ($env, $like, $what, @conf) = @_;
+        ($status, $out) = test_with($env, @conf);
+        ok $status == 1 && $out =~ $like && $out !~ /secretsecret/, $what or diag $out;
+    };
+    $refused->({ AWS_ACCESS_KEY_ID => 'AKIDEXAMPLE' }, qr/AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not/, 'half of them', @s3);
+    $refused->({ @of, AWS_SESSION_TOKEN_FILE => "$dir/none" }, qr/the file "\Q$dir\E\/none" of AWS_SESSION_TOKEN_FILE cannot be read/,
+        'a file that is not there', @s3);
+    $refused->({@of}, qr/storage in S3 needs "render_spool"/, 'without a spool', 'render_storage s3://bucket;', undef,
+        without => 'render_storage');
+}
 accepted('nothing of it at all', '', 'return 204;', without => $_) for sort keys %need;
 accepted("connections=$_", "render_postgres postgresql:///x?host=/x connections=$_;", undef, without => 'render_postgres') for 3, 128;
 accepted("a database as $_", "render_postgres \"$_\";", undef, without => 'render_postgres')
@@ -204,13 +232,17 @@ $ws->close;
 is $s->wait_job($token, $job)->{status}, 'completed', 'the film is rendered';
 is $s->req(GET => $r->{headers}{location}, token => $token)->{json}{id}, $job, 'Location leads there';
 my $film = $s->req(GET => "/api/results/$job/final", token => $token);
-like $film->{headers}{location}, qr{\A/api/d/}, 'so has that of the film';
+if ($s->s3) {
+    is_elsewhere $film, 'that of the film leads to S3, for as long as was configured', expires => 60;
+} else {
+    like $film->{headers}{location}, qr{\A/api/d/}, 'so has that of the film';
+    is $s->req(GET => substr $film->{headers}{location}, 4)->{status}, 200, 'the link is no other without it';
+    my ($expiry) = $film->{headers}{location} =~ m{/d/(\d+)\.};
+    ok abs($expiry - time - 60) < 20, 'it lives as long as was configured';
+}
 is $s->req(GET => $film->{headers}{location})->{headers}{'content-type'}, 'video/mp4', 'which leads there';
-is $s->req(GET => substr $film->{headers}{location}, 4)->{status}, 200, 'the link is no other without it';
-my ($expiry) = $film->{headers}{location} =~ m{/d/(\d+)\.};
-ok abs($expiry - time - 60) < 20, 'it lives as long as was configured';
 my $download = $s->req(GET => "/api/compositions/$r->{json}{composition_id}/download", token => $token);
-like $download->{json}{url}, qr{\A/api/d/}, 'a download has it';
+like $download->{json}{url}, $s->s3 ? qr{\A\Q$ENV{AWS_ENDPOINT_URL_S3}\E/} : qr{\A/api/d/}, 'a download has it';
 is $s->req(GET => $download->{json}{url})->{status}, 200, 'and leads there';
 
 my %login = (json => { email => 'a@example.test', password => 'correct horse' });

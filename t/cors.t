@@ -156,14 +156,15 @@ my $job = $s->req(POST => '/compositions', token => $token, json => { timeline =
     duration => 1 }] }] } })->{json};
 my $asset = $s->upload($token, \'some words', name => 'a.txt');
 $s->psql("UPDATE render.job SET results = '{\"final\": {\"key\": \"outputs/a/b/c\"}}' WHERE id = '$job->{job_id}'");
+my $moved = $s->s3 ? 302 : undef;       # whatever is asked of what S3 sends
 my %kinds = (
     'a list'                    => [200, GET => '/api/jobs', token => $token],
     'HEAD'                      => [200, HEAD => '/api/jobs', token => $token],
     'health'                    => [200, GET => '/api/health'],
-    'bytes'                     => [200, GET => "/api/videos/$asset->{id}/stream", token => $token],
-    'a part of them'            => [206, GET => "/api/videos/$asset->{id}/stream", token => $token, head => ['Range: bytes=0-2']],
-    'bytes that are known'      => [304, GET => "/api/videos/$asset->{id}/stream", token => $token, head => ['If-None-Match: *']],
-    'behind the end'            => [416, GET => "/api/videos/$asset->{id}/stream", token => $token, head => ['Range: bytes=100-']],
+    'bytes'                     => [$moved // 200, GET => "/api/videos/$asset->{id}/stream", token => $token],
+    'a part of them'            => [$moved // 206, GET => "/api/videos/$asset->{id}/stream", token => $token, head => ['Range: bytes=0-2']],
+    'bytes that are known'      => [$moved // 304, GET => "/api/videos/$asset->{id}/stream", token => $token, head => ['If-None-Match: *']],
+    'behind the end'            => [$moved // 416, GET => "/api/videos/$asset->{id}/stream", token => $token, head => ['Range: bytes=100-']],
     'a redirect'                => [302, GET => "/api/results/$job->{job_id}/final", token => $token],
     'an upload'                 => [201, POST => '/api/videos/upload', token => $token, body => 'words'],
     'signing out'               => [204, POST => '/api/auth/logout'],

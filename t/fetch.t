@@ -34,7 +34,7 @@ if (!defined $dir) {
     my $status = system 'unshare', '-mn', '--propagation', 'private', 'sh', '-c',
         'ip link set lo up && for a in 11.1.1.1 11.1.1.2 10.9.9.9; do ip addr add $a/32 dev lo || exit 99; done;'
         . 'for f in hosts resolv.conf nsswitch.conf; do [ ! -e /etc/$f ] || mount --bind "$RENDER_FETCH_TEST/$f" /etc/$f || exit 99; done;'
-        . ' exec "$@"', 'sh', $^X, '-It/lib', $0;
+        . ' exec "$@"', 'sh', $ENV{RENDER_TEST_S3} ? 't/s3/with' : (), $^X, '-It/lib', $0;   # the S3 outside is out of reach
     plan skip_all => 'no names and addresses of our own here' if $status >> 8 == 99;
     exit($status >> 8 || $status & 127);
 }
@@ -247,7 +247,7 @@ subtest 'two jobs at one time' => sub {
     is $s->wait_job($v->{token}, $_)->{status}, 'completed', 'each is rendered' for @jobs;
     is scalar(assets($v)), 1, 'of one asset';
     my $keys = $s->psql("SELECT string_agg(storage_key, ' ') FROM render.asset WHERE owner = '$v->{account}{id}' AND origin = 'fetch'");
-    ok wait_until(sub { join(' ', glob $s->home . "/storage/inputs/$v->{account}{id}/*") eq $s->home . "/storage/$keys" }, 10, 'the rest'),
+    ok wait_until(sub { join(' ', $s->objects("inputs/$v->{account}{id}")) eq $keys }, 10, 'the rest'),
         'and nothing else is stored';
 };
 
@@ -398,8 +398,8 @@ subtest 'a worker that is killed while it fetches' => sub {
     my ($fetching) = grep { slurp("/proc/$_/cmdline") =~ /--fetch/ } render_children($s);
     ok $fetching, 'a process fetches';
     my %fds = map { (readlink("/proc/$fetching/fd/$_") // '') => 1 } map { s{.*/}{}r } glob "/proc/$fetching/fd/*";
-    is scalar(grep { m{/storage(?:/|\z)} && !m{/storage/temp/} } keys %fds), 0, 'it has no folder of storage';
-    unlike slurp("/proc/$fetching/environ"), qr/DATABASE_URL|REDIS_URL|RENDER_STORAGE/, 'and no secret';
+    is scalar(grep { m{/(?:storage|objects)(?:/|\z)} && !m{/(?:storage|objects)/temp/} } keys %fds), 0, 'it has no folder of storage';
+    unlike slurp("/proc/$fetching/environ"), qr/DATABASE_URL|REDIS_URL|RENDER_STORAGE|AWS_/, 'and no secret';
     my ($was) = temp_files($s);
     $s->stack(qw(kill worker));
     ok wait_until(sub { -e "$dir/left" }, 5, 'its end'), 'it goes with its worker';
@@ -422,16 +422,16 @@ subtest 'what is stored when its worker dies' => sub {
 SQL
     my $job = begin($v, 'http://media.test/n2.png');
     my @stored;
-    wait_until(sub { @stored = glob $s->home . "/storage/inputs/$v->{account}{id}/*" }, 20, 'the object');
+    wait_until(sub { @stored = $s->objects("inputs/$v->{account}{id}") }, 20, 'the object');
     $s->stack(qw(kill worker));
     $s->psql('DROP TRIGGER refuse ON render.task; DROP FUNCTION render.refuse()');
     $s->stack(qw(start worker));
     is $s->wait_job($v->{token}, $job)->{status}, 'completed', 'it is fetched again';
-    my ($key) = $stored[0] =~ m{/storage/(.*)};
+    my ($key) = @stored;
     is $s->psql("SELECT count(*) FROM render.garbage WHERE storage_key = '$key' AND since > now() + interval '20 hours'"), 1,
         'and what no asset has is known';
     $s->psql("UPDATE render.garbage SET since = now() WHERE storage_key = '$key'");
-    ok wait_until(sub { !-e $stored[0] }, 10, 'the janitor'), 'and goes';
+    ok wait_until(sub { !$s->has_object($key) }, 10, 'the janitor'), 'and goes';
     my ($a) = assets($v);
     is as($v, GET => "/videos/$a->{id}/stream")->{status}, 200, 'the other stays';
 };
@@ -503,7 +503,7 @@ subtest 'operators' => sub {
     for (['RENDER_FETCH', 'on'], ['RENDER_FETCH_ALLOW', '10.0.0.0/33'], ['RENDER_FETCH_DENY', 'localhost'], ['RENDER_FETCH_PORTS', '80x'],
         ['RENDER_FETCH_MB', '0'], ['RENDER_FETCH_SECONDS', 'x'], ['RENDER_FETCH_SLOTS', '0'], ['RENDER_FETCH_CA', '/nowhere']) {
         my $e = $s->env;
-        local %ENV = (%ENV, DATABASE_URL => $e->{DATABASE_URL_WORKER}, RENDER_STORAGE => $e->{RENDER_STORAGE},
+        local %ENV = (%ENV, DATABASE_URL => $e->{DATABASE_URL_WORKER}, $s->storage_env,
             REDIS_URL => $e->{REDIS_URL}, $_->[0] => $_->[1]);
         my ($code, $out) = Render::Test::_run({ merge => 1 }, "$build/render-worker");
         ok $code == 2 && $out =~ /$_->[0]/, "$_->[0]=$_->[1] is refused" or diag "$code: $out";

@@ -6,7 +6,6 @@ use warnings;
 use lib 't/lib';
 
 use Digest::SHA qw(sha256_hex);
-use File::Find qw(find);
 use IO::Select;
 use IO::Socket::INET;
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
@@ -14,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Render::Test;
-use Render::Test::Faults qw(background nginx_workers temp_files);
+use Render::Test::Faults qw(background nginx_workers s3_connections temp_files);
 use Render::Test::Form;
 use Render::Test::Problem;
 
@@ -32,7 +31,6 @@ CONF
 my $user    = $s->signup;
 my $token   = $user->{token};
 my $account = $user->{account}{id};
-my $storage = $s->home . '/storage';
 my $path    = '/videos/upload';
 
 srand 11;
@@ -49,11 +47,11 @@ sub send_body {
 # holds($asset, $bytes, $what): it says, and storage holds, what was sent
 sub holds {
     my ($asset, $body, $what) = @_;
-    my $file = "$storage/inputs/$account/" . ($asset->{id} || 'none');
+    my $stored = $s->object("inputs/$account/" . ($asset->{id} || 'none'));
     my @bad;
     push @bad, 'bytes: ' . ($asset->{bytes} || 'none') if ($asset->{bytes} || 0) != length $body;
     push @bad, 'sha256: ' . ($asset->{sha256} || 'none') if ($asset->{sha256} || '') ne sha256_hex($body);
-    push @bad, 'storage holds something else' if !-f $file || read_file($file) ne $body;
+    push @bad, 'storage holds something else' if ($stored // '') ne $body;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return ok(!@bad, $what) || diag(join "\n", @bad) && 0;
 }
@@ -337,9 +335,7 @@ done_testing;
 sub orphans {
     my %known = map { $_ => 1 } split /\n/,
         $s->psql("SELECT storage_key FROM render.asset WHERE status <> 'uploading' UNION ALL SELECT storage_key FROM render.garbage");
-    my @files;
-    find({ no_chdir => 1, wanted => sub { push @files, substr $_, 1 + length $storage if -f } }, "$storage/inputs");
-    return grep { !$known{$_} } @files;
+    return grep { !$known{$_} } $s->objects('inputs');
 }
 
 sub dial {
@@ -360,12 +356,5 @@ sub hear {
     return $text;
 }
 
-# Connections that a process of nginx holds.
-sub sockets { return scalar grep { (readlink $_ || '') =~ /\Asocket:/ } glob "/proc/$_[0]/fd/*" }
-
-sub read_file {
-    open my $in, '<:raw', $_[0] or return '';
-    local $/;
-    my $text = <$in>;
-    return defined $text ? $text : '';
-}
+# Connections that a process of nginx holds, for long.
+sub sockets { return grep({ (readlink $_ || '') =~ /\Asocket:/ } glob "/proc/$_[0]/fd/*") - s3_connections($s, $_[0]) }

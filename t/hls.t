@@ -229,7 +229,7 @@ is scalar(@{ $p->{parts} }), scalar @{ $of{v0}{parts} }, 'in all its parts';
 is_problem $s->req(GET => beside($at, 'live-v2.m3u8')), 404, 'a size that there is not';
 is_problem $s->req(GET => beside($at, 'other.m3u8')), 404, 'another name';
 is_problem $s->req(GET => $at =~ s{outputs/[^/]+}{outputs/$again}r), 403, 'a job that the link is not for';
-is_problem $s->req(GET => $link =~ s{final\.mp4}{live.m3u8}r), 404, 'a playlist where the film lies';
+is_problem $s->req(GET => $link =~ s{final\.mp4}{live.m3u8}r), 404, 'a playlist where the film lies' unless $s->s3;
 
 # of two seconds at the least: a player of less shows nothing, and asks no more
 sub packed {
@@ -275,7 +275,7 @@ is scalar @{ packets("$dir/cancelled.mp4", 'v') }, int(0.5 + 25 * sum map { $_->
 
 # nothing of it stays when its job is deleted
 is $s->req(DELETE => "/jobs/$id", token => $u->{token})->{status}, 204, 'its job is deleted';
-wait_until(sub { !grep { -f } glob $s->home . "/storage/outputs/$id/*/*" }, 20, 'its files to go');
+wait_until(sub { !$s->objects("outputs/$id") }, 20, 'its files to go');
 pass 'and its files are gone';
 is_problem $s->req(GET => $at), 404, 'with the playlist';
 

@@ -17,7 +17,6 @@ my $user    = $s->signup;
 my $token   = $user->{token};
 my $account = $user->{account}{id};
 my $other   = $s->signup->{token};
-my $storage = $s->home . '/storage';
 
 # Colours one after another, a second each: each clip is a segment of its own.
 sub doc {
@@ -203,13 +202,13 @@ is get("/jobs/$slow")->{json}{error}{code}, 'cancelled', 'and says so';
 is_problem get("/compositions/$slow_id"), 404, 'it is gone';
 is_problem remove("/compositions/$slow_id"), 404, 'and cannot be deleted twice';
 ok eval { wait_until(sub { !render_children($s) }, 10) }, 'nobody works on it any more';
-my $object = "$storage/inputs/$account/$heavy->{id}";
-ok -f $object, 'what was uploaded for it is in storage';
+my $object = "inputs/$account/$heavy->{id}";
+ok $s->has_object($object), 'what was uploaded for it is in storage';
 is_problem $s->req(POST => "/jobs/$slow/retry", token => $token), 409, 'its job cannot be tried again', detail => qr/deleted/;
 is remove("/videos/$heavy->{id}")->{status}, 204, 'the asset may be deleted now';
 is_problem get("/videos/$heavy->{id}"), 404, 'and is gone';
 is_problem $s->req(GET => "/videos/$heavy->{id}/stream", token => $token), 404, 'with its bytes';
-ok eval { wait_until(sub { !-e $object }, 10) }, 'which leave storage';
+ok eval { wait_until(sub { !$s->has_object($object) }, 10) }, 'which leave storage';
 
 is remove("/videos/$probed->{id}")->{status}, 204, 'so may one that is no picture';
 is_problem $s->req(POST => "/jobs/$probed->{job_id}/retry", token => $token), 409, 'nor is it probed again then', detail => qr/deleted/;
@@ -217,16 +216,16 @@ is_problem $s->req(POST => "/jobs/$probed->{job_id}/retry", token => $token), 40
 # A job and its film, which is an asset as well.
 my $done = get($path)->{json};
 my ($key) = $s->psql("SELECT storage_key FROM render.asset WHERE id = '$done->{output_asset}'");
-ok -f "$storage/$key", 'a film is in storage';
+ok $s->has_object($key), 'a film is in storage';
 is remove("/jobs/$done->{job_id}")->{status}, 204, 'the job that made it is deleted';
 is_problem get("/jobs/$done->{job_id}"), 404, 'and is gone';
 is_problem get("/results/$done->{job_id}/final"), 404, 'with its results';
 isnt get($path)->{json}{job_id}, $done->{job_id}, 'the composition has an older one';
 is get($path)->{json}{output_asset}, $done->{output_asset}, 'and its film';
 my ($of) = $s->psql("SELECT storage_key FROM render.asset WHERE id = '$film'");
-ok -f "$storage/$of", 'a film is in storage';
+ok $s->has_object($of), 'a film is in storage';
 is remove("/videos/$film")->{status}, 204, 'and is deleted as any asset';
-ok eval { wait_until(sub { !-e "$storage/$of" }, 10) }, 'which it leaves';
+ok eval { wait_until(sub { !$s->has_object($of) }, 10) }, 'which it leaves';
 is get("/compositions/$id")->{json}{output_asset}, $done->{output_asset}, 'the newer one is another';
 is get("/videos/$done->{output_asset}/stream")->{status}, 200, 'whose bytes are there';
 is remove("/compositions/$id")->{status}, 204, 'the composition is deleted';
@@ -239,7 +238,7 @@ $done = get("/compositions/$r->{json}{composition_id}")->{json};
 $key = $s->psql("SELECT storage_key FROM render.asset WHERE id = '$done->{output_asset}'");
 $s->psql("DELETE FROM render.asset WHERE id = '$done->{output_asset}'");
 is remove("/jobs/$job->{id}")->{status}, 204, 'a job whose film is no asset';
-ok eval { wait_until(sub { !-e "$storage/$key" }, 10) }, 'takes it with it';
+ok eval { wait_until(sub { !$s->has_object($key) }, 10) }, 'takes it with it';
 ok eval { wait_until(sub { $s->psql('SELECT count(*) FROM render.garbage') == 0 }, 10) }, 'nothing waits to be deleted';
 is_problem remove('/jobs/00000000-0000-4000-8000-000000000000'), 404, 'a job that is not there';
 is_problem $s->req(DELETE => "/jobs/$r->{json}{job_id}"), 401, 'nobody deletes a job';

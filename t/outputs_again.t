@@ -43,7 +43,7 @@ sub document {
 # Where the pieces of a job lie, in the order of the film.
 sub pieces {
     my ($job) = @_;
-    return map { $s->home . "/storage/$_" } split /\n/, $s->psql(
+    return split /\n/, $s->psql(
         "SELECT storage_key FROM render.job_segment js JOIN render.segment s USING (scope, key)"
             . " WHERE js.job = '$job' ORDER BY js.track DESC, number");
 }
@@ -68,14 +68,11 @@ subtest 'a picture that storage holds damaged' => sub {
         my $doc  = document([ { name => 'out', format => $format } ], clip('#c03060', 2));
         my $id   = completed($doc, "a $format");
         my $want = result($id, 'out');
-        my ($file) = pieces($id);
-        open my $f, '+<:raw', $file or die "$file: $!";
-        local $/;
-        my $bytes = <$f>;
+        my ($key) = pieces($id);
+        my $bytes = $s->object($key);
         my $at = index($bytes, 'IDAT', length($bytes) / 2) + 20;
-        seek $f, $at, 0;
-        print {$f} "\xff" x 30;
-        close $f or die $!;
+        substr $bytes, $at, 30, "\xff" x 30;
+        $s->put_object($key, $bytes);
         $id = completed($doc, "the $format again");
         is_deeply rendered($id), [0], 'of what was rendered anew';
         ok result($id, 'out') eq $want, 'and it is the same';
@@ -86,12 +83,11 @@ subtest 'a piece that storage has lost' => sub {
     my @outputs = ({ name => 'final', format => 'mp4' }, { name => 'live', format => 'hls', renditions => [ {} ] });
     my $first = completed(document(\@outputs, clip('#103050', 2)), 'a short film');
     my @clips = map { clip("#10305$_", 2) } 0 .. 5;
-    unlink pieces($first) or die $!;
+    $s->drop_object($_) for pieces($first);
     my $id = completed(document(\@outputs, @clips), 'a longer one that begins like it');
     is_deeply rendered($id), [0 .. 5], 'each piece of it is rendered once';
 
-    my @files = pieces($id);
-    unlink $files[2] or die $!;
+    $s->drop_object((pieces($id))[2]);
     my $again = completed(document(\@outputs, @clips), 'the same once more');
     is_deeply rendered($again), [2], 'only what is lost is rendered';
     ok result($again, 'final') eq result($id, 'final'), 'it is the same film';
@@ -114,7 +110,7 @@ subtest 'a film whose job is cancelled for the rest' => sub {
         'now it is, once';
     is $s->req(DELETE => "/jobs/$id", token => $u->{token})->{status}, 204, 'the job is deleted';
     is get("/videos/$made/stream")->{status}, 200, 'which its film outlives';
-    wait_until(sub { !-e $s->home . "/storage/outputs/$id/1/final.mp4" }, 30, 'the one of the cancelled run is gone');
+    wait_until(sub { !$s->has_object("outputs/$id/1/final.mp4") }, 30, 'the one of the cancelled run is gone');
 };
 
 subtest 'pictures that come last' => sub {

@@ -150,7 +150,7 @@ subtest 'while it renders, through a flush, and again' => sub {
     result($job, 'poster.jpg');
     is get("/results/$job/poster.png")->{status}, 409, 'what may still come is not refused';
     my $old = $s->psql("SELECT results->'preview.jpg'->>'key' FROM render.job WHERE id = '$job'");
-    ok -s $s->home . "/storage/$old", 'it lies where the job says';
+    ok $s->object_size($old), 'it lies where the job says';
 
     # Redis forgets it; the next that SQL tells has it again.
     $s->redis('FLUSHALL');
@@ -184,7 +184,7 @@ subtest 'while it renders, through a flush, and again' => sub {
     my $new = $s->psql("SELECT results->'preview.jpg'->>'key' FROM render.job WHERE id = '$job'");
     like $new, qr{\Aoutputs/$job/2-\d+/preview\.jpg\z}, 'which is new';
     is_colour [colour((result($job, 'preview.jpg'))[0])], [colour($preview)], 'and shows the same';
-    ok wait_until(sub { !-e $s->home . "/storage/$old" }, 5, 'the end of the old one'), 'the old one is gone';
+    ok wait_until(sub { !$s->has_object($old) }, 5, 'the end of the old one'), 'the old one is gone';
     completed_once($s, $job, 'again');
 };
 
@@ -212,7 +212,7 @@ subtest 'a film without pictures' => sub {
 
     # Its segments are stored, its source is lost: the film can be made, its pictures cannot.
     my $key = $s->psql("SELECT storage_key FROM render.asset WHERE id = '$asset->{id}'");
-    unlink $s->home . "/storage/$key" or die "$key: $!";
+    $s->drop_object($key);
     $job = submit($s, $u, $film);
     my @events;
     my $got = $s->wait_job($u->{token}, $job, events => \@events);

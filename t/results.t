@@ -7,7 +7,6 @@ use warnings;
 
 use lib 't/lib';
 
-use File::Find qw(find);
 use File::Temp qw(tempdir);
 use Render::Test;
 use Render::Test::Faults;
@@ -56,11 +55,7 @@ sub result {
 # what storage holds of a job
 sub stored {
     my ($job) = @_;
-    my $storage = $s->home . '/storage';
-    my @files;
-    my $look = sub { push @files, substr $File::Find::name, 1 + length $storage if -f };
-    find($look, "$storage/outputs/$job") if -d "$storage/outputs/$job";
-    return join ' ', sort @files;
+    return join ' ', $s->objects("outputs/$job");
 }
 
 # what its results name
@@ -131,6 +126,15 @@ subtest 'each of them' => sub {
     my $film = get("/videos/$made->{output_asset}")->{json};
     is "$film->{kind} $film->{content_type} $film->{bytes}", "video video/mp4 $got->{results}{hd}{bytes}",
         'the composition\'s film is that';
+    # under a name that its owner gave it
+    my $name = 'Ein Tag, "am" See/é.mp4';
+    my (undef, $saved) = result($job, 'hd?download=' . join '', map { sprintf '%%%02X', ord } split //, $name);
+    is $saved->{status}, 200, 'a result is saved';
+    is $saved->{headers}{'content-disposition'}, 'attachment; filename="_.mp4"; filename*=UTF-8\'\'%C3%A9.mp4', 'under a name';
+    is length $saved->{body}, $got->{results}{hd}{bytes}, 'whole';
+    (undef, $saved, my $plain) = result($job, 'hd?download=');
+    unlike "$plain " . ($saved->{headers}{'content-disposition'} // ''), qr/disposition|attachment/, 'without one it is as before';
+
     is_problem get("/results/$job/$_"), 404, "no result \"$_\"" for 'sheet', 'hd.mp4', 'scrub.vtt';
 };
 
@@ -284,12 +288,10 @@ subtest 'damaged pieces, of each of which two are made' => sub {
 
         my %good = map { $_ => slurp((result($job, $_))[0]) } qw(a b c d);
         my %whole;
-        for my $key (split ' ', $s->psql("SELECT string_agg(key, ' ') FROM render.job_segment WHERE job = '$job' AND number = 2"
-            . " AND output IN ('a', 'c') AND track = 'video'")) {
-            my ($file) = glob $s->home . "/storage/segments/*/*/$key.mp4";
-            $whole{$file} = slurp($file);
-            chmod 0666, $file;
-            spew($file, substr $whole{$file}, 0, length($whole{$file}) / 2);
+        for my $key (split ' ', $s->psql("SELECT string_agg(storage_key, ' ') FROM render.job_segment JOIN render.segment USING (scope, key)"
+            . " WHERE job = '$job' AND number = 2 AND output IN ('a', 'c') AND track = 'video'")) {
+            $whole{$key} = $s->object($key);
+            $s->put_object($key, substr $whole{$key}, 0, length($whole{$key}) / 2);
         }
         is scalar(keys %whole), 2, "$running at a time: two of them are damaged";
 
@@ -297,7 +299,7 @@ subtest 'damaged pieces, of each of which two are made' => sub {
         $job = submit($s, $u, $film);
         done($job, "$running at a time, damaged");
         ok slurp((result($job, $_))[0]) eq $good{$_}, "$running at a time: $_ is as it was" for qw(a b c d);
-        ok slurp($_) eq $whole{$_}, "$running at a time: and so are the pieces" for sort keys %whole;
+        ok $s->object($_) eq $whole{$_}, "$running at a time: and so are the pieces" for sort keys %whole;
         next if $running > 1;
         my $of = "FROM render.task WHERE job = '$job' AND kind = 'assemble'";
         is $s->psql("SELECT string_agg(attempt::text, ' ' ORDER BY number) $of"), '2 1 2 1', 'of two one tells, the other waits';

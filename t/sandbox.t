@@ -129,7 +129,7 @@ sub start_worker {
         open STDOUT, '>&', \*STDERR;
         delete $ENV{RENDER_SANDBOX};
         my %own = (DATABASE_URL => $env->{DATABASE_URL_WORKER}, REDIS_URL => $env->{REDIS_URL},
-            RENDER_STORAGE => $env->{RENDER_STORAGE}, RENDER_SLOTS => 1);
+            $s->storage_env, RENDER_SLOTS => 1);
         %ENV = (%ENV, %own, %env);
         without($without) if $without;
         exec $worker or POSIX::_exit(99);

@@ -5,8 +5,6 @@ use strict;
 use warnings;
 
 use lib 't/lib';
-use Fcntl qw(SEEK_SET);
-use File::Find qw(find);
 use Render::Test;
 use Render::Test::Faults;
 use Test::More;
@@ -14,7 +12,6 @@ use Time::HiRes qw(time);
 
 my $s = Render::Test->start(workers => 1, slots => 2, http_conf => 'render_bcrypt_cost 5;');
 my $u = $s->signup;
-my $storage = $s->home . '/storage';
 my $clip = make_media('clip.mp4', qw(-f lavfi -i testsrc2=size=320x180:rate=30 -f lavfi -i sine=frequency=440
     -t 24 -c:v libx264 -preset ultrafast -g 60 -pix_fmt yuv420p -c:a aac));
 my $asset = $s->upload($u->{token}, $clip);
@@ -32,7 +29,7 @@ sub with_sound {
 
 sub segments {
     my ($job, $track) = @_;
-    return map {"$storage/$_"} split /\n/, $s->psql('SELECT s.storage_key FROM render.job_segment js'
+    return split /\n/, $s->psql('SELECT s.storage_key FROM render.job_segment js'
         . " JOIN render.segment s USING (scope, key) WHERE js.job = '$job' AND js.track = '$track' ORDER BY js.number");
 }
 
@@ -63,25 +60,12 @@ sub limit {
     return ($code, $err);
 }
 
-sub edit {
-    my ($file, $at, $bytes) = @_;
-    open my $out, '+<:raw', $file or die "$file: $!";
-    seek $out, $at, SEEK_SET;
-    print {$out} $bytes;
-    close $out or die "$file: $!";
-}
-
 my %damage = (
-    'deleted'              => sub { unlink $_[0] or die "$_[0]: $!" },
-    'truncated'            => sub { truncate $_[0], int((-s $_[0]) / 2) or die "$_[0]: $!" },
-    'emptied'              => sub { truncate $_[0], 0 or die "$_[0]: $!" },
-    'overwritten at start' => sub { edit($_[0], 0, "\xa5" x 4096) },
-    'another segment'      => sub {
-        open my $in, '<:raw', $video[2] or die $!;
-        my $bytes = do { local $/; <$in> };
-        open my $out, '>:raw', $_[0] or die $!;
-        print {$out} substr $bytes, 0, length($bytes) - 100;
-    },
+    'deleted'              => sub { $s->drop_object($_[0]) },
+    'truncated'            => sub { $s->put_object($_[0], substr $_[1], 0, int(length($_[1]) / 2)) },
+    'emptied'              => sub { $s->put_object($_[0], '') },
+    'overwritten at start' => sub { $s->put_object($_[0], "\xa5" x 4096 . substr $_[1], 4096) },
+    'another segment'      => sub { $s->put_object($_[0], substr $s->object($video[2]), 0, -100) },
 );
 
 my $control = submit($s, $u, $film);
@@ -90,7 +74,7 @@ is rendered($control), 0, 'is made of what storage holds';
 
 for my $how (sort keys %damage) {
     subtest "a segment is $how" => sub {
-        $damage{$how}->($video[1]);
+        $damage{$how}->($video[1], $s->object($video[1]));
         my $job = submit($s, $u, $film);
         is $s->wait_job($u->{token}, $job)->{status}, 'completed', 'the next film of it is completed'
             or diag explain $s->req(GET => "/jobs/$job", token => $u->{token})->{json}{error};
@@ -104,7 +88,7 @@ for my $how (sort keys %damage) {
 }
 
 subtest 'sound is deleted, and so are several segments' => sub {
-    unlink $sound[0], $video[0], $video[-1];
+    $s->drop_object($_) for $sound[0], $video[0], $video[-1];
     my $job = submit($s, $u, $film);
     is $s->wait_job($u->{token}, $job)->{status}, 'completed', 'the next film of it is completed';
     is rendered($job), 3, 'with what was missing made again';
@@ -116,7 +100,7 @@ subtest 'an input is gone' => sub {
         qw(-f lavfi -i testsrc=size=128x72:rate=30 -t 2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p)));
     wait_until(sub { $s->req(GET => "/videos/$other->{id}", token => $u->{token})->{json}{status} eq 'ready' }, 10);
     my $key = $s->psql("SELECT storage_key FROM render.asset WHERE id = '$other->{id}'");
-    unlink "$storage/$key" or die "$key: $!";
+    $s->drop_object($key);
     my $job = submit($s, $u, film(asset => $other, seconds => 2));
     my $got = $s->wait_job($u->{token}, $job);
     is $got->{status}, 'failed', 'the job fails';
@@ -131,7 +115,7 @@ subtest 'an upload is gone before its probe' => sub {
     my $other = $s->upload($u->{token}, make_media('gone2.mp4',
         qw(-f lavfi -i testsrc=size=128x72:rate=30 -t 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p)));
     my $key = $s->psql("SELECT storage_key FROM render.asset WHERE id = '$other->{id}'");
-    unlink "$storage/$key" or die "$key: $!";
+    $s->drop_object($key);
     my $job = submit($s, $u, film(asset => $other, seconds => 1));
     $s->stack(qw(start worker));
     my $got = $s->wait_job($u->{token}, $job);
@@ -142,8 +126,8 @@ subtest 'an upload is gone before its probe' => sub {
 };
 
 subtest 'storage cannot be written to, and is mended' => sub {
-    my @stat = stat "$storage/temp" or die $!;
-    chmod 0500, "$storage/temp";
+    my $mode = (stat +($s->temp_folders)[0])[2] & 07777;
+    chmod 0500, $s->temp_folders;
     my $job = submit($s, $u, film(seconds => 1));
     ok wait_until(sub { $s->log('worker-1') =~ /failed: storage cannot be written to/ }, 10), 'an attempt fails';
     is $s->req(GET => "/jobs/$job", token => $u->{token})->{json}{status}, 'processing', 'the job does not yet';
@@ -151,7 +135,7 @@ subtest 'storage cannot be written to, and is mended' => sub {
     is $r->{status}, 503, 'an upload is refused';
     like $r->{headers}{'content-type'}, qr{^application/problem\+json}, 'with problem+json';
     is $s->req(GET => '/health')->{status}, 200, 'nginx lives';
-    chmod $stat[2] & 07777, "$storage/temp";
+    chmod $mode, $s->temp_folders;
     my $got = $s->wait_job($u->{token}, $job);
     is $got->{status}, 'completed', 'mended, the job is completed';
     cmp_ok $got->{attempts}, '>', 1, 'in a later attempt';
@@ -159,11 +143,11 @@ subtest 'storage cannot be written to, and is mended' => sub {
 };
 
 subtest 'storage cannot be written to for good' => sub {
-    my @stat = stat "$storage/temp" or die $!;
-    chmod 0500, "$storage/temp";
+    my $mode = (stat +($s->temp_folders)[0])[2] & 07777;
+    chmod 0500, $s->temp_folders;
     my $job = submit($s, $u, film(seconds => 1));
     my $got = $s->wait_job($u->{token}, $job);
-    chmod $stat[2] & 07777, "$storage/temp";
+    chmod $mode, $s->temp_folders;
     is $got->{status}, 'failed', 'the job fails';
     is $got->{attempts}, 3, 'after three attempts';
     like $got->{error}{detail}, qr/storage cannot be written to: Permission denied/, 'and says why';
@@ -173,13 +157,15 @@ subtest 'storage cannot be written to for good' => sub {
 
 subtest 'the result cannot be put in its place' => sub {
     # The temporary file can be made and written, its name cannot be given.
-    my @stat = stat "$storage/outputs" or die $!;
-    chmod 0500, "$storage/outputs";
+    plan skip_all => 't/s3/faults.t has what S3 refuses' if $s->s3;
+    my $outputs = $s->stored_at('outputs');
+    my @stat = stat $outputs or die $!;
+    chmod 0500, $outputs;
     my $job = submit($s, $u, film(seconds => 1));
     ok wait_until(sub { $s->psql("SELECT count(*) FROM render.task WHERE job = '$job' AND kind = 'assemble' AND error IS NOT NULL") }, 30),
         'the assembly fails';
     is_deeply [temp_files($s)], [], 'its temporary file is removed';
-    chmod $stat[2] & 07777, "$storage/outputs";
+    chmod $stat[2] & 07777, $outputs;
     my $got = $s->wait_job($u->{token}, $job);
     is $got->{status}, 'completed', 'mended, the job is completed';
     is $got->{warnings}[0]{attempts}, 3, 'without the preview, which had three attempts';

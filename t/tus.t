@@ -26,7 +26,7 @@ my $user    = $s->signup;
 my $token   = $user->{token};
 my $account = $user->{account}{id};
 my $other   = $s->signup->{token};
-my $storage = $s->home . '/storage';
+my $spool   = $s->spool;
 
 srand 11;
 my $bytes = join '', map { chr int rand 256 } 1 .. 300_000;
@@ -60,7 +60,7 @@ sub offset { tus(HEAD => $_[0])->{headers}{'upload-offset'} }
 # Changes a number in what is known of an upload.
 sub changed {
     my ($path, $name, $number) = @_;
-    my $info = "$storage/uploads/" . id($path) . '.info';
+    my $info = "$spool/uploads/" . id($path) . '.info';
     my $text = slurp($info);
     $text =~ s/"$name":\d+/"$name":$number/ or die "no $name";
     spew($info, $text);
@@ -73,13 +73,13 @@ sub is_asset {
     my ($path, $body, $what) = @_;
     my $id = id($path);
     my $a  = $s->req(GET => "/videos/$id", token => $token)->{json};
-    my $file = "$storage/inputs/$account/$id";
+    my $stored = $s->object("inputs/$account/$id");
     my @bad;
     push @bad, "bytes: $a->{bytes}" if $a->{bytes} != length $body;
     push @bad, "sha256: $a->{sha256}" if $a->{sha256} ne sha256_hex($body);
     push @bad, "status: $a->{status}" if $a->{status} ne 'probing';
-    push @bad, 'storage holds something else' if !-f $file || slurp($file) ne $body;
-    push @bad, 'its file is still there' if -e "$storage/uploads/$id";
+    push @bad, 'storage holds something else' if ($stored // '') ne $body;
+    push @bad, 'its file is still there' if -e "$spool/uploads/$id";
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     ok(!@bad, $what) or diag(join "\n", @bad);
     return $a;
@@ -286,7 +286,7 @@ changed($path, expires => int(time) - 1);
 is tus(HEAD => $path)->{status}, 410, 'what has expired is gone';
 is_problem patch($path, 2, 'cde'), 410, 'for PATCH, too';
 $s->reload;
-wait_until(sub { !-e "$storage/uploads/" . id($path) . '.info' }, 15, 'what has expired to be removed');
+wait_until(sub { !-e "$spool/uploads/" . id($path) . '.info' }, 15, 'what has expired to be removed');
 wait_until(sub { $s->psql("SELECT count(*) FROM render.asset WHERE id = '" . id($path) . "'") == 0 }, 15, 'its row to go');
 is tus(HEAD => $path)->{status}, 404, 'and after that it never was';
 
@@ -299,13 +299,13 @@ cmp_ok $left->(patch(create(5), 0, 'ab')->{headers}{'upload-expires'}), '>', 86_
 
 # What says what it is may be damaged: who sends it begins anew.
 $path = create(5);
-spew("$storage/uploads/" . id($path) . '.info', '{');
+spew("$spool/uploads/" . id($path) . '.info', '{');
 is tus(HEAD => $path)->{status}, 410, 'what nobody knows is gone';
 is_problem patch($path, 0, 'ab'), 410, 'for PATCH, too';
 is_problem tus(DELETE => $path), 410, 'and for DELETE';
-utime 1_000_000_000, 1_000_000_000, glob "$storage/uploads/" . id($path) . '*';
+utime 1_000_000_000, 1_000_000_000, glob "$spool/uploads/" . id($path) . '*';
 $s->reload;
-wait_until(sub { !glob "$storage/uploads/" . id($path) . '*' }, 15, 'what is damaged to be removed');
+wait_until(sub { !glob "$spool/uploads/" . id($path) . '*' }, 15, 'what is damaged to be removed');
 
 # ---------------------------------------------------------------- termination
 
@@ -315,7 +315,7 @@ is tus(DELETE => $path)->{status}, 204, 'termination: 204';
 is tus(HEAD => $path)->{status}, 404, 'it is gone';
 is_problem tus(DELETE => $path), 404, 'and cannot be removed again';
 is $s->psql("SELECT count(*) FROM render.asset WHERE id = '" . id($path) . "'"), 0, 'nor does its row stay';
-is scalar(glob "$storage/uploads/" . id($path) . '*'), undef, 'nor a file';
+is scalar(glob "$spool/uploads/" . id($path) . '*'), undef, 'nor a file';
 
 # ---------------------------------------------------------------- concatenation
 
@@ -379,7 +379,7 @@ $path = create(300_000);
 for my $cut (1, 999, 65_537, 200_000) {
     my $from = offset($path);
     my $c    = begin_patch($path, $from, 300_000 - $from, substr $bytes, $from, $cut - $from);
-    wait_until(sub { -s "$storage/uploads/" . id($path) || $cut == 1 }, 10, 'the first bytes to come');
+    wait_until(sub { -s "$spool/uploads/" . id($path) || $cut == 1 }, 10, 'the first bytes to come');
     close $c;
     wait_until(sub { (offset($path) || 0) == $cut }, 10, "offset $cut");
     is offset($path), $cut, "cut off at $cut: what came stands";
@@ -389,10 +389,10 @@ is_asset($path, $bytes, 'it is whole');
 
 $path = create(300_000);
 my $c = begin_patch($path, 0, 300_000, substr($bytes, 0, 1000), 'Upload-Checksum: sha1 ' . sha1_base64($bytes) . "=\r\n");
-wait_until(sub { -e "$storage/uploads/" . id($path) && slurp("$storage/uploads/" . id($path) . '.info') =~ /"unsure":0/ }, 10, 'it to begin');
+wait_until(sub { -e "$spool/uploads/" . id($path) && slurp("$spool/uploads/" . id($path) . '.info') =~ /"unsure":0/ }, 10, 'it to begin');
 is offset($path), 0, 'what is not checked does not stand';
 close $c;
-wait_until(sub { slurp("$storage/uploads/" . id($path) . '.info') =~ /"unsure":-1/ }, 10, 'it to be undone');
+wait_until(sub { slurp("$spool/uploads/" . id($path) . '.info') =~ /"unsure":-1/ }, 10, 'it to be undone');
 is offset($path), 0, 'nor when it is cut off';
 is patch($path, 0, $bytes)->{status}, 204, 'all of it';
 is_asset($path, $bytes, 'it is whole');
@@ -400,7 +400,7 @@ is_asset($path, $bytes, 'it is whole');
 # A client that comes back over another network while its old connection hangs.
 $path = create(300_000);
 $c = begin_patch($path, 0, 300_000, substr $bytes, 0, 50_000);
-wait_until(sub { -s "$storage/uploads/" . id($path) }, 10, 'the first bytes to come');
+wait_until(sub { -s "$spool/uploads/" . id($path) }, 10, 'the first bytes to come');
 my $began = time;
 $r = patch($path, 50_000, substr $bytes, 50_000);
 if ($r->{status} == 409) {                      # what had not been written yet
@@ -515,10 +515,10 @@ is_asset($path, substr($bytes, 0, 1000), 'it is an asset');
 
 $path = create(300_000);
 patch($path, 0, substr $bytes, 0, 1000);
-chmod 0500, "$storage/uploads";
+chmod 0500, "$spool/uploads";
 is_problem patch($path, 1000, substr($bytes, 1000, 1000), 'Upload-Checksum' => 'sha1 ' . sha1_base64(substr $bytes, 1000, 1000) . '='), 503,
     'a folder that cannot be written to';
-chmod 0770, "$storage/uploads";
+chmod 0770, "$spool/uploads";
 is offset($path), 1000, 'leaves what there is';
 is patch($path, 1000, substr $bytes, 1000)->{status}, 204, 'and when it is mended, all is well';
 is_asset($path, $bytes, 'it is whole');

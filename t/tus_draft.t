@@ -12,14 +12,12 @@ use MIME::Base64 qw(encode_base64);
 use Test::More;
 
 use Render::Test;
-use Render::Test::Files;
 use Render::Test::Problem;
 
 my $s = Render::Test->start(worker => 0, nginx_workers => 2, http_conf => 'render_bcrypt_cost 5; render_upload_max_size 10m; render_upload_expire 2h;');
 my $user    = $s->signup;
 my $token   = $user->{token};
 my $account = $user->{account}{id};
-my $storage = $s->home . '/storage';
 
 srand 12;
 my $bytes   = join '', map { chr int rand 256 } 1 .. 300_000;
@@ -49,9 +47,9 @@ sub id { $_[0] =~ m{/files/([0-9a-f-]{36})\z} ? $1 : die "no id in $_[0]" }
 sub is_asset {
     my ($id, $body, $what) = @_;
     my $a    = $s->req(GET => "/videos/$id", token => $token)->{json};
-    my $file = "$storage/inputs/$account/$id";
+    my $stored = $s->object("inputs/$account/$id") // '';
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    ok(($a->{sha256} // '') eq sha256_hex($body) && $a->{bytes} == length $body && -f $file && slurp($file) eq $body && !-e "$storage/uploads/$id", $what)
+    ok(($a->{sha256} // '') eq sha256_hex($body) && $a->{bytes} == length $body && $stored eq $body && !-e $s->spool . "/uploads/$id", $what)
         or diag explain $a;
     return $a;
 }

@@ -72,7 +72,7 @@ subtest 'the sweep spares what is written at the time' => sub {
     my @files = temp_files($s);
     ok scalar @files, 'there is something to spare';
     utime time - 3600, time - 3600, @files;
-    my $dead = $s->home . '/storage/temp/00000000-0000-4000-8000-000000000000';
+    my $dead = ($s->temp_folders)[-1] . '/00000000-0000-4000-8000-000000000000';
     open my $out, '>', $dead or die "$dead: $!";
     close $out;
     utime time - 3600, time - 3600, $dead;

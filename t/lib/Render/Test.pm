@@ -17,9 +17,10 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
-use Digest::SHA qw(sha256_hex);
+use Digest::SHA qw(hmac_sha256_hex sha256_hex);
 use Exporter qw(import);
 use File::Basename qw(dirname);
+use File::Find ();
 use File::Path qw(make_path remove_tree);
 use File::Spec;
 use File::Temp qw(tempdir tempfile);
@@ -31,6 +32,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Render::Test::Record;
+use Render::Test::S3;
 use Render::Test::SSE;
 use Render::Test::WS;
 
@@ -58,11 +60,14 @@ sub start {
     my %env = (RENDER_HOME => "$dir/home", RENDER_PORT => 0, RENDER_TEST => 1, %{ $opt{env} || {} });
     my %named = (workers => 'RENDER_WORKERS', slots => 'RENDER_SLOTS', nginx_workers => 'RENDER_NGINX_WORKERS');
     defined $opt{$_} and $env{ $named{$_} } = $opt{$_} for keys %named;
+    # t/s3/with: all the same, and storage in S3
+    $env{RENDER_STORAGE} //= $ENV{RENDER_TEST_S3} . ($dir =~ s{.*/}{/}r) if $ENV{RENDER_TEST_S3};
     $env{RENDER_WORKERS} = 0 if defined $opt{worker} && !$opt{worker};
 
     my $self = bless {
         dir   => $dir,
         env   => \%env,
+        s3    => ($env{RENDER_STORAGE} // '') =~ m{\As3:} ? Render::Test::S3->new($env{RENDER_STORAGE}, { %ENV, %env }) : undef,
         pid   => $$,
         allow => $opt{allow_alerts},
         record => Render::Test::Record->new("$dir/exchanges"),
@@ -246,8 +251,14 @@ END {
 # req($method, $path, %opt): json => data, body => bytes (or a sub that gives the next bytes),
 # headers => {}, token => JWT, timeout => 60. Answers { status, headers, body, json }; redirects
 # are not followed; a connection that failed is status 599 with the reason as body.
+#
+# Bytes that nginx would send itself, and that it has S3 send where storage is there, are got from
+# S3: the answer is that of S3, {redirected} the one of nginx. Not so with follow => 0, nor for
+# HEAD, for which the link is not signed. A path may be such a link, too.
 sub req {
     my ($self, $method, $path, %opt) = @_;
+    my $s3 = $self->{s3};
+    return $self->_from_s3($method, $path, $opt{headers}, $opt{timeout}) if $s3 && $s3->holds($path);
     my %headers = %{ $opt{headers} || {} };
     my %request = (headers => \%headers);
     $headers{Authorization} = "Bearer $opt{token}" if defined $opt{token};
@@ -258,10 +269,7 @@ sub req {
     elsif (defined $opt{body}) {
         $request{content} = $opt{body};
     }
-    # Proxies of the environment are none of ours.
-    my $http = HTTP::Tiny->new(max_redirect => 0, timeout => $slow * ($opt{timeout} || 60), keep_alive => 0,
-        agent => 'render-test', proxy => undef, http_proxy => undef, https_proxy => undef);
-    my $r = $http->request($method, $self->url . $path, \%request);
+    my $r = _http($opt{timeout})->request($method, $self->url . $path, \%request);
     my ($type_sent) = map { $headers{$_} } grep { lc eq 'content-type' } keys %headers;
     $self->{record}->exchange(method => $method, path => $path, type => $type_sent, request => $request{content},
         status => $r->{status}, headers => $r->{headers} || {}, body => $r->{content});
@@ -272,7 +280,27 @@ sub req {
         $answer{json} = eval { $json->decode($answer{body}) };
         diag("$method $path: not JSON: $@") if $@;
     }
-    return \%answer;
+    my $location = $answer{headers}{location} // '';
+    return \%answer unless $s3 && $answer{status} == 302 && $method eq 'GET' && $s3->holds($location)
+        && ($opt{follow} // $path =~ m{/d/\d|/stream(?:\?|\z)});
+    my $bytes = $self->_from_s3($method, $location, $opt{headers}, $opt{timeout});
+    $bytes->{redirected} = \%answer;
+    return $bytes;
+}
+
+# What is for our own server is not told to another.
+sub _from_s3 {
+    my ($self, $method, $url, $headers, $timeout) = @_;
+    my %headers = map { $_ => $headers->{$_} } grep { !/\A(?:authorization|cookie|host)\z/i } keys %{ $headers || {} };
+    my $r = _http($timeout)->request($method, $url, { headers => \%headers });
+    return { status => $r->{status}, headers => $r->{headers} || {}, body => $r->{content} };
+}
+
+sub _http {
+    my ($timeout) = @_;
+    # Proxies of the environment are none of ours.
+    return HTTP::Tiny->new(max_redirect => 0, timeout => $slow * ($timeout || 60), keep_alive => 0,
+        agent => 'render-test', proxy => undef, http_proxy => undef, https_proxy => undef);
 }
 
 # A new account: { token, account, email, password }
@@ -413,6 +441,91 @@ sub raw {
     return $answer;
 }
 
+# ---------------------------------------------------------------- what storage holds
+
+# Is storage in S3?
+sub s3 { $_[0]{s3} }
+
+# nginx's folder of what is on its way: temp/ and uploads/
+sub spool { $_[0]->home . ($_[0]{s3} ? '/spool' : '/storage') }
+
+# Where files are written of which nobody knows yet what becomes of them, nginx's and the workers'.
+sub temp_folders { $_[0]{s3} ? map { $_[0]->home . $_ } qw(/spool/temp /worker/objects/temp) : $_[0]->spool . '/temp' }
+
+# The file of an object; only where storage is a folder.
+sub stored_at {
+    my ($self, $key) = @_;
+    die "storage is no folder\n" if $self->{s3};
+    return $self->home . "/storage/$key";
+}
+
+# What a worker beside the stack's must know of storage.
+sub storage_env {
+    my ($self) = @_;
+    return (RENDER_STORAGE => $self->env->{RENDER_STORAGE}, $self->{s3} ? (RENDER_CACHE => $self->home . '/worker/objects') : ());
+}
+
+# A link of nginx's own to prefix/file, by the server's key.
+sub signed_link {
+    my ($self, $until, $prefix, $file) = @_;
+    my $mac = hmac_sha256_hex("$until\n$prefix", _line($self->home . '/secrets/link.key'));
+    return "/d/$until." . substr($mac, 0, 32) . "/$prefix/$file";
+}
+
+# Its bytes; undef, when there is none.
+sub object {
+    my ($self, $key) = @_;
+    return $self->{s3}->get($key) if $self->{s3};
+    my $file = $self->stored_at($key);
+    return -f $file ? _read($file) : undef;
+}
+
+# Its size; undef, when there is none.
+sub object_size {
+    my ($self, $key) = @_;
+    return $self->{s3} ? $self->{s3}->size($key) : (-f $self->stored_at($key) ? -s _ : undef);
+}
+
+sub has_object { defined $_[0]->object_size($_[1]) }
+
+# { key => size } of what begins with this, which is a folder
+sub object_sizes {
+    my ($self, $under) = @_;
+    $under =~ s{/*\z}{/};
+    return $self->{s3}->list($under) if $self->{s3};
+    my ($root, %found) = ($self->home . '/storage/');
+    # what is removed meanwhile is not there
+    File::Find::find({ no_chdir => 1, wanted => sub { $found{ substr $_, length $root } = -s _ if -f } }, "$root$under")
+        if -d "$root$under";
+    return \%found;
+}
+
+# The keys, in order.
+sub objects { my ($self, $under) = @_; return sort keys %{ $self->object_sizes($under) } }
+
+sub put_object {
+    my ($self, $key, $bytes) = @_;
+    $self->_forget($key);
+    return $self->{s3}->put($key, $bytes) if $self->{s3};
+    my $file = $self->stored_at($key);
+    make_path(dirname($file));
+    chmod 0666, $file if -e $file;      # what is stored is not meant to be written to
+    _write($file, $bytes);
+}
+
+# It must be there.
+sub drop_object {
+    my ($self, $key) = @_;
+    die "$key: there is none\n" unless $self->has_object($key);
+    $self->_forget($key);
+    return $self->{s3}->drop($key) if $self->{s3};
+    my $file = $self->stored_at($key);
+    unlink $file or die "$file: $!";
+}
+
+# Workers keep what they have got from S3.
+sub _forget { unlink $_[0]->home . "/worker/objects/$_[1]" }
+
 # SQL as the superuser; what psql -At prints, without the last line's end. Dies at an error.
 sub psql {
     my ($self, $sql) = @_;
@@ -533,7 +646,7 @@ sub _read {
 
 sub _write {
     my ($file, $text) = @_;
-    open my $out, '>', $file or die "$file: $!";
+    open my $out, '>:raw', $file or die "$file: $!";
     print {$out} $text;
     close $out or die "$file: $!";
 }

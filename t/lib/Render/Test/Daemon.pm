@@ -24,7 +24,9 @@ sub start {
 
     my $text = Render::Test::_read("$home/nginx/nginx.conf");
     my $old = $s->port;
-    my @change = ('daemon off;' => "daemon on;\nenv LD_PRELOAD; env ASAN_OPTIONS;", "$home/run/nginx.pid" => $self->{pid},
+    # Another binary gets no more of the environment than is named.
+    my @keys = $s->s3 ? grep {/\AAWS_/} sort keys %ENV : ();
+    my @change = ('daemon off;' => "daemon on;\n" . join(' ', map {"env $_;"} qw(LD_PRELOAD ASAN_OPTIONS), @keys), "$home/run/nginx.pid" => $self->{pid},
         "nginx.lock" => "$name.lock", ":$old;" => ":$self->{port};", @{ $opt{main} || [] });
     while (my ($from, $to) = splice @change, 0, 2) {
         $text =~ s/\Q$from\E/$to/ or die "nginx.conf has no \"$from\"\n";

@@ -7,7 +7,6 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
-use File::Find qw(find);
 use File::Temp qw(tempdir);
 use POSIX ();
 use Test::More;
@@ -17,7 +16,7 @@ use Render::Test;
 
 our @EXPORT = qw(heavy_asset film submit children render_children helpers mid_render freeze thaw
     alive cpu_seconds temp_files task_rows completed_once film_is psql_as background log_count
-    nginx_workers nginx_descriptors active_connections ready);
+    nginx_workers nginx_descriptors s3_connections active_connections ready);
 
 # A picture that is dear to encode: some 0.2 s of work a second on one core.
 my ($width, $height, $rate) = (1920, 1080, 30);
@@ -127,7 +126,18 @@ sub nginx_descriptors {
     my ($s) = @_;
     my ($worker) = nginx_workers($s);
     my $pg = $s->psql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nginx-render'");
-    return scalar(() = glob "/proc/$worker/fd/*") - $pg;
+    return scalar(() = glob "/proc/$worker/fd/*") - $pg - s3_connections($s, $worker);
+}
+
+# Connections to S3 that a process has: they are kept for the next request.
+sub s3_connections {
+    my ($s, $pid) = @_;
+    return 0 unless $s->s3;
+    my ($port) = $ENV{AWS_ENDPOINT_URL_S3} =~ /:(\d+)/;
+    my $there = sprintf ':%04X', $port;
+    my %of = map { $_->[9] => 1 } grep { ($_->[2] // '') =~ /\Q$there\E\z/ } map { [split] }
+        split /\n/, Render::Test::_read("/proc/$pid/net/tcp");
+    return scalar grep { (readlink($_) // '') =~ /\Asocket:\[(\d+)\]/ && $of{$1} } glob "/proc/$pid/fd/*";
 }
 
 # Connections that nginx counts as active, ours to ask apart; its stub_status is at $path.
@@ -182,7 +192,7 @@ sub background {
 
 sub temp_files {
     my ($s) = @_;
-    return grep { -f } glob $s->home . '/storage/temp/*';
+    return grep { -f } map { glob "$_/*" } $s->temp_folders;
 }
 
 # "kind status attempt fence" of each task of the newest run, a line each
@@ -205,12 +215,9 @@ sub completed_once {
         1, "$name: and no other asset came of it";
     is $s->psql("SELECT count(*) FROM render.task t JOIN render.job j ON j.id = t.job AND j.run = t.run WHERE j.id = '$job'"
         . " AND t.status <> CASE t.kind WHEN '$without' THEN 'failed'::render.task_status ELSE 'done' END"), 0, "$name: nothing of it is left to do";
-    my $storage = $s->home . '/storage';
-    my @files;
-    find(sub { push @files, substr $File::Find::name, 1 + length $storage if -f }, "$storage/outputs/$job")
-        if -d "$storage/outputs/$job";
+    my @files = $s->objects("outputs/$job");
     my $keys = $s->psql("SELECT string_agg(r->>'key', ' ') FROM render.job j, jsonb_each(j.results) x(n, r) WHERE j.id = '$job'");
-    is_deeply [sort @files], [sort split ' ', $keys], "$name: storage holds the results, and nothing else";
+    is_deeply \@files, [sort split ' ', $keys], "$name: storage holds the results, and nothing else";
     is scalar(grep {m{/final\.mp4\z}} @files), 1, "$name: one film among them";
 }
 

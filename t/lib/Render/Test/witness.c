@@ -55,7 +55,7 @@ in_storage(int fd, char *path, size_t size)
     n = readlink(link, path, size - 1);
     path[n > 0 ? n : 0] = '\0';
 
-    return strstr(path, "/storage/") != NULL;
+    return strstr(path, "/storage/") != NULL || strstr(path, "/spool/") != NULL;
 }
 
 
