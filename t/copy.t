@@ -133,6 +133,21 @@ is modes(planned(document({}, clip('a', width => 320, height => '100%', position
     'copy 100', 'nor what leaves all as it is';
 is modes(planned({ %{ document({}, clip('a')) }, outputs => [ { quality => 'high' } ] })), 'copy 100', 'nor a high quality';
 
+# what a file says of its size beside its parameter sets is not what its pictures have
+for my $says ([0, 0], [320, 192], [160, 90]) {
+    my $name = remade("says-$says->[1]", 'a');
+    my $bytes = slurp(of($name));
+    my $at = index($bytes, 'avc1', index $bytes, 'stsd') + 28;
+    is_deeply [unpack 'n2', substr $bytes, $at, 4], [320, 180], 'the size in a sample entry' or next;
+    substr $bytes, $at, 4, pack 'n2', @$says;
+    spew(of($name), $bytes);
+    is modes(planned(my $film = document({}, clip($name)))), 'copy 100', "one of @$says is copied";
+    my ($file) = compose($name, $film);
+    $bytes = slurp($file);
+    is_deeply [unpack 'n2', substr $bytes, index($bytes, 'avc1', index $bytes, 'stsd') + 28, 4], [320, 180], 'to a film of its size';
+    is_deeply [unpack 'N2', substr $bytes, index($bytes, 'tkhd') + 80, 8], [320 << 16, 180 << 16], 'which its track has, too';
+}
+
 # ---------------------------------------------------------------- not copied
 
 source('coarse', 'null', '-crf', 40, '-refs', 1);

@@ -8,6 +8,9 @@
 #include <string.h>
 
 
+#define ZERO_MAX  (1LL << 53)           /* us */
+
+
 /* Of a file from which one stream is read alone. */
 
 static rn_status
@@ -46,6 +49,7 @@ take_told(rn_copy *c, json_t *told, rn_fault *fault)
 {
     unsigned            i;
     json_t             *colours, *aspect;
+    int64_t             zero;
     AVStream           *st;
     AVFormatContext    *fmt = c->in.fmt;
     AVCodecParameters  *par;
@@ -53,7 +57,10 @@ take_told(rn_copy *c, json_t *told, rn_fault *fault)
     i = (unsigned) json_integer_value(json_object_get(told, "stream"));
     st = i < fmt->nb_streams ? fmt->streams[i] : NULL;
 
-    if (st == NULL || strncmp(fmt->iformat->name, "mov", 3) != 0
+    zero = json_integer_value(json_object_get(told, "zero"));
+
+    if (st == NULL || zero < -ZERO_MAX || zero > ZERO_MAX
+        || strncmp(fmt->iformat->name, "mov", 3) != 0
         || st->codecpar->codec_id != (c->sound ? AV_CODEC_ID_AAC
                                                : AV_CODEC_ID_H264))
     {
@@ -66,7 +73,7 @@ take_told(rn_copy *c, json_t *told, rn_fault *fault)
     }
 
     st->discard = AVDISCARD_DEFAULT;
-    c->in.zero = json_integer_value(json_object_get(told, "zero"));
+    c->in.zero = zero;
 
     if (c->sound) {
         c->in.audio = st;

@@ -215,6 +215,7 @@ check_source(const rn_copy *c, const char *params, rn_fault *fault)
 rn_status
 rn_copy_pictures_open(rn_copy *c, json_t *spec, rn_fault *fault)
 {
+    int      w, h;
     json_t  *copy, *canvas;
 
     copy = json_object_get(spec, "copy");
@@ -222,11 +223,14 @@ rn_copy_pictures_open(rn_copy *c, json_t *spec, rn_fault *fault)
     c->st = c->in.video;
     c->from = json_integer_value(json_object_get(copy, "from"));
     c->count = json_integer_value(json_object_get(spec, "frames"));
+    w = (int) json_integer_value(json_array_get(canvas, 0));
+    h = (int) json_integer_value(json_array_get(canvas, 1));
     c->tb.num = (int) json_integer_value(json_array_get(canvas, 3));
     c->tb.den = (int) json_integer_value(json_array_get(canvas, 2));
 
     if (c->count < 1 || c->count > RN_COPY_FRAMES || c->from < 0
-        || c->from > RN_COPY_FRAMES || c->tb.num < 1 || c->tb.den < 1)
+        || c->from > RN_COPY_FRAMES || c->tb.num < 1 || c->tb.den < 1
+        || w < 1 || h < 1)
     {
         return rn_fail(fault, RN_E_INTERNAL, "a copy of nothing");
     }
@@ -240,6 +244,12 @@ rn_copy_pictures_open(rn_copy *c, json_t *spec, rn_fault *fault)
     if (!rn_sets_read(c->st->codecpar, &c->sets)) {
         return differs(fault, "its parameter sets are others");
     }
+
+    /* the size of its pictures, which are the canvas's; what the file says
+       beside its parameter sets may be another, or none */
+
+    c->st->codecpar->width = w;
+    c->st->codecpar->height = h;
 
     c->seen = calloc((size_t) c->count, sizeof(bool));
 

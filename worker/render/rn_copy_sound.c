@@ -29,6 +29,28 @@ zero_of(const rn_input *in)
 }
 
 
+/*
+ * One channel or two by the table of ISO/IEC 14496-3 (1.6.2.1, 1.6.3.5), at a
+ * rate of its own: how many there are is not for the first packet to say.
+ */
+
+static bool
+is_configured(const AVCodecParameters *par)
+{
+    unsigned  rate, channels;
+
+    if (par->extradata_size < 2) {
+        return false;
+    }
+
+    rate = (par->extradata[0] & 7U) << 1 | par->extradata[1] >> 7;
+    channels = par->extradata[1] >> 3 & 15U;
+
+    return par->extradata[0] >> 3 == TYPE_LC && rate < 13
+           && (channels == 1 || channels == 2);
+}
+
+
 static bool
 is_plain(const rn_input *in)
 {
@@ -40,8 +62,7 @@ is_plain(const rn_input *in)
 
     return strncmp(in->fmt->iformat->name, "mov", 3) == 0
            && par->codec_id == AV_CODEC_ID_AAC
-           && par->extradata_size >= 2
-           && par->extradata[0] >> 3 == TYPE_LC
+           && is_configured(par)
            && par->ch_layout.nb_channels >= 1
            && par->ch_layout.nb_channels <= 2
            && par->sample_rate >= RATE_MIN && par->sample_rate <= RATE_MAX
