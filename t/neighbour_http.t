@@ -246,7 +246,10 @@ for my $path (sort keys %{ $contract->{paths} }) {
     }
     delete @{ $_->{headers} }{qw(date x-request-id content-length)} for $path eq '/metrics' ? ($get, $head) : ();
     delete @{ $_->{headers} }{qw(date x-request-id)} for $get, $head;
-    s{/d/[^/]+/}{/d/SIGNED/}, s{\?X-Amz-.*}{} for map { $_->{headers}{location} // () } $get, $head;
+    for my $answer (grep { defined $_->{headers}{location} } $get, $head) {     # signed at another time, for another method
+        $answer->{headers}{location} =~ s{/d/[^/]+/}{/d/SIGNED/};
+        $answer->{headers}{location} =~ s{\?X-Amz-.*}{};
+    }
     is_deeply [$head->{status}, $head->{headers}, $head->{body}], [$get->{status}, $get->{headers}, ''], "HEAD $path: $get->{status}";
 }
 cmp_ok $heads, '>=', 17, 'of all routes';
